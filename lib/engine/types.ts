@@ -1,0 +1,50 @@
+import type * as tf from "@tensorflow/tfjs";
+
+/** Element types that steps use; codes and labels are int32, everything else float32. */
+export type DType = "float32" | "int32";
+
+/** A dense row-major tensor in host memory, which on CPU is also the engine's own buffer (it is not copied in). */
+export type HostTensor = {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly data: Float32Array | Int32Array;
+};
+
+/** Shape and type of a step input. A string dimension varies from run to run (`"t"`, the filled part of a KV cache). */
+export type TensorSpec = { readonly dtype: DType; readonly shape: readonly (number | string)[] };
+
+/** Tensors by name, as steps take and return them. */
+export type NamedTensors = Record<string, tf.Tensor>;
+
+/** Host tensors by name. */
+export type NamedHostTensors = Record<string, HostTensor>;
+
+/**
+ * A pure function of named tensors, written with the tfjs API: parameters, batch and scalars in, results out.
+ * It is called once to trace a graph (ONNX Runtime) or at every run (TensorFlow), so it must not read tensor values.
+ */
+export type Step = (inputs: NamedTensors) => NamedTensors;
+
+/** How to build a program from a step. */
+export type StepOptions = {
+  /** Name in errors, profiles and saved graphs. */
+  readonly name: string;
+  readonly inputs: Readonly<Record<string, TensorSpec>>;
+  /** Inputs fixed for the program's life (weights at inference): the engine may prepack them. */
+  readonly constants?: NamedHostTensors;
+};
+
+/** A compiled step. */
+export interface Program {
+  readonly name: string;
+  /** @throws RangeError when an input is missing, unknown or of another shape or type */
+  run(inputs: NamedHostTensors): Promise<NamedHostTensors>;
+  dispose(): Promise<void>;
+}
+
+/** Something that runs steps. */
+export interface Engine {
+  readonly name: "onnxruntime" | "tensorflow";
+  readonly device: string;
+  compile(step: Step, options: StepOptions): Promise<Program>;
+}

@@ -1,0 +1,76 @@
+/**
+ * The errors a user can meet, each with the exit code that scripts may rely on.
+ *
+ * A message is one sentence that says what, where, wanted, got and what to do; it never needs the stack to be useful.
+ */
+
+/** Exit codes of the `vitvq` binary; 130 and 143 are added by the signal handlers. */
+export const EXIT = {
+  done: 0,
+  unexpected: 1,
+  usage: 2,
+  data: 3,
+  file: 4,
+  diverged: 5,
+  engine: 6,
+} as const;
+
+/** An expected failure: printed as its message alone, exits with `exitCode`. */
+export class VitvqError extends Error {
+  override readonly name: string = "VitvqError";
+  constructor(
+    message: string,
+    readonly exitCode: number,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** A flag, config key or value that makes no sense (exit 2). */
+export class UsageError extends VitvqError {
+  override readonly name = "UsageError";
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, EXIT.usage, options);
+  }
+}
+
+/** Input data that is missing, empty or unreadable (exit 3). */
+export class DataError extends VitvqError {
+  override readonly name = "DataError";
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, EXIT.data, options);
+  }
+}
+
+/** A checkpoint, token file or run directory that is damaged or does not fit (exit 4). */
+export class FileError extends VitvqError {
+  override readonly name = "FileError";
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, EXIT.file, options);
+  }
+}
+
+/** Training met non-finite values several steps in a row (exit 5). */
+export class DivergedError extends VitvqError {
+  override readonly name = "DivergedError";
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, EXIT.diverged, options);
+  }
+}
+
+/** An engine or device that is not here (exit 6). */
+export class EngineError extends VitvqError {
+  override readonly name = "EngineError";
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, EXIT.engine, options);
+  }
+}
+
+/** The run was asked to stop and has saved (exit 130 after SIGINT, 143 after SIGTERM). */
+export class StoppedError extends VitvqError {
+  override readonly name = "StoppedError";
+  constructor(message: string, signal: "SIGINT" | "SIGTERM") {
+    super(message, signal === "SIGINT" ? 130 : 143);
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * Counter-based randomness: every draw is a pure function of (seed, stream name, counters, index), so a resumed run
+ * needs no generator state beyond its step number, and the same bits can be made inside an ONNX graph.
+ *
+ * The hash is three rounds of `x -> swap16(x(2x+1))`: `x(2x+1)` is a permutation of uint32 that mixes upward, the
+ * half-word swap brings the mixed bits down again. It uses only wrapping add, multiply and shift.
+ */
+
+const GOLDEN = 0x9e3779b1;
+const round = (x: number): number => {
+  const t = Math.imul(x, (x + x + 1) | 0);
+  return ((t >>> 16) | (t << 16)) >>> 0;
+};
+
+/** 32 hashed bits of `index` under `seed` and `layer` (all uint32); the same bits as the graph lowering makes. */
+export function hash32(index: number, seed: number, layer = 0): number {
+  let x = (Math.imul(index, GOLDEN) + seed) | 0;
+  x = (round(x) + layer) | 0;
+  x = (round(x) + seed) | 0;
+  return round(x);
+}
+
+/** Uniform in [0, 1) with 24 random bits: `(hash32 >>> 8) * 2^-24`, exact in float32. */
+export function uniformAt(index: number, seed: number, layer = 0): number {
+  return (hash32(index, seed, layer) >>> 8) * 2 ** -24;
+}
+
+/**
+ * Seed (uint32) of a named stream, for instance `streamSeed(7, "dropout", step)`.
+ * FNV-1a over the name, then each counter folded in through `hash32`.
+ */
+export function streamSeed(seed: number, name: string, ...counters: number[]): number {
+  let h = 0x811c9dc5;
+  for (let i = 0; i < name.length; i++) h = Math.imul(h ^ name.charCodeAt(i), 0x01000193);
+  let s = hash32(seed >>> 0, h >>> 0);
+  for (const c of counters) s = hash32(c >>> 0, s, Math.floor(c / 2 ** 32));
+  return s;
+}
+
+/** A sequence of draws from one stream. */
+export type Rng = {
+  /** Uniform in [0, 1). */
+  uniform(): number;
+  /** Standard normal (Box-Muller, both halves used). */
+  normal(): number;
+  /** Integer in 0..n-1. */
+  integer(n: number): number;
+};
+
+/** The sequence `uniformAt(0), uniformAt(1), ...` of a stream as a generator. */
+export function rngFrom(seed: number): Rng {
+  let at = 0;
+  let spare: number | undefined;
+  const uniform = () => uniformAt(at++, seed);
+  return {
+    uniform,
+    normal() {
+      if (spare !== undefined) {
+        const value = spare;
+        spare = undefined;
+        return value;
+      }
+      const radius = Math.sqrt(-2 * Math.log(1 - uniform()));
+      const angle = 2 * Math.PI * uniform();
+      spare = radius * Math.sin(angle);
+      return radius * Math.cos(angle);
+    },
+    integer: (n) => Math.floor(uniform() * n),
+  };
+}
+
+/** A permutation of 0..n-1 (Fisher-Yates) that depends on `seed` alone. */
+export function permutation(n: number, seed: number): Uint32Array {
+  const order = Uint32Array.from({ length: n }, (_, i) => i);
+  const rng = rngFrom(seed);
+  for (let i = n - 1; i > 0; i--) {
+    const j = rng.integer(i + 1);
+    const kept = order[i]!;
+    order[i] = order[j]!;
+    order[j] = kept;
+  }
+  return order;
+}

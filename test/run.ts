@@ -1,0 +1,76 @@
+/**
+ * Runs every `*.test.js` beside it, each file in a process of its own, and ends with `N passed, N failed`.
+ *
+ *     node dist/test/run.js [part of a path ...]
+ *
+ * A file that prints no totals (it crashed, or forgot `.run()`) counts as one failure.
+ */
+import { spawn } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+
+type Outcome = { file: string; passed: number; failed: number; skipped: number; seconds: number; output: string };
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+
+function testFiles(wanted: readonly string[]): string[] {
+  const all = readdirSync(here, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".test.js"));
+  return all.filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part))).sort();
+}
+
+/** The number after `label` in uvu's closing lines, or undefined when it is not there. */
+function total(output: string, label: string): number | undefined {
+  const plain = output.replaceAll(/\u001b\[[0-9;]*m/g, "");
+  const found = new RegExp(`^\\s*${label}:\\s+(\\d+)`, "m").exec(plain);
+  return found ? Number(found[1]) : undefined;
+}
+
+function runFile(file: string): Promise<Outcome> {
+  const started = performance.now();
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, ["--enable-source-maps", path.join(here, file)], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0" },
+    });
+    let output = "";
+    const keep = (chunk: Buffer) => {
+      output += chunk.toString();
+    };
+    child.stdout.on("data", keep);
+    child.stderr.on("data", keep);
+    child.on("close", (status) => {
+      const passed = total(output, "Passed") ?? 0;
+      const ran = total(output, "Total") ?? 0;
+      const broken = ran === 0 || (status !== 0 && ran === passed);
+      const failed = ran - passed + (broken ? 1 : 0);
+      const skipped = total(output, "Skipped") ?? 0;
+      resolve({ file, passed, failed, skipped, seconds: (performance.now() - started) / 1000, output });
+    });
+  });
+}
+
+async function runAll(files: string[]): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  const queue = [...files];
+  const worker = async () => {
+    for (let file = queue.shift(); file; file = queue.shift()) {
+      const outcome = await runFile(file);
+      outcomes.push(outcome);
+      const mark = outcome.failed ? "FAIL" : "ok";
+      console.log(
+        `${mark.padEnd(5)}${outcome.file.padEnd(56)}${outcome.passed} passed, ${outcome.seconds.toFixed(1)} s`,
+      );
+      if (outcome.failed) console.log(outcome.output);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(2, availableParallelism()) }, worker));
+  return outcomes;
+}
+
+const outcomes = await runAll(testFiles(process.argv.slice(2)));
+const sum = (pick: (o: Outcome) => number) => outcomes.reduce((n, o) => n + pick(o), 0);
+const [passed, failed, skipped] = [sum((o) => o.passed), sum((o) => o.failed), sum((o) => o.skipped)];
+console.log(`${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ""}`);
+process.exitCode = failed || outcomes.length === 0 ? 1 : 0;

@@ -1,0 +1,88 @@
+/** What tests share: numeric comparison that reports the worst place, temporary folders, the project's root. */
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import * as assert from "uvu/assert";
+
+/** The folder that holds package.json, from source or from dist. */
+export const projectRoot = (() => {
+  let folder = path.dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(path.join(folder, "package.json"))) folder = path.dirname(folder);
+  return folder;
+})();
+
+/** Path of a file in `fixtures/`. */
+export const fixture = (...parts: string[]): string => path.join(projectRoot, "fixtures", ...parts);
+
+/** Runs `body` with a fresh folder and removes it afterwards, whatever happens. */
+export async function inTemporaryFolder<T>(body: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(path.join(tmpdir(), "vitvq-test-"));
+  try {
+    return await body(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+export type Tolerance = {
+  /** Largest allowed |got - want|. */
+  absolute?: number;
+  /** Largest allowed |got - want| / max|want| over the whole array. */
+  relative?: number;
+};
+
+/** Compares two arrays of numbers; on failure names the worst index, both values, both gaps and the tolerance. */
+export function expectClose(
+  got: ArrayLike<number>,
+  want: ArrayLike<number>,
+  what: string,
+  { absolute = 0, relative = 0 }: Tolerance,
+): void {
+  assert.is(got.length, want.length, `${what}: length`);
+  let scale = 0;
+  for (let i = 0; i < want.length; i++) scale = Math.max(scale, Math.abs(want[i]!));
+  let worst = 0;
+  let gap = -1;
+  for (let i = 0; i < want.length; i++) {
+    const here = Object.is(got[i], want[i]) ? 0 : Math.abs(got[i]! - want[i]!);
+    if (here > gap || Number.isNaN(here)) {
+      worst = i;
+      gap = Number.isNaN(here) ? Number.POSITIVE_INFINITY : here;
+    }
+  }
+  const allowed = Math.max(absolute, relative * scale);
+  if (gap > allowed)
+    assert.unreachable(
+      `${what}: at ${worst} of ${want.length} got ${got[worst]}, want ${want[worst]}: gap ${gap}, ` +
+        `${gap / (scale || 1)} of the largest; allowed ${allowed}`,
+    );
+}
+
+export type Finished = { status: number | null; stdout: string; stderr: string };
+
+/** Runs the built `vitvq` and returns status, stdout and stderr apart. */
+export function vitvq(
+  args: readonly string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+): Promise<Finished> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [path.join(projectRoot, "dist", "bin", "vitvq.js"), ...args], {
+      cwd: options.cwd ?? projectRoot,
+      env: { ...process.env, ...options.env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let stdout = "";
+    let stderr = "";
+    child.stdout.on("data", (chunk: Buffer) => {
+      stdout += chunk.toString();
+    });
+    child.stderr.on("data", (chunk: Buffer) => {
+      stderr += chunk.toString();
+    });
+    child.on("error", reject);
+    child.on("close", (status) => resolve({ status, stdout, stderr }));
+  });
+}
