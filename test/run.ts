@@ -10,6 +10,7 @@ import { readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { stripVTControlCharacters } from "node:util";
 
 type Outcome = { file: string; passed: number; failed: number; skipped: number; seconds: number; output: string };
 
@@ -22,8 +23,7 @@ function testFiles(wanted: readonly string[]): string[] {
 
 /** The number after `label` in uvu's closing lines, or undefined when it is not there. */
 function total(output: string, label: string): number | undefined {
-  const plain = output.replaceAll(/\u001b\[[0-9;]*m/g, "");
-  const found = new RegExp(`^\\s*${label}:\\s+(\\d+)`, "m").exec(plain);
+  const found = new RegExp(`^\\s*${label}:\\s+(\\d+)`, "m").exec(stripVTControlCharacters(output));
   return found ? Number(found[1]) : undefined;
 }
 
