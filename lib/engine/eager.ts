@@ -1,0 +1,96 @@
+import * as tf from "@tensorflow/tfjs";
+import { checkInputs, checkStep } from "./checkInputs.js";
+import { loadTensorflow, type ModuleLoader, tensorflowError } from "./tensorflow.js";
+import type { Engine, HostTensor, NamedHostTensors, NamedTensors, Program, Step, StepOptions } from "./types.js";
+
+/** tfjs backends that run steps eagerly: pure JavaScript (slow; the judge in tests) and the native TensorFlow. */
+export type EagerBackend = "cpu" | "tensorflow";
+
+/**
+ * An engine that calls the step function at every run on a tfjs backend, everything it makes disposed afterwards.
+ * @param load how optional packages are imported
+ * @throws EngineError when `backend` is `"tensorflow"` and its package is absent or broken
+ */
+export async function createEagerEngine(backend: EagerBackend, load?: ModuleLoader): Promise<Engine> {
+  const device = backend === "cpu" ? "javascript" : await startTensorflow(load);
+  return {
+    name: "tensorflow",
+    device,
+    async compile(step, options) {
+      checkStep(options);
+      return eagerProgram(backend, step, options);
+    },
+  };
+}
+
+/**
+ * Calls `body` with `backend` as the active tfjs backend and puts the former one back, also when `body` throws. The
+ * active backend is global, so `body` must not wait for anything. (If none was active yet, `backend` stays.)
+ * @throws EngineError when there is no such backend, or it cannot start without waiting
+ */
+export function withBackend<T>(backend: string, body: () => T): T {
+  // Starts the backend if need be; from then on setBackend takes effect before it returns.
+  if (!tf.findBackend(backend)) throw tensorflowError(`tfjs has no backend "${backend}"`);
+  const former: string | undefined = tf.engine().backendName;
+  void tf.setBackend(backend);
+  try {
+    return body();
+  } finally {
+    if (former !== undefined) void tf.setBackend(former);
+  }
+}
+
+/** Loads TensorFlow, lets it add two numbers (some versions load and then fail at the first kernel), names its device. */
+async function startTensorflow(load: ModuleLoader | undefined): Promise<string> {
+  const name = await loadTensorflow(load);
+  try {
+    return withBackend("tensorflow", () => {
+      tf.tidy(() => tf.add(tf.scalar(1), tf.scalar(1)).dataSync());
+      const backend: object = tf.backend();
+      return "isUsingGpuDevice" in backend && backend.isUsingGpuDevice === true ? "gpu" : "cpu";
+    });
+  } catch (error) {
+    throw tensorflowError(`${name}: ${error instanceof Error ? error.message : String(error)}`, error);
+  }
+}
+
+function eagerProgram(backend: EagerBackend, step: Step, options: StepOptions): Program {
+  const { name, constants = {} } = options;
+  const kept = withBackend(backend, () => mapValues(constants, (tensor) => tf.keep(toTensor(tensor))));
+  let disposed = false;
+  return {
+    name,
+    async run(inputs) {
+      if (disposed) throw new Error(`${name}: the program was disposed and cannot run`);
+      checkInputs(options, inputs);
+      return withBackend(backend, () => runOnce(name, step, kept, inputs));
+    },
+    async dispose() {
+      if (!disposed) tf.dispose(kept);
+      disposed = true;
+    },
+  };
+}
+
+function runOnce(name: string, step: Step, constants: NamedTensors, inputs: NamedHostTensors): NamedHostTensors {
+  let results: NamedHostTensors = {};
+  tf.tidy(() => {
+    const outputs = step({ ...constants, ...mapValues(inputs, toTensor) });
+    results = mapValues(outputs, (tensor, key) => toHost(`${name}: result "${key}"`, tensor));
+  });
+  return results;
+}
+
+const toTensor = ({ data, shape, dtype }: HostTensor): tf.Tensor => tf.tensor(data, [...shape], dtype);
+
+/** Copies a tensor out: on the JavaScript backend its data may be an input's own, or shared with another result. */
+function toHost(what: string, tensor: tf.Tensor): HostTensor {
+  const { shape, dtype } = tensor;
+  if (dtype === "float32") return { dtype, shape: [...shape], data: new Float32Array(tensor.dataSync()) };
+  if (dtype === "int32") return { dtype, shape: [...shape], data: new Int32Array(tensor.dataSync()) };
+  throw new RangeError(`${what} is ${dtype}; steps return float32 or int32, cast it in the step`);
+}
+
+function mapValues<A, B>(record: Readonly<Record<string, A>>, map: (value: A, key: string) => B): Record<string, B> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value, key)]));
+}

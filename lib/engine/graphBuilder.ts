@@ -1,0 +1,230 @@
+/**
+ * Builds one ONNX graph out of symbols: tensors that have a shape and a name instead of numbers.
+ *
+ * Three things keep the graph small. Equal nodes are made once. A tensor that is a broadcast of something smaller keeps
+ * only the smaller thing (`stored`) until an operation needs it whole. And nodes that no output needs are left out.
+ */
+import type { Attribute, ElementType, OnnxGraph, OnnxInitializer, OnnxNode, OnnxValue } from "./onnx.js";
+
+/** A traced tensor: `stored` holds its elements and broadcasts to `shape`. */
+export type Sym = {
+  readonly type: ElementType;
+  readonly shape: readonly number[];
+  readonly stored: Stored;
+};
+
+/** What a symbol's elements are: the output of a node, or numbers known while tracing. */
+type Stored = {
+  readonly shape: readonly number[];
+  /** Unset for constants that no node has read yet. */
+  name?: string;
+  readonly values?: ArrayLike<number>;
+};
+
+type NodeRequest = {
+  readonly op: string;
+  readonly inputs: readonly string[];
+  readonly attributes?: Readonly<Record<string, Attribute>>;
+  readonly domain?: string;
+};
+
+export type OutputType = { readonly type: ElementType; readonly shape: readonly number[] };
+
+export class GraphBuilder {
+  private readonly nodes: OnnxNode[] = [];
+  private readonly known = new Map<string, readonly string[]>();
+  private readonly inputs: OnnxValue[] = [];
+  private readonly initializers = new Map<string, OnnxInitializer>();
+  private counter = 0;
+  private freshScope = 0;
+  private freshScopes = 0;
+
+  /** Declares a graph input. A string dimension counts as `placeholder` elements while tracing. */
+  input(value: OnnxValue, placeholder = 2): Sym {
+    this.inputs.push(value);
+    const shape = value.shape.map((dim) => (typeof dim === "string" ? placeholder : dim));
+    return { type: value.type, shape, stored: { shape, name: value.name } };
+  }
+
+  /** Declares weights that are part of the model. */
+  initializer(tensor: OnnxInitializer): Sym {
+    this.initializers.set(tensor.name, tensor);
+    return { type: tensor.type, shape: tensor.shape, stored: { shape: tensor.shape, name: tensor.name } };
+  }
+
+  /** A tensor whose numbers are known; one that holds a single value throughout is kept as a scalar. */
+  constant(values: ArrayLike<number>, shape: readonly number[], type: ElementType): Sym {
+    const first = values[0] ?? 0;
+    let uniform = true;
+    for (let i = 1; uniform && i < values.length; i++) uniform = Object.is(values[i], first);
+    const stored: Stored = uniform ? { shape: [], values: [first] } : { shape, values };
+    return { type, shape, stored };
+  }
+
+  /** The one value of a symbol known to hold the same number everywhere, else undefined. */
+  uniformValue(sym: Sym): number | undefined {
+    return sym.stored.values && sym.stored.shape.length === 0 ? sym.stored.values[0] : undefined;
+  }
+
+  /** Name of a value that holds all elements of `sym`. */
+  whole(sym: Sym): string {
+    const compact = this.compact(sym);
+    if (sameShape(sym.stored.shape, sym.shape)) return compact;
+    return this.node({ op: "Expand", inputs: [compact, this.int64(sym.shape)] });
+  }
+
+  /** Name of a value that broadcasts to `sym` (equal to it unless it is a broadcast of something smaller). */
+  compact(sym: Sym): string {
+    const { stored } = sym;
+    if (stored.name === undefined) stored.name = this.writeConstant(stored.values ?? [], stored.shape, sym.type);
+    return stored.name;
+  }
+
+  /** Appends a node with one output, or finds the equal one made before. */
+  node(request: NodeRequest): string {
+    return this.multi(request, 1)[0]!;
+  }
+
+  /** Appends a node with several outputs. */
+  multi({ op, inputs, attributes = {}, domain = "" }: NodeRequest, outputs: number): readonly string[] {
+    const words = Object.entries(attributes).map(([name, value]) => `${name}=${String(value)}`);
+    const key = [this.freshScope, domain, op, outputs, ...inputs, "|", ...words].join(" ");
+    const before = this.known.get(key);
+    if (before) return before;
+    const names = Array.from({ length: outputs }, () => `%${this.counter++}`);
+    this.known.set(key, names);
+    this.nodes.push({ op, domain, inputs, outputs: names, attributes });
+    return names;
+  }
+
+  /** Like `node`, giving the result as a symbol. */
+  sym(request: NodeRequest, { type, shape }: OutputType): Sym {
+    return this.named(this.node(request), { type, shape });
+  }
+
+  /** The symbol of an existing value. */
+  named(name: string, { type, shape }: OutputType): Sym {
+    return { type, shape, stored: { shape, name } };
+  }
+
+  /** An int64 vector (shapes, axes, starts). */
+  int64(values: readonly number[]): string {
+    return this.writeInitializer("int64", [values.length], BigInt64Array.from(values, BigInt), values.join(","));
+  }
+
+  /** A scalar of any type. */
+  scalar(value: number, type: ElementType): string {
+    return this.writeConstant([value], [], type);
+  }
+
+  /** Runs `body` so that its nodes are made anew even if equal ones exist: recomputation instead of keeping. */
+  fresh<T>(body: () => T): T {
+    const outer = this.freshScope;
+    this.freshScope = ++this.freshScopes;
+    try {
+      return body();
+    } finally {
+      this.freshScope = outer;
+    }
+  }
+
+  /**
+   * The finished graph. Its nodes come in **reverse** order of emission: ONNX Runtime walks from the outputs and visits
+   * later nodes of the file first, so a reversed file runs in the order of emission, backward pieces right before their
+   * use; otherwise every recomputed tensor would be made early and kept alive.
+   */
+  finish(name: string, outputs: Readonly<Record<string, Sym>>): OnnxGraph {
+    const renamed = new Map<string, string>();
+    const values: OnnxValue[] = [];
+    for (const [outputName, sym] of Object.entries(outputs)) {
+      const value = this.whole(sym);
+      const made = value.startsWith("%") && !this.isInitializer(value);
+      if (made && !renamed.has(value)) renamed.set(value, outputName);
+      else this.nodes.push({ op: "Identity", domain: "", inputs: [value], outputs: [outputName], attributes: {} });
+      values.push({ name: outputName, type: sym.type, shape: sym.shape });
+    }
+    const rename = (value: string) => renamed.get(value) ?? value;
+    const nodes = this.needed(new Set([...renamed.keys(), ...Object.keys(outputs)])).map((node) => ({
+      ...node,
+      inputs: node.inputs.map(rename),
+      outputs: node.outputs.map(rename),
+    }));
+    const read = new Set(nodes.flatMap((node) => node.inputs));
+    const initializers = [...this.initializers.values()].filter((tensor) => read.has(tensor.name));
+    return { name, nodes: nodes.reverse(), inputs: this.inputs, outputs: values, initializers };
+  }
+
+  private needed(wanted: Set<string>): OnnxNode[] {
+    const kept: OnnxNode[] = [];
+    for (const node of [...this.nodes].reverse()) {
+      if (!node.outputs.some((output) => wanted.has(output))) continue;
+      kept.push(node);
+      for (const input of node.inputs) wanted.add(input);
+    }
+    return kept.reverse();
+  }
+
+  private isInitializer(name: string): boolean {
+    return this.initializers.has(name);
+  }
+
+  private writeConstant(values: ArrayLike<number>, shape: readonly number[], type: ElementType): string {
+    const array = typedArray(type, values);
+    const text =
+      values.length <= 16
+        ? Array.from(values)
+            .map((v) => (Object.is(v, -0) ? "-0" : v))
+            .join(",")
+        : undefined;
+    return this.writeInitializer(type, shape, array, text);
+  }
+
+  private writeInitializer(
+    type: ElementType,
+    shape: readonly number[],
+    array: ArrayBufferView,
+    text: string | undefined,
+  ): string {
+    const name = text === undefined ? `%k${this.counter++}` : `%k ${type} [${shape.join(",")}] ${text}`;
+    if (!this.initializers.has(name)) {
+      const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+      this.initializers.set(name, { name, type, shape, bytes });
+    }
+    return name;
+  }
+}
+
+/** Whether two shapes are equal. */
+export function sameShape(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((dim, i) => dim === b[i]);
+}
+
+/** Number of elements. */
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, dim) => product * dim, 1);
+}
+
+/** NumPy broadcasting of two shapes. */
+export function broadcastShapes(a: readonly number[], b: readonly number[]): number[] {
+  const rank = Math.max(a.length, b.length);
+  return Array.from({ length: rank }, (_, i) => {
+    const left = a[a.length - rank + i] ?? 1;
+    const right = b[b.length - rank + i] ?? 1;
+    return left === 1 ? right : left;
+  });
+}
+
+function typedArray(type: ElementType, values: ArrayLike<number>): ArrayBufferView {
+  switch (type) {
+    case "float32":
+      return Float32Array.from(values);
+    case "int32":
+      return Int32Array.from(values);
+    case "uint32":
+      return Uint32Array.from(values);
+    case "bool":
+      return Uint8Array.from(values, (value) => (value ? 1 : 0));
+    case "int64":
+      return BigInt64Array.from(Array.from(values, BigInt));
+  }
+}

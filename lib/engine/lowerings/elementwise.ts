@@ -1,0 +1,182 @@
+/** Kernels that act on each element by itself. Results of broadcasts stay unexpanded as long as possible. */
+import type * as tf from "@tensorflow/tfjs";
+import { broadcastShapes, type GraphBuilder, type OutputType, type Sym } from "../graphBuilder.js";
+import type { Attribute, ElementType } from "../onnx.js";
+import { defineLowering, elementOf } from "../traceBackend.js";
+
+/** A node over broadcast operands whose result is itself kept unexpanded. */
+export function elementwise(
+  graph: GraphBuilder,
+  op: string,
+  operands: readonly Sym[],
+  options: { type?: ElementType; attributes?: Record<string, Attribute>; domain?: string } = {},
+): Sym {
+  const { type = operands[0]!.type, attributes = {}, domain = "" } = options;
+  const shape = operands.map((sym) => sym.shape).reduce(broadcastShapes);
+  const stored = operands.map((sym) => sym.stored.shape).reduce(broadcastShapes);
+  const inputs = operands.map((sym) => graph.compact(sym));
+  return { type, shape, stored: { shape: stored, name: graph.node({ op, inputs, attributes, domain }) } };
+}
+
+/** The number `value` as a symbol that broadcasts against anything. */
+export function number(graph: GraphBuilder, value: number, type: ElementType = "float32"): Sym {
+  return graph.constant([value], [], type);
+}
+
+/** The same elements seen as `shape`, which they broadcast to. */
+export function broadcastTo(sym: Sym, shape: readonly number[]): Sym {
+  return { ...sym, shape };
+}
+
+const UNARY = {
+  Abs: "Abs",
+  Ceil: "Ceil",
+  Cos: "Cos",
+  Erf: "Erf",
+  Exp: "Exp",
+  Floor: "Floor",
+  IsNan: "IsNaN",
+  Log: "Log",
+  LogicalNot: "Not",
+  Neg: "Neg",
+  Reciprocal: "Reciprocal",
+  Relu: "Relu",
+  Round: "Round",
+  Sigmoid: "Sigmoid",
+  Sign: "Sign",
+  Sin: "Sin",
+  Softplus: "Softplus",
+  Sqrt: "Sqrt",
+  Tanh: "Tanh",
+} as const;
+
+const YIELDS_BOOL = new Set(["IsNan", "LogicalNot"]);
+
+for (const [kernel, op] of Object.entries(UNARY))
+  defineLowering(kernel, ({ inputs: { x }, graph }) =>
+    elementwise(graph, op, [x!], { type: YIELDS_BOOL.has(kernel) ? "bool" : x!.type }),
+  );
+
+const only = (x: Sym | undefined): Sym => {
+  if (!x) throw new Error("the kernel came without its input");
+  return x;
+};
+
+defineLowering("Identity", ({ inputs: { x } }) => only(x));
+defineLowering("ZerosLike", ({ inputs: { x }, graph }) => broadcastTo(number(graph, 0, only(x).type), only(x).shape));
+defineLowering("OnesLike", ({ inputs: { x }, graph }) => broadcastTo(number(graph, 1, only(x).type), only(x).shape));
+defineLowering("Square", ({ inputs: { x }, graph }) => elementwise(graph, "Mul", [only(x), only(x)]));
+defineLowering("Rsqrt", ({ inputs: { x }, graph }) =>
+  elementwise(graph, "Reciprocal", [elementwise(graph, "Sqrt", [only(x)])]),
+);
+defineLowering("Log1p", ({ inputs: { x }, graph }) =>
+  elementwise(graph, "Log", [elementwise(graph, "Add", [only(x), number(graph, 1)])]),
+);
+defineLowering("Expm1", ({ inputs: { x }, graph }) =>
+  elementwise(graph, "Sub", [elementwise(graph, "Exp", [only(x)]), number(graph, 1)]),
+);
+defineLowering("IsFinite", ({ inputs: { x }, graph }) => {
+  const difference = elementwise(graph, "Sub", [only(x), only(x)]); // 0 for finite, NaN for infinities and NaN
+  return elementwise(graph, "Equal", [difference, number(graph, 0)], { type: "bool" });
+});
+defineLowering("LeakyRelu", ({ inputs: { x }, attributes, graph }) =>
+  elementwise(graph, "LeakyRelu", [only(x)], { attributes: { alpha: Number(attributes["alpha"]) } }),
+);
+defineLowering("ClipByValue", ({ inputs: { x }, attributes, graph }) => {
+  const { type } = only(x);
+  const low = number(graph, Number(attributes["clipValueMin"]), type);
+  const high = number(graph, Number(attributes["clipValueMax"]), type);
+  return elementwise(graph, "Min", [elementwise(graph, "Max", [only(x), low]), high]);
+});
+defineLowering("Step", ({ inputs: { x }, attributes, graph }) => {
+  const alpha = Number(attributes["alpha"] ?? 0);
+  const positive = elementwise(graph, "Greater", [only(x), number(graph, 0, only(x).type)], { type: "bool" });
+  if (alpha === 0) return cast(graph, positive, only(x).type);
+  return elementwise(graph, "Where", [positive, number(graph, 1), number(graph, alpha)], { type: "float32" });
+});
+defineLowering("Cast", ({ inputs: { x }, attributes, graph }) =>
+  cast(graph, only(x), elementOf(attributes["dtype"] as tf.DataType)),
+);
+
+/** `sym` with elements of another type; floats are truncated towards zero. */
+export function cast(graph: GraphBuilder, sym: Sym, type: ElementType): Sym {
+  if (sym.type === type) return sym;
+  const to = BigInt({ float32: 1, int32: 6, int64: 7, bool: 9, uint32: 12 }[type]);
+  return elementwise(graph, "Cast", [sym], { type, attributes: { to } });
+}
+
+const COMPARISONS = {
+  Equal: "Equal",
+  Greater: "Greater",
+  GreaterEqual: "GreaterOrEqual",
+  Less: "Less",
+  LessEqual: "LessOrEqual",
+  LogicalAnd: "And",
+  LogicalOr: "Or",
+} as const;
+
+for (const [kernel, op] of Object.entries(COMPARISONS))
+  defineLowering(kernel, ({ inputs: { a, b }, graph }) => elementwise(graph, op, [only(a), only(b)], { type: "bool" }));
+
+defineLowering("NotEqual", ({ inputs: { a, b }, graph }) => {
+  const equal = elementwise(graph, "Equal", [only(a), only(b)], { type: "bool" });
+  return elementwise(graph, "Not", [equal], { type: "bool" });
+});
+
+for (const [kernel, op] of Object.entries({ Maximum: "Max", Minimum: "Min", Pow: "Pow" }))
+  defineLowering(kernel, ({ inputs: { a, b }, graph }) => elementwise(graph, op, [only(a), only(b)]));
+
+defineLowering("SquaredDifference", ({ inputs: { a, b }, graph }) => {
+  const difference = elementwise(graph, "Sub", [only(a), only(b)]);
+  return elementwise(graph, "Mul", [difference, difference]);
+});
+defineLowering("Add", ({ inputs: { a, b }, graph }) => add(graph, only(a), only(b)));
+defineLowering("AddN", ({ list, graph }) => list.reduce((sum, one) => add(graph, sum, one)));
+
+defineLowering("Sub", ({ inputs: { a, b }, graph }) => {
+  const [left, right] = [only(a), only(b)];
+  if (graph.uniformValue(right) === 0) return broadcastTo(left, broadcastShapes(left.shape, right.shape));
+  if (graph.uniformValue(left) === 0)
+    return broadcastTo(elementwise(graph, "Neg", [right]), broadcastShapes(left.shape, right.shape));
+  return elementwise(graph, "Sub", [left, right]);
+});
+defineLowering("Multiply", ({ inputs: { a, b }, graph }) => multiply(graph, only(a), only(b)));
+defineLowering("RealDiv", ({ inputs: { a, b }, graph }) => {
+  const [left, right] = [only(a), only(b)];
+  if (graph.uniformValue(right) === 1) return broadcastTo(left, broadcastShapes(left.shape, right.shape));
+  return elementwise(graph, "Div", [left, right]);
+});
+defineLowering("FloorDiv", ({ inputs: { a, b }, graph }) => {
+  const [left, right] = [only(a), only(b)].map((sym) => cast(graph, sym, "float32"));
+  const quotient = elementwise(graph, "Floor", [elementwise(graph, "Div", [left!, right!])]);
+  return cast(graph, quotient, "int32");
+});
+
+defineLowering("Select", ({ inputs: { condition, t, e }, graph }) => {
+  const [test, yes, no] = [only(condition), only(t), only(e)];
+  // A vector condition chooses whole rows: give it trailing axes to broadcast over.
+  const rows = test.shape.length === 1 && yes.shape.length > 1;
+  const shape: OutputType["shape"] = rows ? [test.shape[0]!, ...yes.shape.slice(1).map(() => 1)] : test.shape;
+  const aligned = rows
+    ? graph.sym({ op: "Reshape", inputs: [graph.whole(test), graph.int64(shape)] }, { type: "bool", shape })
+    : test;
+  return elementwise(graph, "Where", [cast(graph, aligned, "bool"), yes, no], { type: yes.type });
+});
+
+/** `a + b`; adding the constant 0 costs nothing. */
+export function add(graph: GraphBuilder, a: Sym, b: Sym): Sym {
+  const shape = broadcastShapes(a.shape, b.shape);
+  if (graph.uniformValue(a) === 0) return broadcastTo(b, shape);
+  if (graph.uniformValue(b) === 0) return broadcastTo(a, shape);
+  return elementwise(graph, "Add", [a, b]);
+}
+
+/** `a * b`; the constants 1 and 0, with which tfjs gradients broadcast and mask, cost nothing. */
+export function multiply(graph: GraphBuilder, a: Sym, b: Sym): Sym {
+  const shape = broadcastShapes(a.shape, b.shape);
+  const [left, right] = [graph.uniformValue(a), graph.uniformValue(b)];
+  if (left === 1) return broadcastTo(b, shape);
+  if (right === 1) return broadcastTo(a, shape);
+  if (left === 0 || right === 0) return broadcastTo(number(graph, 0, a.type), shape);
+  return elementwise(graph, "Mul", [a, b]);
+}

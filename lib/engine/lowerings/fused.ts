@@ -1,0 +1,68 @@
+/** Operations of `nn/` that ONNX Runtime has as one kernel, or that need integer arithmetic tfjs lacks. */
+import { type GraphBuilder, type Sym, sizeOf } from "../graphBuilder.js";
+import { defineLowering } from "../traceBackend.js";
+import { cast, elementwise, number } from "./elementwise.js";
+import { concat, reshape, slice } from "./shapes.js";
+
+for (const op of ["Softmax", "LogSoftmax"])
+  defineLowering(op, ({ inputs, attributes, graph }) => {
+    const x = inputs["logits"]!;
+    const axis = BigInt(Number(attributes["dim"] ?? -1));
+    return graph.sym({ op, inputs: [graph.whole(x)], attributes: { axis } }, x);
+  });
+
+/** y, mean and 1/std of a layer norm over the last axis. */
+defineLowering("LayerNorm", ({ inputs: { x, gain, bias }, attributes, graph }) => {
+  const request = {
+    op: "LayerNormalization",
+    inputs: [graph.whole(x!), graph.whole(gain!), graph.whole(bias!)],
+    attributes: { axis: -1n, epsilon: Number(attributes["epsilon"]) },
+  };
+  const [y, mean, inverse] = graph.multi(request, 3);
+  const rows = { type: x!.type, shape: [...x!.shape.slice(0, -1), 1] };
+  return [graph.named(y!, x!), graph.named(mean!, rows), graph.named(inverse!, rows)];
+});
+
+defineLowering("Gelu", ({ inputs: { x }, graph, target }) =>
+  graph.sym({ op: "Gelu", inputs: [graph.whole(x!)], domain: target === "cpu" ? "com.microsoft" : "" }, x!),
+);
+
+/** Multiplies by 0 or 1/(1-p): `dropoutScale` in nn/dropout.ts defines which. */
+defineLowering("DropoutScale", ({ inputs: { x, seed }, attributes, graph }) => {
+  const { threshold, scale, layer } = attributes as { threshold: number; scale: number; layer: number };
+  const width = x!.shape.at(-1)!;
+  const rows = sizeOf(x!.shape) / width;
+  const words = hashWords(graph, cast(graph, seed!, "uint32"), { rows, columns: Math.ceil(width / 2), layer });
+  const limit = number(graph, threshold * 65536, "uint32");
+  const high = elementwise(graph, "GreaterOrEqual", [words, limit], { type: "bool" });
+  const lowBits = shift(graph, words, { by: 16, direction: "LEFT" });
+  const low = elementwise(graph, "GreaterOrEqual", [lowBits, limit], { type: "bool" });
+  const keep = slice(graph, concat(graph, [high, low], 1), { starts: [0, 0], ends: [rows, width] });
+  const factor = elementwise(graph, "Where", [keep, number(graph, scale), number(graph, 0)], { type: "float32" });
+  return elementwise(graph, "Mul", [x!, reshape(graph, factor, x!.shape)]);
+});
+
+const GOLDEN = 0x9e3779b1;
+
+/** `hash32(index, seed, layer)` of lib/random.ts for index = 0 .. rows * columns - 1, as uint32 [rows, columns]. */
+function hashWords(
+  graph: GraphBuilder,
+  seed: Sym,
+  { rows, columns, layer }: { rows: number; columns: number; layer: number },
+): Sym {
+  const multiples = (count: number, stride: number) =>
+    Array.from({ length: count }, (_, i) => Math.imul(Math.imul(i, stride), GOLDEN) >>> 0);
+  const add = (a: Sym, b: Sym) => elementwise(graph, "Add", [a, b]);
+  const rowPart = add(graph.constant(multiples(rows, columns), [rows, 1], "uint32"), reshape(graph, seed, [1, 1]));
+  const columnPart = graph.constant(multiples(columns, 1), [1, columns], "uint32");
+  const round = (x: Sym) => {
+    const mixed = elementwise(graph, "Mul", [x, add(add(x, x), number(graph, 1, "uint32"))]);
+    return add(shift(graph, mixed, { by: 16, direction: "RIGHT" }), shift(graph, mixed, { by: 16, direction: "LEFT" }));
+  };
+  const first = add(round(add(rowPart, columnPart)), number(graph, layer, "uint32"));
+  return round(add(round(first), reshape(graph, seed, [1, 1])));
+}
+
+function shift(graph: GraphBuilder, x: Sym, { by, direction }: { by: number; direction: "LEFT" | "RIGHT" }): Sym {
+  return elementwise(graph, "BitShift", [x, number(graph, by, "uint32")], { attributes: { direction } });
+}

@@ -1,0 +1,70 @@
+/** Matrix products. */
+import type { GraphBuilder, Sym } from "../graphBuilder.js";
+import { defineLowering, type Target } from "../traceBackend.js";
+import { number } from "./elementwise.js";
+
+export type MatMulOptions = {
+  readonly transposeA?: boolean;
+  readonly transposeB?: boolean;
+  /** Factor on the product. */
+  readonly alpha?: number;
+};
+
+defineLowering("BatchMatMul", ({ inputs: { a, b }, attributes, graph, target }) =>
+  matMul({ graph, target }, a!, b!, {
+    transposeA: attributes["transposeA"] === true,
+    transposeB: attributes["transposeB"] === true,
+  }),
+);
+
+/**
+ * `alpha * op(a) op(b)` over the last two axes, leading axes broadcast.
+ * On CPU transposition and factor belong to one `FusedMatMul`; other devices lack that kernel and get a `Transpose`.
+ */
+export function matMul(
+  { graph, target }: { graph: GraphBuilder; target: Target },
+  a: Sym,
+  b: Sym,
+  { transposeA = false, transposeB = false, alpha = 1 }: MatMulOptions = {},
+): Sym {
+  const shape = productShape(a, b, { transposeA, transposeB });
+  const type = { type: a.type, shape };
+  if (graph.uniformValue(a) === 0 || graph.uniformValue(b) === 0) return { ...number(graph, 0, a.type), shape };
+  if (target === "cpu" && (transposeA || transposeB || alpha !== 1)) {
+    const attributes = { transA: transposeA ? 1n : 0n, transB: transposeB ? 1n : 0n, alpha };
+    const inputs = [graph.whole(a), graph.whole(b)];
+    return graph.sym({ op: "FusedMatMul", inputs, attributes, domain: "com.microsoft" }, type);
+  }
+  const left = transposeA ? swapLast(graph, a) : a;
+  const right = transposeB ? swapLast(graph, b) : b;
+  const product = graph.sym({ op: "MatMul", inputs: [graph.whole(left), graph.whole(right)] }, type);
+  if (alpha === 1) return product;
+  return graph.sym({ op: "Mul", inputs: [graph.whole(product), graph.scalar(alpha, "float32")] }, type);
+}
+
+/** Transpose of the last two axes. */
+export function swapLast(graph: GraphBuilder, x: Sym): Sym {
+  const rank = x.shape.length;
+  const order = x.shape.map((_, i) => i);
+  order[rank - 1] = rank - 2;
+  order[rank - 2] = rank - 1;
+  const shape = order.map((axis) => x.shape[axis]!);
+  const attributes = { perm: order.map(BigInt) };
+  return graph.sym({ op: "Transpose", inputs: [graph.whole(x)], attributes }, { type: x.type, shape });
+}
+
+function productShape(
+  a: Sym,
+  b: Sym,
+  { transposeA, transposeB }: { transposeA: boolean; transposeB: boolean },
+): number[] {
+  const rows = a.shape.at(transposeA ? -1 : -2)!;
+  const columns = b.shape.at(transposeB ? -2 : -1)!;
+  const [left, right] = [a.shape.slice(0, -2), b.shape.slice(0, -2)];
+  const rank = Math.max(left.length, right.length);
+  const batch = Array.from({ length: rank }, (_, i) => {
+    const l = left[left.length - rank + i] ?? 1;
+    return l === 1 ? (right[right.length - rank + i] ?? 1) : l;
+  });
+  return [...batch, rows, columns];
+}

@@ -1,0 +1,67 @@
+/** Sums, means, extremes and their positions along axes. */
+import { type GraphBuilder, type OutputType, type Sym, sizeOf } from "../graphBuilder.js";
+import { defineLowering, type LoweringCall } from "../traceBackend.js";
+import { cast, multiply, number } from "./elementwise.js";
+
+const REDUCTIONS = {
+  Sum: "ReduceSum",
+  Mean: "ReduceMean",
+  Max: "ReduceMax",
+  Min: "ReduceMin",
+  Prod: "ReduceProd",
+} as const;
+
+for (const [kernel, op] of Object.entries(REDUCTIONS))
+  defineLowering(kernel, (call) => {
+    const { x, axes, keepDims } = reduction(call);
+    const numeric = x.type === "bool" ? cast(call.graph, x, "int32") : x;
+    return reduce(call.graph, op, numeric, { axes, keepDims });
+  });
+
+for (const [kernel, op] of Object.entries({ All: "ReduceMin", Any: "ReduceMax" }))
+  defineLowering(kernel, (call) => {
+    const { x, axes, keepDims } = reduction(call);
+    return cast(call.graph, reduce(call.graph, op, cast(call.graph, x, "int32"), { axes, keepDims }), "bool");
+  });
+
+for (const [kernel, op] of Object.entries({ ArgMax: "ArgMax", ArgMin: "ArgMin" }))
+  defineLowering(kernel, (call) => {
+    const { x, axes } = reduction({ ...call, attributes: { axis: call.attributes["axis"] ?? 0 } });
+    const shape = x.shape.filter((_, i) => i !== axes[0]);
+    const attributes = { axis: BigInt(axes[0]!), keepdims: 0n };
+    const found = call.graph.sym({ op, inputs: [call.graph.whole(x)], attributes }, { type: "int64", shape });
+    return cast(call.graph, found, "int32");
+  });
+
+/** Reduction of `x` over `axes`; sums and means over axes along which `x` is constant are multiplications. */
+export function reduce(
+  graph: GraphBuilder,
+  op: string,
+  x: Sym,
+  { axes, keepDims = false }: { axes: readonly number[]; keepDims?: boolean },
+): Sym {
+  const shape = reducedShape(x.shape, axes, keepDims);
+  const value = graph.uniformValue(x);
+  if (value !== undefined && op === "ReduceSum") {
+    const count = sizeOf(x.shape) / sizeOf(shape);
+    return { ...multiply(graph, number(graph, value, x.type), number(graph, count, x.type)), shape };
+  }
+  if (value !== undefined && op !== "ReduceProd") return { ...x, shape };
+  if (axes.length === 0) return x;
+  const type: OutputType = { type: x.type, shape };
+  const inputs = [graph.whole(x), graph.int64(axes)];
+  return graph.sym({ op, inputs, attributes: { keepdims: keepDims ? 1n : 0n } }, type);
+}
+
+function reducedShape(shape: readonly number[], axes: readonly number[], keepDims: boolean): number[] {
+  return shape.flatMap((dim, i) => (axes.includes(i) ? (keepDims ? [1] : []) : [dim]));
+}
+
+function reduction({ inputs, attributes }: Pick<LoweringCall, "inputs" | "attributes">) {
+  const x = inputs["x"];
+  if (!x) throw new Error("a reduction came without its input");
+  const given = attributes["axis"] as number | readonly number[] | null | undefined;
+  const all = x.shape.map((_, i) => i);
+  const axes = given === undefined || given === null ? all : [given].flat().map((a) => (a < 0 ? a + all.length : a));
+  return { x, axes, keepDims: attributes["keepDims"] === true };
+}

@@ -1,0 +1,158 @@
+/** Kernels that move elements without computing: reshape, transpose, slice, join, pad, repeat. */
+import { type GraphBuilder, type Sym, sameShape, sizeOf } from "../graphBuilder.js";
+import { defineLowering } from "../traceBackend.js";
+import { number } from "./elementwise.js";
+
+const END = Number.MAX_SAFE_INTEGER;
+
+defineLowering("Reshape", ({ inputs: { x }, attributes, graph }) =>
+  reshape(graph, x!, inferredShape(x!.shape, attributes["shape"] as readonly number[])),
+);
+defineLowering("ExpandDims", ({ inputs: { input }, attributes, graph }) => {
+  const shape = [...input!.shape];
+  const dim = Number(attributes["dim"]);
+  shape.splice(dim < 0 ? shape.length + 1 + dim : dim, 0, 1);
+  return reshape(graph, input!, shape);
+});
+defineLowering("Transpose", ({ inputs: { x }, attributes, graph }) =>
+  transpose(graph, x!, attributes["perm"] as readonly number[]),
+);
+defineLowering("Slice", ({ inputs: { x }, attributes, graph }) => {
+  const begin = attributes["begin"] as readonly number[];
+  const size = attributes["size"] as readonly number[];
+  const lengths = x!.shape.map((dim, i) => ((size[i] ?? -1) < 0 ? dim - (begin[i] ?? 0) : size[i]!));
+  const ends = lengths.map((length, i) => (begin[i] ?? 0) + length);
+  return slice(graph, x!, { starts: x!.shape.map((_, i) => begin[i] ?? 0), ends });
+});
+defineLowering("Concat", ({ list, attributes, graph }) => concat(graph, list, Number(attributes["axis"])));
+defineLowering("Pack", ({ list, attributes, graph }) => {
+  const axis = Number(attributes["axis"]);
+  return concat(
+    graph,
+    list.map((one) => reshape(graph, one, [...one.shape.slice(0, axis), 1, ...one.shape.slice(axis)])),
+    axis,
+  );
+});
+defineLowering("Unpack", ({ inputs: { value }, attributes, graph }) => {
+  const rank = value!.shape.length;
+  const axis = (Number(attributes["axis"]) + rank) % rank;
+  const shape = value!.shape.filter((_, i) => i !== axis);
+  const parts = split(graph, value!, { axis, sizes: Array.from({ length: value!.shape[axis]! }, () => 1) });
+  return parts.map((part) => reshape(graph, part, shape));
+});
+defineLowering("SplitV", ({ inputs: { x }, attributes, graph }) => {
+  const rank = x!.shape.length;
+  const axis = (Number(attributes["axis"]) + rank) % rank;
+  const given = attributes["numOrSizeSplits"] as number | readonly number[];
+  const length = x!.shape[axis]!;
+  const sizes = typeof given === "number" ? Array.from({ length: given }, () => length / given) : [...given];
+  const open = sizes.indexOf(-1);
+  if (open >= 0) sizes[open] = length - sizes.reduce((sum, size) => sum + size, 1);
+  return split(graph, x!, { axis, sizes });
+});
+defineLowering("PadV2", ({ inputs: { x }, attributes, graph }) => {
+  const paddings = attributes["paddings"] as readonly (readonly [number, number])[];
+  const shape = x!.shape.map((dim, i) => dim + paddings[i]![0] + paddings[i]![1]);
+  if (sameShape(shape, x!.shape)) return x!;
+  const pads = graph.int64([...paddings.map((p) => p[0]), ...paddings.map((p) => p[1])]);
+  const value = graph.scalar(Number(attributes["constantValue"] ?? 0), x!.type);
+  return graph.sym({ op: "Pad", inputs: [graph.whole(x!), pads, value] }, { type: x!.type, shape });
+});
+defineLowering("Tile", ({ inputs: { x }, attributes, graph }) => {
+  const reps = attributes["reps"] as readonly number[];
+  const shape = x!.shape.map((dim, i) => dim * reps[i]!);
+  return graph.sym({ op: "Tile", inputs: [graph.whole(x!), graph.int64(reps)] }, { type: x!.type, shape });
+});
+defineLowering("BroadcastTo", ({ inputs: { x }, attributes }) => ({
+  ...x!,
+  shape: attributes["shape"] as readonly number[],
+}));
+defineLowering("Reverse", ({ inputs: { x }, attributes, graph }) => {
+  const rank = x!.shape.length;
+  const axes = (attributes["dims"] as readonly number[]).map((axis) => (axis + rank) % rank);
+  const inputs = [axes.map(() => -1), axes.map(() => -END), axes, axes.map(() => -1)].map((v) => graph.int64(v));
+  return graph.sym({ op: "Slice", inputs: [graph.whole(x!), ...inputs] }, x!);
+});
+defineLowering("Fill", ({ attributes, graph }) => {
+  const dtype = attributes["dtype"] === "int32" ? "int32" : "float32";
+  return { ...number(graph, Number(attributes["value"]), dtype), shape: attributes["shape"] as readonly number[] };
+});
+defineLowering("Range", ({ attributes, graph }) => {
+  const { start, stop, step } = attributes as { start: number; stop: number; step: number };
+  const count = Math.max(0, Math.ceil((stop - start) / step));
+  const values = Array.from({ length: count }, (_, i) => start + i * step);
+  return graph.constant(values, [count], attributes["dtype"] === "int32" ? "int32" : "float32");
+});
+
+/** The same elements in the same order under another shape. */
+export function reshape(graph: GraphBuilder, x: Sym, shape: readonly number[]): Sym {
+  if (sameShape(x.shape, shape)) return x;
+  if (sizeOf(x.stored.shape) === 1) return scalarAs(graph, x, shape);
+  const stored = x.stored.values;
+  if (stored && sameShape(x.stored.shape, x.shape)) return { ...x, shape, stored: { shape, values: stored } };
+  return graph.sym({ op: "Reshape", inputs: [graph.whole(x), graph.int64(shape)] }, { type: x.type, shape });
+}
+
+/** A one-element value seen as any shape it broadcasts to. */
+function scalarAs(graph: GraphBuilder, x: Sym, shape: readonly number[]): Sym {
+  if (x.stored.shape.length <= shape.length) return { ...x, shape };
+  const name = graph.node({ op: "Reshape", inputs: [graph.compact(x), graph.int64([])] });
+  return { ...x, shape, stored: { shape: [], name } };
+}
+
+/** Axes in another order. */
+export function transpose(graph: GraphBuilder, x: Sym, order: readonly number[]): Sym {
+  const shape = order.map((axis) => x.shape[axis]!);
+  if (order.every((axis, i) => axis === i)) return x;
+  if (sizeOf(x.stored.shape) === 1 && x.stored.shape.length === 0) return { ...x, shape };
+  const moved = order.filter((axis) => x.shape[axis] !== 1);
+  if (moved.every((axis, i) => i === 0 || axis > moved[i - 1]!)) return reshape(graph, x, shape); // only 1s move
+  const attributes = { perm: order.map(BigInt) };
+  return graph.sym({ op: "Transpose", inputs: [graph.whole(x)], attributes }, { type: x.type, shape });
+}
+
+/** Elements `starts[i] .. ends[i] - 1` of every axis. */
+export function slice(
+  graph: GraphBuilder,
+  x: Sym,
+  { starts, ends }: { starts: readonly number[]; ends: readonly number[] },
+): Sym {
+  const axes = x.shape.map((_, i) => i).filter((i) => starts[i] !== 0 || ends[i] !== x.shape[i]);
+  if (axes.length === 0) return x;
+  const shape = x.shape.map((_, i) => ends[i]! - starts[i]!);
+  if (x.stored.shape.length === 0) return { ...x, shape };
+  const pick = (values: readonly number[]) => graph.int64(axes.map((axis) => values[axis]!));
+  const inputs = [graph.whole(x), pick(starts), pick(ends), graph.int64(axes)];
+  return graph.sym({ op: "Slice", inputs }, { type: x.type, shape });
+}
+
+/** Pieces of the given sizes along one axis. */
+export function split(graph: GraphBuilder, x: Sym, { axis, sizes }: { axis: number; sizes: readonly number[] }): Sym[] {
+  if (sizes.length === 1) return [x];
+  const request = {
+    op: "Split",
+    inputs: [graph.whole(x), graph.int64(sizes)],
+    attributes: { axis: BigInt(axis) },
+  };
+  const names = graph.multi(request, sizes.length);
+  return names.map((name, part) =>
+    graph.named(name, { type: x.type, shape: x.shape.map((dim, i) => (i === axis ? sizes[part]! : dim)) }),
+  );
+}
+
+/** Pieces joined along one axis. */
+export function concat(graph: GraphBuilder, parts: readonly Sym[], axis: number): Sym {
+  const first = parts[0];
+  if (!first) throw new Error("concat of nothing");
+  if (parts.length === 1) return first;
+  const at = axis < 0 ? axis + first.shape.length : axis;
+  const total = parts.reduce((sum, part) => sum + part.shape[at]!, 0);
+  const shape = first.shape.map((dim, i) => (i === at ? total : dim));
+  const inputs = parts.map((part) => graph.whole(part));
+  return graph.sym({ op: "Concat", inputs, attributes: { axis: BigInt(at) } }, { type: first.type, shape });
+}
+
+function inferredShape(from: readonly number[], wanted: readonly number[]): number[] {
+  const known = wanted.reduce((product, dim) => (dim < 0 ? product : product * dim), 1);
+  return wanted.map((dim) => (dim < 0 ? sizeOf(from) / known : dim));
+}

@@ -1,0 +1,172 @@
+/**
+ * Writes ONNX models (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto) without a protobuf package.
+ *
+ * A message is kept as a list of chunks, so that weights of hundreds of megabytes are copied once, at the very end.
+ */
+
+/** ONNX element types (TensorProto.DataType) that graphs here use. */
+export const ELEMENT = { float32: 1, int32: 6, int64: 7, bool: 9, uint32: 12 } as const;
+export type ElementType = keyof typeof ELEMENT;
+
+/** Attribute values: integers are bigint, floats are number. */
+export type Attribute = bigint | number | string | readonly bigint[];
+
+export type OnnxNode = {
+  readonly op: string;
+  readonly domain: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly attributes: Readonly<Record<string, Attribute>>;
+};
+
+export type OnnxValue = {
+  readonly name: string;
+  readonly type: ElementType;
+  readonly shape: readonly (number | string)[];
+};
+
+export type OnnxInitializer = {
+  readonly name: string;
+  readonly type: ElementType;
+  readonly shape: readonly number[];
+  readonly bytes: Uint8Array;
+};
+
+export type OnnxGraph = {
+  readonly name: string;
+  readonly nodes: readonly OnnxNode[];
+  readonly inputs: readonly OnnxValue[];
+  readonly outputs: readonly OnnxValue[];
+  readonly initializers: readonly OnnxInitializer[];
+};
+
+const IR_VERSION = 9;
+const OPSET = 20;
+
+/** Serialises a graph as an ONNX ModelProto. Nodes are written in the order given, which ONNX Runtime's walk depends on. */
+export function writeModel(graph: OnnxGraph): Uint8Array {
+  const body = new Message();
+  for (const node of graph.nodes) body.message(1, nodeMessage(node));
+  body.string(2, graph.name);
+  for (const tensor of graph.initializers) body.message(5, tensorMessage(tensor));
+  for (const value of graph.inputs) body.message(11, valueMessage(value));
+  for (const value of graph.outputs) body.message(12, valueMessage(value));
+  const opsets = [
+    ["", OPSET],
+    ["com.microsoft", 1],
+  ] as const;
+  const model = new Message().integer(1, IR_VERSION).string(2, "vitvq").message(7, body);
+  for (const [domain, version] of opsets) model.message(8, new Message().string(1, domain).integer(2, version));
+  return model.toBytes();
+}
+
+function nodeMessage(node: OnnxNode): Message {
+  const message = new Message();
+  for (const name of node.inputs) message.string(1, name);
+  for (const name of node.outputs) message.string(2, name);
+  message.string(4, node.op);
+  for (const [name, value] of Object.entries(node.attributes)) message.message(5, attributeMessage(name, value));
+  if (node.domain) message.string(7, node.domain);
+  return message;
+}
+
+function attributeMessage(name: string, value: Attribute): Message {
+  const message = new Message().string(1, name);
+  if (typeof value === "number") return message.float(2, value).integer(20, 1);
+  if (typeof value === "bigint") return message.integer(3, value).integer(20, 2);
+  if (typeof value === "string") return message.string(4, value).integer(20, 3);
+  for (const item of value) message.integer(8, item);
+  return message.integer(20, 7);
+}
+
+function tensorMessage({ name, type, shape, bytes }: OnnxInitializer): Message {
+  return new Message().packedIntegers(1, shape).integer(2, ELEMENT[type]).string(8, name).bytes(9, bytes);
+}
+
+function valueMessage({ name, type, shape }: OnnxValue): Message {
+  const dims = new Message();
+  for (const dim of shape)
+    dims.message(1, typeof dim === "string" ? new Message().string(2, dim) : new Message().integer(1, dim));
+  const tensorType = new Message().integer(1, ELEMENT[type]).message(2, dims);
+  return new Message().string(1, name).message(2, new Message().message(1, tensorType));
+}
+
+const WIRE = { varint: 0, bytes: 2, fixed32: 5 } as const;
+const encoder = new TextEncoder();
+
+/** A protobuf message under construction. */
+class Message {
+  private readonly chunks: Uint8Array[] = [];
+  private pending: number[] = [];
+  private size = 0;
+
+  integer(field: number, value: number | bigint): this {
+    this.varint((field << 3) | WIRE.varint);
+    this.varint(value);
+    return this;
+  }
+
+  float(field: number, value: number): this {
+    this.varint((field << 3) | WIRE.fixed32);
+    return this.raw(new Uint8Array(Float32Array.of(value).buffer));
+  }
+
+  bytes(field: number, value: Uint8Array): this {
+    this.varint((field << 3) | WIRE.bytes);
+    this.varint(value.byteLength);
+    return this.raw(value);
+  }
+
+  string(field: number, value: string): this {
+    return this.bytes(field, encoder.encode(value));
+  }
+
+  packedIntegers(field: number, values: readonly number[]): this {
+    const packed = new Message();
+    for (const value of values) packed.varint(value);
+    return this.message(field, packed);
+  }
+
+  message(field: number, inner: Message): this {
+    this.varint((field << 3) | WIRE.bytes);
+    this.varint(inner.size);
+    inner.flush();
+    for (const chunk of inner.chunks) this.raw(chunk);
+    return this;
+  }
+
+  toBytes(): Uint8Array {
+    this.flush();
+    const out = new Uint8Array(this.size);
+    let at = 0;
+    for (const chunk of this.chunks) {
+      out.set(chunk, at);
+      at += chunk.byteLength;
+    }
+    return out;
+  }
+
+  private varint(value: number | bigint): void {
+    let rest = BigInt.asUintN(64, BigInt(value));
+    for (; rest > 127n; rest >>= 7n) this.byte(Number(rest & 127n) | 128);
+    this.byte(Number(rest));
+  }
+
+  private byte(value: number): void {
+    this.pending.push(value);
+    this.size++;
+  }
+
+  private raw(value: Uint8Array): this {
+    this.flush();
+    this.chunks.push(value);
+    this.size += value.byteLength;
+    return this;
+  }
+
+  private flush(): void {
+    if (this.pending.length === 0) return;
+    this.chunks.push(Uint8Array.from(this.pending));
+    this.pending = [];
+  }
+}

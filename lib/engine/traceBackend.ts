@@ -1,0 +1,190 @@
+/**
+ * A tfjs backend that computes nothing: every kernel appends ONNX nodes to the graph being traced.
+ *
+ * tfjs differentiates as usual on top of it, so a step function together with its gradients becomes one graph.
+ */
+import * as tf from "@tensorflow/tfjs";
+import { GraphBuilder, type Sym } from "./graphBuilder.js";
+import type { ElementType, OnnxGraph } from "./onnx.js";
+import type { DType, NamedHostTensors, NamedTensors, Step, StepOptions } from "./types.js";
+
+export const TRACE_BACKEND = "vitvq-trace";
+
+/** Which device a graph is written for: fused CPU operations do not exist on the others. */
+export type Target = "cpu" | "webgpu";
+
+/** What a lowering is given: the kernel's inputs as symbols, its attributes, the graph to append to. */
+export type LoweringCall = {
+  readonly inputs: Readonly<Record<string, Sym>>;
+  /** Inputs of kernels that take a list (Concat, Pack, AddN), in order. */
+  readonly list: readonly Sym[];
+  readonly attributes: Readonly<Record<string, unknown>>;
+  readonly graph: GraphBuilder;
+  readonly target: Target;
+};
+
+export type Lowering = (call: LoweringCall) => Sym | readonly Sym[];
+
+/** Teaches the tracer a kernel. */
+export function defineLowering(kernelName: string, lowering: Lowering): void {
+  tf.registerKernel({
+    kernelName,
+    backendName: TRACE_BACKEND,
+    kernelFunc: ({ inputs, attrs, backend }) => {
+      const tracer = backend as TraceBackend;
+      const given = inputs as Record<string, tf.TensorInfo>;
+      const symbols: Record<string, Sym> = {};
+      const list: Sym[] = [];
+      for (const [name, info] of Object.entries(given)) {
+        const symbol = tracer.symbol(info);
+        symbols[name] = symbol;
+        if (/^\d+$/.test(name)) list.push(symbol);
+      }
+      const { graph, target } = tracer.tracing();
+      const made = lowering({ inputs: symbols, list, attributes: attrs ?? {}, graph, target });
+      return isList(made) ? made.map((one) => tracer.info(one)) : tracer.info(made);
+    },
+  });
+}
+
+const isList = (made: Sym | readonly Sym[]): made is readonly Sym[] => Array.isArray(made);
+
+type Tracing = { readonly graph: GraphBuilder; readonly target: Target };
+
+/** The backend object tfjs talks to; `tracing` is set only while a step is traced. */
+class TraceBackend extends tf.KernelBackend {
+  private readonly symbols = new WeakMap<object, Sym>();
+  current: Tracing | undefined;
+
+  tracing(): Tracing {
+    if (!this.current) throw new Error("a kernel was called on the tracing backend outside of a trace");
+    return this.current;
+  }
+
+  symbol(info: tf.TensorInfo): Sym {
+    const sym = this.symbols.get(info.dataId);
+    if (!sym) throw new Error(`a tensor of shape [${info.shape.join(", ")}] does not belong to the step being traced`);
+    return sym;
+  }
+
+  info(sym: Sym): tf.TensorInfo {
+    const dataId = {};
+    this.symbols.set(dataId, sym);
+    return { dataId, shape: [...sym.shape], dtype: dtypeOf(sym.type) };
+  }
+
+  override write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): tf.DataId {
+    if (!isNumbers(values)) throw new Error(`the tracer knows no tensors of type ${dtype}`);
+    return this.info(this.tracing().graph.constant(values, shape, elementOf(dtype))).dataId;
+  }
+
+  override readSync(): tf.BackendValues {
+    throw new Error("a step read the values of a tensor; while it is traced there are none");
+  }
+
+  override read(): Promise<tf.BackendValues> {
+    return Promise.resolve(this.readSync());
+  }
+
+  override numDataIds(): number {
+    return 0;
+  }
+
+  override disposeData(): boolean {
+    return true;
+  }
+
+  override incRef(): void {}
+
+  decRef(): boolean {
+    return true;
+  }
+
+  override refCount(): number {
+    return 1;
+  }
+
+  override memory(): { unreliable: boolean } {
+    return { unreliable: true };
+  }
+
+  override floatPrecision(): 32 {
+    return 32;
+  }
+
+  override epsilon(): number {
+    return 1e-7;
+  }
+
+  override timerAvailable(): boolean {
+    return false;
+  }
+}
+
+const backend = new TraceBackend();
+tf.registerBackend(TRACE_BACKEND, () => backend, -1);
+
+/** Runs `step` once on symbols and returns the graph of everything its outputs need. */
+export function trace(step: Step, options: StepOptions, target: Target): OnnxGraph {
+  const graph = new GraphBuilder();
+  let finished: OnnxGraph | undefined;
+  withBackend({ graph, target }, () =>
+    tf.tidy(() => {
+      const inputs: NamedTensors = {};
+      for (const [name, { dtype, shape }] of Object.entries(options.inputs))
+        inputs[name] = tensorOf(graph.input({ name, type: dtype, shape }));
+      Object.assign(inputs, constants(graph, options.constants ?? {}));
+      const outputs = step(inputs);
+      const symbols = Object.entries(outputs).map(([name, tensor]) => [name, backend.symbol(tensor)] as const);
+      finished = graph.finish(options.name, Object.fromEntries(symbols));
+    }),
+  );
+  if (!finished) throw new Error(`${options.name}: tracing ended early`);
+  return finished;
+}
+
+/** Runs `body` so that while tracing its nodes are not merged with equal earlier ones: see `GraphBuilder.fresh`. */
+export function recomputed<T>(body: () => T): T {
+  return backend.current ? backend.current.graph.fresh(body) : body();
+}
+
+function constants(graph: GraphBuilder, weights: NamedHostTensors): NamedTensors {
+  const tensors: NamedTensors = {};
+  for (const [name, { dtype, shape, data }] of Object.entries(weights)) {
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    tensors[name] = tensorOf(graph.initializer({ name, type: dtype, shape, bytes }));
+  }
+  return tensors;
+}
+
+function tensorOf(sym: Sym): tf.Tensor {
+  return tf.engine().makeTensorFromTensorInfo(backend.info(sym), backend);
+}
+
+function withBackend<T>(tracing: Tracing, body: () => T): T {
+  if (backend.current) throw new Error("a step cannot be traced inside a trace");
+  const before = tf.engine().backendName;
+  backend.current = tracing;
+  void tf.setBackend(TRACE_BACKEND); // takes effect at once: the backend exists already
+  try {
+    return body();
+  } finally {
+    backend.current = undefined;
+    if (before) void tf.setBackend(before);
+  }
+}
+
+function isNumbers(values: tf.BackendValues): values is Float32Array | Int32Array | Uint8Array {
+  return ArrayBuffer.isView(values);
+}
+
+/** ONNX element type of a tfjs type. */
+export function elementOf(dtype: tf.DataType): ElementType {
+  if (dtype === "float32" || dtype === "int32" || dtype === "bool") return dtype;
+  throw new Error(`the tracer knows no tensors of type ${dtype}`);
+}
+
+function dtypeOf(type: ElementType): DType | "bool" {
+  if (type === "float32" || type === "int32" || type === "bool") return type;
+  throw new Error(`a kernel must not return ${type}`);
+}

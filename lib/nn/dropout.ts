@@ -1,0 +1,55 @@
+import * as tf from "@tensorflow/tfjs";
+import { fusedKernel } from "../engine/fusedKernel.js";
+import { hash32 } from "../random.js";
+import { customGradient } from "./customGradient.js";
+
+/** A dropout layer's place in a step: the seed of the step and a number that tells its layers apart. */
+export type Dropout = {
+  /** Probability that an element is dropped, in [0, 1). */
+  readonly rate: number;
+  /** int32 scalar [1]: a new one every step. */
+  readonly seed: tf.Tensor;
+};
+
+const WORD_HALF = 65536;
+
+/**
+ * Inverted dropout: each element is zeroed with probability `rate`, the others scaled by `1 / (1 - rate)`.
+ * Which ones is a counter hash of (seed, layer, position), so a step can be repeated bit by bit on any engine;
+ * each 32-bit word decides two elements, 16 bits each.
+ * Source: Srivastava et al. 2014.
+ */
+export function dropout(x: tf.Tensor, { rate, seed }: Dropout, layer: number): tf.Tensor {
+  if (rate === 0) return x;
+  const threshold = Math.round(rate * WORD_HALF);
+  const attributes = { threshold, layer, scale: WORD_HALF / (WORD_HALF - threshold) };
+  const scaled = (value: tf.Tensor) =>
+    fusedKernel("DropoutScale", {
+      inputs: { x: value, seed },
+      attributes,
+      compose: () => [tf.mul(value, dropoutScale(value.shape, seed.dataSync()[0]!, attributes))],
+    })[0]!;
+  return customGradient<[tf.Tensor]>(
+    { forward: (value) => ({ value: scaled(value), saved: [] }), backward: (dy) => [scaled(dy)] },
+    x,
+  );
+}
+
+/** The factors 0 or `scale` for a tensor of `shape`, as the graph makes them. */
+export function dropoutScale(
+  shape: readonly number[],
+  seed: number,
+  { threshold, scale, layer }: { threshold: number; scale: number; layer: number },
+): tf.Tensor {
+  const width = shape.at(-1)!;
+  const rows = shape.slice(0, -1).reduce((a, b) => a * b, 1);
+  const half = Math.ceil(width / 2);
+  const factors = new Float32Array(rows * width);
+  for (let row = 0; row < rows; row++)
+    for (let column = 0; column < width; column++) {
+      const word = hash32(row * half + (column % half), seed >>> 0, layer);
+      const bits = column < half ? word >>> 16 : word & 0xffff;
+      if (bits >= threshold) factors[row * width + column] = scale;
+    }
+  return tf.tensor(factors, [...shape]);
+}
