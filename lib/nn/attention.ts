@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { recomputed } from "../engine/traceBackend.js";
 import { type CustomGradient, customGradient } from "./customGradient.js";
-import { dense, denseSpec } from "./dense.js";
+import { type DenseOptions, dense, denseSpec } from "./dense.js";
 import { type Dropout, dropout } from "./dropout.js";
 import type { ParamsOf } from "./params.js";
 
@@ -13,8 +13,8 @@ export type AttentionConfig = {
 };
 
 /** Parameters of multi-head self-attention: one fused q, k, v map and the output map, both with bias. */
-export function attentionSpec({ dim }: AttentionConfig) {
-  return { qkv: denseSpec(dim, 3 * dim), out: denseSpec(dim, dim) };
+export function attentionSpec({ dim }: AttentionConfig, options: DenseOptions = {}) {
+  return { qkv: denseSpec(dim, 3 * dim, options), out: denseSpec(dim, dim, options) };
 }
 
 export type AttentionParams = ParamsOf<ReturnType<typeof attentionSpec>>;
@@ -23,6 +23,8 @@ export type AttentionOptions = {
   readonly heads: number;
   /** Whether position t sees only positions up to t. */
   readonly causal?: boolean;
+  /** What mixes the values; `dotProductAttention` when absent. All [B, heads, N, D/heads]. */
+  readonly mix?: (q: tf.Tensor, k: tf.Tensor, v: tf.Tensor) => tf.Tensor;
   /** Dropout on the attention weights, and its layer number. */
   readonly dropout?: Dropout & { readonly layer: number };
 };
@@ -36,7 +38,7 @@ export type AttentionOptions = {
 export function attention(params: AttentionParams, x: tf.Tensor, options: AttentionOptions): tf.Tensor {
   const [B, N, D] = x.shape as [number, number, number];
   const [q, k, v] = splitHeads(dense(params.qkv, x), options.heads);
-  const mixed = dotProductAttention(q, k, v, options);
+  const mixed = options.mix ? options.mix(q, k, v) : dotProductAttention(q, k, v, options);
   return dense(params.out, tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [B, N, D]));
 }
 

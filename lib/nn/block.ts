@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
-import { attention, attentionSpec } from "./attention.js";
-import { dense, denseSpec } from "./dense.js";
+import { type AttentionOptions, attention, attentionSpec } from "./attention.js";
+import { type DenseOptions, dense, denseSpec } from "./dense.js";
 import { type Dropout, dropout } from "./dropout.js";
 import { expectShape } from "./expectShape.js";
 import { gelu } from "./gelu.js";
@@ -15,15 +15,18 @@ export type BlockConfig = {
   readonly mlpDim: number;
   /** MLP activation; the paper is silent, tanh is what the best-known port uses. */
   readonly activation?: "gelu" | "tanh";
+  /** Standard deviation of normal initial weights; Xavier-uniform when absent. */
+  readonly initStd?: number;
 };
 
 /** Parameters of one transformer block. */
 export function blockSpec(config: BlockConfig) {
+  const init: DenseOptions = config.initStd === undefined ? {} : { init: { kind: "normal", std: config.initStd } };
   return {
     norm1: layerNormSpec(config.dim),
-    attention: attentionSpec(config),
+    attention: attentionSpec(config, init),
     norm2: layerNormSpec(config.dim),
-    mlp: { up: denseSpec(config.dim, config.mlpDim), down: denseSpec(config.mlpDim, config.dim) },
+    mlp: { up: denseSpec(config.dim, config.mlpDim, init), down: denseSpec(config.mlpDim, config.dim, init) },
   };
 }
 
@@ -31,6 +34,8 @@ export type BlockParams = ParamsOf<ReturnType<typeof blockSpec>>;
 
 export type BlockOptions = {
   readonly causal?: boolean;
+  /** Replaces plain attention between queries, keys and values (a KV cache does). */
+  readonly mix?: AttentionOptions["mix"];
   /** Dropout on attention weights, MLP activations and both branches, with the block's index to tell layers apart. */
   readonly dropout?: Dropout & { readonly block: number };
 };
@@ -44,13 +49,14 @@ export type BlockOptions = {
  */
 export function block(params: BlockParams, config: BlockConfig, x: tf.Tensor, options: BlockOptions = {}): tf.Tensor {
   expectShape("block: x", x, [null, null, config.dim]);
-  const { dropout: drop, causal = false } = options;
+  const { dropout: drop, causal = false, mix } = options;
   // Four dropout layers a block: attention weights, attention branch, MLP activation, MLP branch.
   const layer = (place: number) => (drop ? drop.block * 4 + place : 0);
   const dropped = (branch: tf.Tensor, place: number) => (drop ? dropout(branch, drop, layer(place)) : branch);
   const attended = attention(params.attention, layerNorm(params.norm1, x), {
     heads: config.heads,
     causal,
+    ...(mix ? { mix } : {}),
     ...(drop && drop.rate > 0 ? { dropout: { ...drop, layer: layer(0) } } : {}),
   });
   const h = tf.add(x, dropped(attended, 1));

@@ -4,7 +4,7 @@ import type { Init, ParamSpec, ParamsOf } from "./params.js";
 export type DenseOptions = { readonly bias?: boolean; readonly init?: Init };
 
 /** Parameters of a linear map `from -> to`: kernel [from, to], bias [to]. Xavier-uniform unless `init` says otherwise. */
-export function denseSpec(from: number, to: number, { bias = true, init }: DenseOptions = {}) {
+export function denseSpec(from: number, to: number, { bias = true, init }: DenseOptions = {}): DenseSpec {
   const kernel: ParamSpec = {
     shape: [from, to],
     init: init ?? { kind: "xavier", fanIn: from, fanOut: to },
@@ -14,13 +14,15 @@ export function denseSpec(from: number, to: number, { bias = true, init }: Dense
   return bias ? { kernel, bias: zeros } : { kernel };
 }
 
-export type DenseParams = { readonly kernel: tf.Tensor; readonly bias?: tf.Tensor };
+export type DenseSpec = { readonly kernel: ParamSpec; readonly bias?: ParamSpec };
+
+export type DenseParams = ParamsOf<DenseSpec>;
 
 /** `x W + b` over the last axis, [..., from] -> [..., to], as one matrix product over all leading axes. */
-export function dense(params: DenseParams | ParamsOf<ReturnType<typeof denseSpec>>, x: tf.Tensor): tf.Tensor {
+export function dense(params: DenseParams, x: tf.Tensor): tf.Tensor {
   const [from, to] = params.kernel.shape as [number, number];
   const rows = tf.reshape(x, [-1, from]); // [prod(...), from]
   const product = tf.matMul(rows, params.kernel as tf.Tensor2D);
-  const y = "bias" in params && params.bias ? tf.add(product, params.bias) : product;
+  const y = params.bias ? tf.add(product, params.bias) : product;
   return tf.reshape(y, [...x.shape.slice(0, -1), to]);
 }

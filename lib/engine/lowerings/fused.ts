@@ -66,3 +66,23 @@ function hashWords(
 function shift(graph: GraphBuilder, x: Sym, { by, direction }: { by: number; direction: "LEFT" | "RIGHT" }): Sym {
   return elementwise(graph, "BitShift", [x, number(graph, by, "uint32")], { attributes: { direction } });
 }
+
+/**
+ * Attention of one position over a cache of any length t, read where it lies: the two transposes of the cache become
+ * operand flags of the products. q [B, heads, 1, d] is scaled already, the cache is [t, B, heads, d].
+ */
+defineLowering("CachedAttention", ({ inputs: { q, k, v, cacheK, cacheV }, graph }) => {
+  const node = (op: string, inputs: readonly string[], attributes: Record<string, bigint | bigint[]> = {}) =>
+    graph.node({ op, inputs, attributes });
+  const [query, key, value] = [graph.whole(q!), graph.whole(k!), graph.whole(v!)];
+  const keys = node("Transpose", [graph.whole(cacheK!)], { perm: [1n, 2n, 3n, 0n] }); // [B, heads, d, t]
+  const values = node("Transpose", [graph.whole(cacheV!)], { perm: [1n, 2n, 0n, 3n] }); // [B, heads, t, d]
+  const past = node("MatMul", [query, keys]); // [B, heads, 1, t]
+  const own = node("ReduceSum", [node("Mul", [query, key]), graph.int64([-1])], { keepdims: 1n }); // [B, heads, 1, 1]
+  const weights = node("Softmax", [node("Concat", [past, own], { axis: -1n })], { axis: -1n });
+  const cut = (from: number, to: number) =>
+    node("Slice", [weights, graph.int64([from]), graph.int64([to]), graph.int64([-1])]);
+  const fromCache = node("MatMul", [cut(0, -1), values]);
+  const fromOwn = node("Mul", [cut(-1, Number.MAX_SAFE_INTEGER), value]);
+  return graph.sym({ op: "Add", inputs: [fromCache, fromOwn] }, q!);
+});

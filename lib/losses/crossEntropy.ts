@@ -1,0 +1,22 @@
+import * as tf from "@tensorflow/tfjs";
+import { type CustomGradient, customGradient } from "../nn/customGradient.js";
+
+/**
+ * Mean cross-entropy `-mean_i ln softmax(logits_i)[target_i]`, in nats.
+ * @param logits [M, K]
+ * @param targets int32 [M] in 0..K-1
+ */
+export function crossEntropy(logits: tf.Tensor, targets: tf.Tensor): tf.Scalar {
+  const [M, K] = logits.shape as [number, number];
+  const hot = tf.oneHot(targets as tf.Tensor1D, K); // [M, K]
+  const operation: CustomGradient<[tf.Tensor]> = {
+    forward: (x) => {
+      const logProbabilities = tf.logSoftmax(x);
+      const value = tf.div(tf.neg(tf.sum(tf.mul(logProbabilities, hot))), M);
+      return { value, saved: [logProbabilities] };
+    },
+    // d/dlogits = (softmax - one-hot) / M
+    backward: (dy, [logProbabilities]) => [tf.mul(tf.sub(tf.exp(logProbabilities!), hot), tf.div(dy, M))],
+  };
+  return customGradient(operation, logits) as tf.Scalar;
+}

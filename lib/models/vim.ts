@@ -1,0 +1,176 @@
+/**
+ * VIM, vector-quantized image modeling: a decoder-only Transformer over the codes of an image in raster order.
+ * Source: Yu et al. 2021, arXiv:2110.04627, section 4. Where the paper is silent: positions are the sum of a learned row
+ * and a learned column vector, and unconditional sequences start from a learned token, which also means "no class".
+ */
+import * as tf from "@tensorflow/tfjs";
+import { dotProductAttention } from "../nn/attention.js";
+import { type BlockConfig, type BlockOptions, block, blockSpec } from "../nn/block.js";
+import { cachedAttention, type KvCache } from "../nn/cachedAttention.js";
+import { dense, denseSpec } from "../nn/dense.js";
+import type { Dropout } from "../nn/dropout.js";
+import { expectShape } from "../nn/expectShape.js";
+import { layerNorm, layerNormSpec } from "../nn/layerNorm.js";
+import type { Init, ParamSpec, ParamsOf } from "../nn/params.js";
+
+export type VimConfig = BlockConfig & {
+  readonly depth: number;
+  /** Code grid [rows, columns]; a sequence has rows * columns codes. */
+  readonly grid: readonly [number, number];
+  /** Codebook size K. */
+  readonly vocabulary: number;
+  /** Number of classes; 0 for an unconditional model. */
+  readonly classes: number;
+  readonly positions: "rowcol" | "learned";
+};
+
+const INIT_STD = 0.02;
+const NORMAL: Init = { kind: "normal", std: INIT_STD };
+
+/** All parameters of VIM. The last class embedding is the start token of sequences without a class. */
+export function vimSpec(config: VimConfig) {
+  const { dim, vocabulary, classes, grid, depth } = config;
+  const table = (rows: number): ParamSpec => ({ shape: [rows, dim], init: NORMAL, decay: false });
+  return {
+    codes: table(vocabulary),
+    classes: table(classes + 1),
+    positions: (config.positions === "rowcol"
+      ? { rows: table(grid[0]), columns: table(grid[1]) }
+      : { all: table(grid[0] * grid[1]) }) as PositionSpec,
+    blocks: Array.from({ length: depth }, () => blockSpec({ initStd: INIT_STD, ...config })),
+    norm: layerNormSpec(dim),
+    head: denseSpec(dim, vocabulary, { init: NORMAL }),
+  };
+}
+
+type PositionSpec = { readonly rows?: ParamSpec; readonly columns?: ParamSpec; readonly all?: ParamSpec };
+
+export type VimParams = ParamsOf<ReturnType<typeof vimSpec>>;
+
+/** Length of a sequence: codes per image. */
+export function sequenceLength({ grid }: Pick<VimConfig, "grid">): number {
+  return grid[0] * grid[1];
+}
+
+/** The class id that stands for "no class". */
+export function noClass({ classes }: Pick<VimConfig, "classes">): number {
+  return classes;
+}
+
+export type VimForward = {
+  /** Next-code logits for every position, [B, T, K]. */
+  readonly logits: tf.Tensor;
+  /** Output of every block, [B, T, D] each. */
+  readonly blocks: readonly tf.Tensor[];
+};
+
+/**
+ * Teacher-forced pass: position t sees the class and the codes before t, and predicts code t.
+ * @param classIds int32 [B] in 0..classes (`noClass` for none)
+ * @param codes int32 [B, T]; the last one is only a target
+ */
+export function vimForward(
+  params: VimParams,
+  config: VimConfig,
+  { classIds, codes, dropout }: { classIds: tf.Tensor; codes: tf.Tensor; dropout?: Dropout },
+): VimForward {
+  expectShape("vim: codes", codes, [null, sequenceLength(config)]);
+  const { x, outputs } = run(params, config, sequence(params, config, classIds, codes), (index) => ({
+    causal: true,
+    ...(dropout ? { dropout: { ...dropout, block: index } } : {}),
+  }));
+  return { logits: dense(params.head, layerNorm(params.norm, x)), blocks: outputs };
+}
+
+export type VimStep = {
+  /** Logits of the next code, [B, K]. */
+  readonly logits: tf.Tensor;
+  /** Key and value of every new position, by block, each [B, heads, S, d]. */
+  readonly cache: readonly KvCache[];
+};
+
+/**
+ * First pass of sampling: class and S - 1 given codes, logits of code S - 1.
+ * @param classIds int32 [B]
+ * @param codes int32 [B, S - 1], absent when nothing but the class is given
+ */
+export function vimPrefill(
+  params: VimParams,
+  config: VimConfig,
+  { classIds, codes }: { classIds: tf.Tensor; codes?: tf.Tensor },
+): VimStep {
+  const start = tf.expandDims(tf.gather(params.classes, classIds), 1); // [B, 1, D]
+  const tokens = codes ? tf.concat([start, embedCodes(params, config, codes)], 1) : start;
+  const cache: KvCache[] = [];
+  const { x } = run(params, config, tokens, () => ({
+    mix: (q, k, v) => {
+      cache.push({ k, v });
+      return dotProductAttention(q, k, v, { heads: config.heads, causal: true });
+    },
+  }));
+  const last = tf.slice(x, [0, tokens.shape[1]! - 1, 0], [-1, 1, -1]);
+  return { logits: nextLogits(params, last), cache };
+}
+
+/**
+ * One further position of sampling: reads the cache, returns the logits of the next code and the new cache rows.
+ * @param code int32 [B], the code drawn last
+ * @param position int32 [1], its index in 0..T-2
+ * @param past keys and values so far by block, each [t, B, heads, d]
+ */
+export function vimStep(
+  params: VimParams,
+  config: VimConfig,
+  { code, position, past }: { code: tf.Tensor; position: tf.Tensor; past: readonly KvCache[] },
+): VimStep {
+  const embedded = tf.add(tf.gather(params.codes, code), positionAt(params, config, position)); // [B, D]
+  const cache: KvCache[] = [];
+  const { x } = run(params, config, tf.expandDims(embedded, 1), (index) => ({
+    mix: (q, k, v) => {
+      cache.push({ k, v });
+      return cachedAttention(q, k, v, past[index]!);
+    },
+  }));
+  return { logits: nextLogits(params, x), cache };
+}
+
+function run(params: VimParams, config: VimConfig, tokens: tf.Tensor, optionsOf: (index: number) => BlockOptions) {
+  const outputs: tf.Tensor[] = [];
+  let x = tokens;
+  for (const [index, each] of params.blocks.entries()) {
+    x = block(each, config, x, optionsOf(index));
+    outputs.push(x);
+  }
+  return { x, outputs };
+}
+
+/** Class token followed by all codes but the last, [B, T, D]. */
+function sequence(params: VimParams, config: VimConfig, classIds: tf.Tensor, codes: tf.Tensor): tf.Tensor {
+  const T = sequenceLength(config);
+  const start = tf.expandDims(tf.gather(params.classes, classIds), 1); // [B, 1, D]
+  if (T === 1) return start;
+  return tf.concat([start, embedCodes(params, config, tf.slice(codes, [0, 0], [-1, T - 1]))], 1);
+}
+
+/** Embedding plus position of codes 0..S-1, [B, S, D]. */
+function embedCodes(params: VimParams, config: VimConfig, codes: tf.Tensor): tf.Tensor {
+  const S = codes.shape[1]!;
+  const table = positionTable(params, config);
+  return tf.add(tf.gather(params.codes, codes), tf.slice(table, [0, 0], [S, -1]));
+}
+
+function positionTable({ positions }: VimParams, { grid, dim }: VimConfig): tf.Tensor {
+  if (positions.all) return positions.all;
+  const rows = tf.expandDims(positions.rows!, 1); // [R, 1, D]
+  const columns = tf.expandDims(positions.columns!, 0); // [1, C, D]
+  return tf.reshape(tf.add(rows, columns), [grid[0] * grid[1], dim]);
+}
+
+function positionAt(params: VimParams, config: VimConfig, position: tf.Tensor): tf.Tensor {
+  return tf.gather(positionTable(params, config), position); // [1, D]
+}
+
+function nextLogits(params: VimParams, last: tf.Tensor): tf.Tensor {
+  const [B, , D] = last.shape as [number, number, number];
+  return dense(params.head, layerNorm(params.norm, tf.reshape(last, [B, D])));
+}

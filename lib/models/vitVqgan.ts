@@ -1,0 +1,174 @@
+/**
+ * ViT-VQGAN: a vision transformer encodes an image into a grid of discrete codes, another decodes them.
+ * Source: Yu et al. 2021, arXiv:2110.04627, section 3. Where the paper is silent: pre-LN blocks with GELU, fixed 2-D
+ * sine-cosine positions, head width 4 D, a separate linear map between head and codes.
+ */
+import * as tf from "@tensorflow/tfjs";
+import { flooredLogScale, type LogitLaplace, logitLaplaceImage } from "../losses/logitLaplace.js";
+import { type BlockConfig, block, blockSpec } from "../nn/block.js";
+import { type DenseSpec, dense, denseSpec } from "../nn/dense.js";
+import { expectShape } from "../nn/expectShape.js";
+import { layerNorm, layerNormSpec } from "../nn/layerNorm.js";
+import type { ParamSpec, ParamsOf } from "../nn/params.js";
+import { patchify, unpatchify } from "../nn/patches.js";
+import { sinCosPositions } from "../nn/positions.js";
+import { lookup, type Quantized, type QuantizerConfig, quantize, quantizerSpec } from "./quantizer.js";
+
+/** One side, encoder or decoder. */
+export type StackConfig = BlockConfig & { readonly depth: number };
+
+export type VitVqganConfig = QuantizerConfig & {
+  /** Image side in pixels, a multiple of patchSize. */
+  readonly imageSize: number;
+  readonly channels: 1 | 3;
+  readonly patchSize: number;
+  readonly encoder: StackConfig;
+  readonly decoder: StackConfig;
+  /** The paper's two-layer feed-forward with tanh after each stack, or a plain linear map. */
+  readonly head: "tanh" | "none";
+  readonly positions: "sincos" | "learned";
+  /** Whether the decoder predicts a logit-Laplace mean and scale for each pixel, or pixels directly. */
+  readonly logitLaplace: boolean;
+};
+
+/** Tokens an image becomes: [rows, columns]. */
+export function tokenGrid({ imageSize, patchSize }: Pick<VitVqganConfig, "imageSize" | "patchSize">): [number, number] {
+  return [imageSize / patchSize, imageSize / patchSize];
+}
+
+/** All parameters of the tokenizer. */
+export function vitVqganSpec(config: VitVqganConfig) {
+  const { encoder, decoder, patchSize, channels, codeDim } = config;
+  const tanhHead = config.head === "tanh";
+  const pixels = patchSize * patchSize * channels;
+  const wide = (dim: number) => HEAD_FACTOR * dim;
+  return {
+    encoder: {
+      patches: denseSpec(pixels, encoder.dim),
+      stack: stackSpec(config, encoder),
+      head: headSpec(tanhHead && [encoder.dim, wide(encoder.dim), encoder.dim]),
+      latents: denseSpec(encoder.dim, codeDim),
+    },
+    quantizer: quantizerSpec(config),
+    decoder: {
+      codes: denseSpec(codeDim, decoder.dim),
+      stack: stackSpec(config, decoder),
+      head: headSpec(tanhHead && [decoder.dim, wide(decoder.dim)]),
+      pixels: denseSpec(tanhHead ? wide(decoder.dim) : decoder.dim, config.logitLaplace ? 2 * pixels : pixels),
+    },
+  };
+}
+
+type HeadSpec = { readonly up?: DenseSpec; readonly down?: DenseSpec };
+
+function headSpec(widths: readonly number[] | false): HeadSpec {
+  if (!widths) return {};
+  const [from, hidden, to] = widths as [number, number, number?];
+  const up = denseSpec(from, hidden);
+  return to === undefined ? { up } : { up, down: denseSpec(hidden, to) };
+}
+
+/** Hidden width of the tanh heads over the model's: the paper's parameter counts fit 4. */
+const HEAD_FACTOR = 4;
+
+export type VitVqganParams = ParamsOf<ReturnType<typeof vitVqganSpec>>;
+
+/** Parameters of a transformer stack with its positions and final norm. */
+function stackSpec(config: VitVqganConfig, stack: StackConfig): StackSpec {
+  const [rows, columns] = tokenGrid(config);
+  const learned: ParamSpec = { shape: [rows * columns, stack.dim], init: { kind: "normal", std: 0.02 }, decay: false };
+  return {
+    ...(config.positions === "learned" ? { positions: learned } : {}),
+    blocks: Array.from({ length: stack.depth }, () => blockSpec(stack)),
+    norm: layerNormSpec(stack.dim),
+  };
+}
+
+type StackSpec = {
+  readonly positions?: ParamSpec;
+  readonly blocks: readonly ReturnType<typeof blockSpec>[];
+  readonly norm: ReturnType<typeof layerNormSpec>;
+};
+
+type StackParams = ParamsOf<StackSpec>;
+
+/** What the decoder says about an image. */
+export type Reconstruction = {
+  /** [B, H, W, C], meant to lie in [0, 1] but not clipped. */
+  readonly image: tf.Tensor;
+  /** The density behind it, with `config.logitLaplace`. */
+  readonly density?: LogitLaplace;
+};
+
+/**
+ * Encoder output before quantizing.
+ * @param images [B, H, W, C] in [0, 1]
+ * @returns latents, [B, N, Dc]
+ * @throws RangeError when images do not have the configured size and channels
+ */
+export function encode(params: VitVqganParams["encoder"], config: VitVqganConfig, images: tf.Tensor): tf.Tensor {
+  expectShape("encoder: images", images, [null, config.imageSize, config.imageSize, config.channels]);
+  const patches = patchify(images, config.patchSize); // [B, N, P P C]
+  const tokens = stack(params.stack, config, { stack: config.encoder, tokens: dense(params.patches, patches) });
+  return dense(params.latents, tanhHead(params.head, tokens));
+}
+
+/**
+ * Image of quantized latents.
+ * @param quantized [B, N, Dc]
+ */
+export function decode(
+  params: VitVqganParams["decoder"],
+  config: VitVqganConfig,
+  quantized: tf.Tensor,
+): Reconstruction {
+  const grid = tokenGrid(config);
+  expectShape("decoder: quantized", quantized, [null, grid[0] * grid[1], config.codeDim]);
+  const tokens = stack(params.stack, config, { stack: config.decoder, tokens: dense(params.codes, quantized) });
+  const outputs = dense(params.pixels, tanhHead(params.head, tokens)); // [B, N, P P C], twice with densities
+  if (!config.logitLaplace) return { image: unpatchify(outputs, config.patchSize, grid) };
+  const [means, scales] = tf.split(outputs, 2, -1) as [tf.Tensor, tf.Tensor];
+  const mean = unpatchify(means, config.patchSize, grid);
+  const logScale = flooredLogScale(unpatchify(scales, config.patchSize, grid));
+  return { image: logitLaplaceImage(mean), density: { mean, logScale } };
+}
+
+/** Encode, quantize, decode. */
+export function autoencode(
+  params: VitVqganParams,
+  config: VitVqganConfig,
+  images: tf.Tensor,
+): Reconstruction & { quantized: Quantized } {
+  const latents = encode(params.encoder, config, images);
+  const quantized = quantize(params.quantizer, config, latents);
+  return { ...decode(params.decoder, config, quantized.straightThrough), quantized };
+}
+
+/** Codes of images, int32 [B, N]. */
+export function encodeCodes(params: VitVqganParams, config: VitVqganConfig, images: tf.Tensor): tf.Tensor {
+  return quantize(params.quantizer, config, encode(params.encoder, config, images)).codes;
+}
+
+/** Images of codes [B, N], clipped to [0, 1]. */
+export function decodeCodes(params: VitVqganParams, config: VitVqganConfig, codes: tf.Tensor): tf.Tensor {
+  const { image } = decode(params.decoder, config, lookup(params.quantizer, config, codes));
+  return tf.clipByValue(image, 0, 1);
+}
+
+function tanhHead({ up, down }: ParamsOf<HeadSpec>, tokens: tf.Tensor): tf.Tensor {
+  if (!up) return tokens;
+  const hidden = tf.tanh(dense(up, tokens));
+  return down ? dense(down, hidden) : hidden;
+}
+
+function stack(
+  params: StackParams,
+  config: VitVqganConfig,
+  { stack, tokens }: { stack: StackConfig; tokens: tf.Tensor },
+): tf.Tensor {
+  const [rows, columns] = tokenGrid(config);
+  const fixed = () => tf.tensor2d(sinCosPositions(rows, columns, stack.dim), [rows * columns, stack.dim]);
+  let x = tf.add(tokens, params.positions ?? fixed()); // [B, N, D]
+  for (const each of params.blocks) x = block(each, stack, x);
+  return layerNorm(params.norm, x);
+}
