@@ -1,0 +1,101 @@
+/** Whole safetensors files as the engine's host tensors, and the identity of a set of weights. */
+import { createHash } from "node:crypto";
+import type { HostTensor, NamedHostTensors } from "../engine/types.js";
+import { FileError } from "../errors.js";
+import { bytesOf } from "./bytes.js";
+import { type FileTensor, openSafetensors, writeSafetensors } from "./safetensors.js";
+
+/** Everything in one file. */
+export type HostFile = {
+  readonly tensors: NamedHostTensors;
+  readonly metadata: Readonly<Record<string, string>>;
+};
+
+/**
+ * Reads all tensors of a safetensors file: F32, F16 and BF16 as float32 (exactly), I32 as int32.
+ * @throws FileError when the file is damaged or holds another type
+ */
+export async function readHostTensors(path: string): Promise<HostFile> {
+  const file = await openSafetensors(path);
+  try {
+    const tensors: [string, HostTensor][] = [];
+    for (const name of file.tensors.keys()) tensors.push([name, toHost(path, name, await file.read(name))]);
+    return { tensors: Object.fromEntries(tensors), metadata: file.metadata };
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * Writes host tensors atomically as F32 and I32; equal tensors and metadata give equal bytes.
+ * @throws RangeError when a tensor's data do not fit its dtype or shape
+ */
+export async function writeHostTensors(
+  path: string,
+  tensors: NamedHostTensors,
+  metadata: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const stored = Object.entries(tensors).map(([name, { dtype, shape, data }]) => {
+    return [name, { dtype: dtype === "float32" ? "F32" : "I32", shape, data } as FileTensor];
+  });
+  await writeSafetensors(path, Object.fromEntries(stored), metadata);
+}
+
+/**
+ * Identity of weights, whatever the file and metadata they come from: SHA-256 over name, type, shape and bytes of each
+ * tensor, in the order of names.
+ * @returns 64 hexadecimal digits
+ */
+export function weightsHash(tensors: NamedHostTensors): string {
+  const hash = createHash("sha256");
+  for (const name of Object.keys(tensors).sort()) {
+    const { dtype, shape, data } = tensors[name]!;
+    hash.update(`${JSON.stringify([name, dtype, shape])}\n`);
+    const bytes = bytesOf(data);
+    for (let at = 0; at < bytes.length; at += HASH_CHUNK) hash.update(bytes.subarray(at, at + HASH_CHUNK));
+  }
+  return hash.digest("hex");
+}
+
+const HASH_CHUNK = 2 ** 30; // bytes; one update call takes less than 2^31
+
+function toHost(path: string, name: string, { dtype, shape, data }: FileTensor): HostTensor {
+  switch (dtype) {
+    case "F32":
+      return { dtype: "float32", shape, data };
+    case "I32":
+      return { dtype: "int32", shape, data };
+    case "F16":
+      return { dtype: "float32", shape, data: widenFloat16(data) };
+    case "BF16":
+      return { dtype: "float32", shape, data: widenBfloat16(data) };
+    default:
+      throw new FileError(`${path}: tensor "${name}" is ${dtype}; want F32, F16, BF16 or I32`);
+  }
+}
+
+/** bfloat16 is the upper half of float32. */
+function widenBfloat16(halves: Uint16Array): Float32Array {
+  const bits = new Uint32Array(halves.length);
+  for (let i = 0; i < halves.length; i++) bits[i] = halves[i]! << 16;
+  return new Float32Array(bits.buffer);
+}
+
+function widenFloat16(halves: Uint16Array): Float32Array {
+  float16Values ??= Float32Array.from({ length: 65536 }, (_, half) => float16Value(half));
+  const values = new Float32Array(halves.length);
+  for (let i = 0; i < halves.length; i++) values[i] = float16Values[halves[i]!]!;
+  return values;
+}
+
+let float16Values: Float32Array | undefined; // of all 2^16 halves, made when first needed
+
+/** IEEE half precision: `(-1)^sign * 2^(exponent - 15) * (1 + mantissa / 1024)`, subnormal at exponent 0. */
+function float16Value(half: number): number {
+  const sign = half & 0x8000 ? -1 : 1;
+  const exponent = (half >> 10) & 0x1f;
+  const mantissa = half & 0x3ff;
+  if (exponent === 0x1f) return mantissa ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+  if (exponent === 0) return sign * mantissa * 2 ** -24;
+  return sign * (1024 + mantissa) * 2 ** (exponent - 25);
+}

@@ -1,0 +1,174 @@
+/**
+ * The run directory, everything that training leaves behind:
+ *
+ *     config.json            the resolved config
+ *     metrics.jsonl          one record a line
+ *     checkpoints/step-*     model and state, the newest few
+ *     last                   names the newest checkpoint
+ *     model.safetensors      the trained model, there only when training has ended
+ *     samples/               images
+ */
+import { mkdir, rm, stat } from "node:fs/promises";
+import path from "node:path";
+import type { NamedHostTensors } from "../engine/types.js";
+import { FileError, UsageError } from "../errors.js";
+import { isTemporaryName, writeJson } from "./atomic.js";
+import {
+  type Checkpoint,
+  type CheckpointTensors,
+  type JsonMetadata,
+  latestCheckpoint,
+  listFolder,
+  packMetadata,
+  saveCheckpoint,
+  tidyCheckpoints,
+} from "./checkpoints.js";
+import { writeHostTensors } from "./hostTensors.js";
+import { appendMetrics, cutMetrics, type MetricsRecord, syncMetrics } from "./metricsFile.js";
+import { type RunConfig, readConfig } from "./runConfig.js";
+import { openSafetensors } from "./safetensors.js";
+
+export type OpenRunOptions = {
+  /** What to do with a folder that is not empty: refuse, continue the run in it, or delete that run first. */
+  readonly mode: "new" | "resume" | "force";
+  /** The command that trains here; a run of another command is never continued or deleted. */
+  readonly command: string;
+  /** Checkpoints to keep, >= 1; default 2. */
+  readonly keep?: number;
+};
+
+/** An open run; it holds no file open and needs no closing. */
+export type Run = {
+  readonly folder: string;
+  /** Folder for sample images; made with the config. */
+  readonly samples: string;
+  /** The config found in the folder when a run is resumed, else undefined. */
+  readonly storedConfig: RunConfig | undefined;
+  writeConfig(config: RunConfig): Promise<void>;
+  /** Appends one line. Append a step's record before saving its checkpoint: resuming drops what comes after. */
+  appendMetrics(record: MetricsRecord): Promise<void>;
+  /** Saves weights and state of a step, points `last` at it and removes old checkpoints. */
+  saveCheckpoint(step: number, tensors: CheckpointTensors, metadata: JsonMetadata): Promise<void>;
+  /**
+   * The newest whole checkpoint, its `notes` saying what was passed over; undefined when there is none yet.
+   * @throws FileError when there are checkpoints and none is whole
+   */
+  latestCheckpoint(): Promise<Checkpoint | undefined>;
+  /** `latestCheckpoint`, with the metrics cut back to its step (to nothing when there is none): call it to continue. */
+  resume(): Promise<Checkpoint | undefined>;
+  /** Writes the trained model: the run is finished. */
+  finish(model: NamedHostTensors, metadata: JsonMetadata): Promise<void>;
+  /** Whether a whole trained model is there. */
+  isFinished(): Promise<boolean>;
+};
+
+/**
+ * Opens a folder for training. What a killed process left behind (temporary names) counts as nothing and is removed.
+ * @throws UsageError when the folder is not empty and `mode` is "new", or it holds a run of another command
+ * @throws FileError when "resume" or "force" meets a folder that is not empty and holds no run
+ */
+export async function openRun(folder: string, { mode, command, keep = 2 }: OpenRunOptions): Promise<Run> {
+  if (!(keep >= 1)) throw new RangeError(`run: want to keep at least 1 checkpoint, got ${keep}`);
+  await makeFolder(folder);
+  const entries = (await listFolder(folder)).filter((name) => !isTemporaryName(name));
+  let storedConfig: RunConfig | undefined;
+  if (entries.length > 0) {
+    if (mode === "new") throw notEmpty(folder);
+    storedConfig = await readConfigOrRefuse(folder);
+    if (storedConfig.command !== command) throw otherCommand(folder, storedConfig.command, command);
+  }
+  await removeLeftovers(folder);
+  if (mode === "force") {
+    await removeRun(folder);
+    storedConfig = undefined;
+  }
+  return runIn(folder, { command, keep, storedConfig });
+}
+
+type RunContext = { command: string; keep: number; storedConfig: RunConfig | undefined };
+
+function runIn(folder: string, { command, keep, storedConfig }: RunContext): Run {
+  const metrics = path.join(folder, "metrics.jsonl");
+  const model = path.join(folder, "model.safetensors");
+  const samples = path.join(folder, "samples");
+  return {
+    folder,
+    samples,
+    storedConfig,
+    writeConfig: async (config) => {
+      if (config.command !== command) throw new RangeError(`run: want a ${command} config, got ${config.command}`);
+      await writeJson(path.join(folder, "config.json"), config);
+      await mkdir(samples, { recursive: true });
+    },
+    appendMetrics: (record) => appendMetrics(metrics, record),
+    saveCheckpoint: async (step, tensors, metadata) => {
+      await syncMetrics(metrics);
+      await saveCheckpoint(folder, { step, ...tensors, metadata, keep });
+    },
+    latestCheckpoint: () => latestCheckpoint(folder),
+    resume: async () => {
+      const checkpoint = await latestCheckpoint(folder);
+      await cutMetrics(metrics, checkpoint?.step ?? -1);
+      return checkpoint;
+    },
+    finish: async (tensors, metadata) => {
+      await syncMetrics(metrics);
+      await writeHostTensors(model, tensors, packMetadata(metadata));
+    },
+    isFinished: () => isWhole(model),
+  };
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  const found = await stat(folder).catch(() => undefined);
+  if (found && !found.isDirectory()) throw new UsageError(`${folder}: want a folder for the run, this is a file`);
+  try {
+    await mkdir(folder, { recursive: true });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new FileError(`${folder}: cannot be made: ${why}`, { cause: error });
+  }
+}
+
+async function readConfigOrRefuse(folder: string): Promise<RunConfig> {
+  return await readConfig(folder).catch((error) => {
+    if (!(error instanceof FileError)) throw error;
+    throw new FileError(`${error.message}; name another folder, or remove this one yourself`, { cause: error });
+  });
+}
+
+function notEmpty(folder: string): UsageError {
+  return new UsageError(
+    `${folder} is not empty: --resume continues the run in it, --force deletes that run and starts anew; ` +
+      "or name another folder",
+  );
+}
+
+function otherCommand(folder: string, got: string, want: string): UsageError {
+  return new UsageError(
+    `${folder} holds a ${got} run, not one of ${want}; name another folder, or remove this one yourself`,
+  );
+}
+
+async function removeLeftovers(folder: string): Promise<void> {
+  for (const parent of [folder, path.join(folder, "samples")])
+    for (const name of (await listFolder(parent)).filter(isTemporaryName))
+      await rm(path.join(parent, name), { recursive: true });
+  await tidyCheckpoints(folder);
+}
+
+/** Removes the files of a run and nothing else; the config goes last, so that a kill midway leaves a run to force again. */
+async function removeRun(folder: string): Promise<void> {
+  for (const name of ["model.safetensors", "last", "checkpoints", "metrics.jsonl", "samples", "config.json"])
+    await rm(path.join(folder, name), { recursive: true, force: true });
+}
+
+async function isWhole(file: string): Promise<boolean> {
+  try {
+    await (await openSafetensors(file)).close();
+    return true;
+  } catch (error) {
+    if (error instanceof FileError) return false;
+    throw error;
+  }
+}

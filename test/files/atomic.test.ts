@@ -1,0 +1,96 @@
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { FileError } from "../../lib/errors.js";
+import {
+  createPending,
+  isTemporaryName,
+  stableJson,
+  temporaryName,
+  writeAtomically,
+  writeJson,
+} from "../../lib/files/atomic.js";
+import { inTemporaryFolder } from "../support.js";
+import { expectRejection, namesIn } from "./support.js";
+
+const test = suite("atomic");
+
+test("text, bytes and what a function writes arrive whole, with missing folders made and no temporary file left", async () => {
+  await inTemporaryFolder(async (folder) => {
+    const nested = path.join(folder, "a", "b");
+    await writeAtomically(path.join(nested, "text"), "héllo\n");
+    await writeAtomically(path.join(nested, "bytes"), Uint8Array.of(0, 255, 7));
+    await writeAtomically(path.join(nested, "called"), async (handle) => {
+      await handle.write("one ");
+      await handle.write("two");
+    });
+    assert.is(await readFile(path.join(nested, "text"), "utf8"), "héllo\n");
+    assert.equal([...(await readFile(path.join(nested, "bytes")))], [0, 255, 7]);
+    assert.is(await readFile(path.join(nested, "called"), "utf8"), "one two");
+    assert.equal(await namesIn(nested), ["bytes", "called", "text"]);
+  });
+});
+
+test("nothing shows under the final name before commit, and the old file stays until then", async () => {
+  await inTemporaryFolder(async (folder) => {
+    const file = path.join(folder, "file");
+    await writeFile(file, "old");
+    const pending = await createPending(file);
+    await pending.write(Buffer.from("new"), 0);
+    assert.is(await readFile(file, "utf8"), "old");
+    await pending.commit();
+    assert.is(await readFile(file, "utf8"), "new");
+    await pending.abort();
+    assert.is(await readFile(file, "utf8"), "new", "abort after commit does nothing");
+  });
+});
+
+test("an error of the writing function passes through; the old file stays and the temporary one goes", async () => {
+  await inTemporaryFolder(async (folder) => {
+    const file = path.join(folder, "file");
+    await writeFile(file, "old");
+    const failing = writeAtomically(file, async (handle) => {
+      await handle.write("half");
+      throw new RangeError("stop");
+    });
+    await expectRejection(failing, RangeError, /^stop$/);
+    assert.is(await readFile(file, "utf8"), "old");
+    assert.equal(await namesIn(folder), ["file"]);
+  });
+});
+
+test("what the system refuses is a FileError that names the file, with nothing left behind", async () => {
+  await inTemporaryFolder(async (folder) => {
+    await mkdir(path.join(folder, "taken", "inside"), { recursive: true });
+    await expectRejection(writeAtomically(path.join(folder, "taken"), "x"), FileError, /taken: cannot be written/);
+    assert.equal(await namesIn(folder), ["taken"]);
+    await writeFile(path.join(folder, "plain"), "");
+    await expectRejection(writeAtomically(path.join(folder, "plain", "file"), "x"), FileError, /plain.file: cannot/);
+  });
+});
+
+test("temporary names are recognised, differ each time, and other names are not taken for them", () => {
+  const first = temporaryName("/run/model.safetensors");
+  assert.is(path.dirname(first), "/run");
+  assert.ok(isTemporaryName(path.basename(first)));
+  assert.is.not(first, temporaryName("/run/model.safetensors"));
+  for (const name of ["model.safetensors", "notes.tmp", "step-000500"]) assert.not(isTemporaryName(name), name);
+});
+
+test("JSON has sorted keys, two spaces and a newline, whatever the order of building", async () => {
+  await inTemporaryFolder(async (folder) => {
+    await writeJson(path.join(folder, "a.json"), { b: [{ z: 1, y: null }], a: "x" });
+    await writeJson(path.join(folder, "b.json"), { a: "x", b: [{ y: null, z: 1 }], gone: undefined });
+    const text = await readFile(path.join(folder, "a.json"), "utf8");
+    assert.is(text, '{\n  "a": "x",\n  "b": [\n    {\n      "y": null,\n      "z": 1\n    }\n  ]\n}\n');
+    assert.is(await readFile(path.join(folder, "b.json"), "utf8"), text);
+  });
+});
+
+test("JSON refuses numbers that would silently become null", () => {
+  assert.throws(() => stableJson({ clip: Number.POSITIVE_INFINITY }), /clip is Infinity; want a finite number/);
+  assert.throws(() => stableJson([Number.NaN]), /is NaN/);
+});
+
+test.run();
