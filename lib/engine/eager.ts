@@ -12,6 +12,7 @@ export type EagerBackend = "cpu" | "tensorflow";
  * @throws EngineError when `backend` is `"tensorflow"` and its package is absent or broken
  */
 export async function createEagerEngine(backend: EagerBackend, load?: ModuleLoader): Promise<Engine> {
+  tf.enableProdMode(); // keeps tfjs from advising on the console to install its native package
   const device = backend === "cpu" ? "javascript" : await startTensorflow(load);
   return {
     name: "tensorflow",

@@ -4,6 +4,7 @@
  * Three things keep the graph small. Equal nodes are made once. A tensor that is a broadcast of something smaller keeps
  * only the smaller thing (`stored`) until an operation needs it whole. And nodes that no output needs are left out.
  */
+import { createHash } from "node:crypto";
 import type { Attribute, ElementType, OnnxGraph, OnnxInitializer, OnnxNode, OnnxValue } from "./onnx.js";
 
 /** A traced tensor: `stored` holds its elements and broadcasts to `shape`. */
@@ -30,24 +31,33 @@ type NodeRequest = {
 
 export type OutputType = { readonly type: ElementType; readonly shape: readonly number[] };
 
+/** Sizes that stand for varying dimensions while tracing: primes that no other size is likely to be a multiple of. */
+const STAND_INS = [1009, 1013, 1019, 1021];
+
 export class GraphBuilder {
   private readonly nodes: OnnxNode[] = [];
   private readonly known = new Map<string, readonly string[]>();
   private readonly inputs: OnnxValue[] = [];
   private readonly initializers = new Map<string, OnnxInitializer>();
+  private readonly varying = new Map<number, string>();
   private counter = 0;
   private freshScope = 0;
   private freshScopes = 0;
 
-  /** Declares a graph input. A string dimension counts as `placeholder` elements while tracing. */
-  input(value: OnnxValue, placeholder = 2): Sym {
+  /**
+   * Declares a graph input. A string dimension has a stand-in size while tracing; `int64` refuses what depends on it.
+   * @throws RangeError for a name that internal tensors may have, or too many string dimensions
+   */
+  input(value: OnnxValue): Sym {
+    expectOutsideName(value.name);
     this.inputs.push(value);
-    const shape = value.shape.map((dim) => (typeof dim === "string" ? placeholder : dim));
+    const shape = value.shape.map((dim) => (typeof dim === "string" ? this.standIn(dim) : dim));
     return { type: value.type, shape, stored: { shape, name: value.name } };
   }
 
   /** Declares weights that are part of the model. */
   initializer(tensor: OnnxInitializer): Sym {
+    expectOutsideName(tensor.name);
     this.initializers.set(tensor.name, tensor);
     return { type: tensor.type, shape: tensor.shape, stored: { shape: tensor.shape, name: tensor.name } };
   }
@@ -88,7 +98,7 @@ export class GraphBuilder {
   /** Appends a node with several outputs. */
   multi({ op, inputs, attributes = {}, domain = "" }: NodeRequest, outputs: number): readonly string[] {
     const words = Object.entries(attributes).map(([name, value]) => `${name}=${String(value)}`);
-    const key = [this.freshScope, domain, op, outputs, ...inputs, "|", ...words].join(" ");
+    const key = JSON.stringify([this.freshScope, domain, op, outputs, inputs, words]);
     const before = this.known.get(key);
     if (before) return before;
     const names = Array.from({ length: outputs }, () => `%${this.counter++}`);
@@ -107,9 +117,21 @@ export class GraphBuilder {
     return { type, shape, stored: { shape, name } };
   }
 
-  /** An int64 vector (shapes, axes, starts). */
+  /**
+   * An int64 vector (shapes, axes, starts).
+   * @throws Error when a value depends on a dimension that varies from run to run: the graph could not follow it
+   */
   int64(values: readonly number[]): string {
-    return this.writeInitializer("int64", [values.length], BigInt64Array.from(values, BigInt), values.join(","));
+    this.expectFixed(values);
+    return this.writeInitializer("int64", [values.length], BigInt64Array.from(values, BigInt));
+  }
+
+  /** @throws Error when one of these sizes depends on a dimension that varies from run to run */
+  expectFixed(sizes: readonly number[]): void {
+    for (const size of sizes)
+      for (const [standIn, dim] of this.varying)
+        if (size !== 0 && Number.isSafeInteger(size) && size % standIn === 0)
+          throw new Error(`a shape inside the step depends on "${dim}", which varies from run to run`);
   }
 
   /** A scalar of any type. */
@@ -137,11 +159,12 @@ export class GraphBuilder {
     const renamed = new Map<string, string>();
     const values: OnnxValue[] = [];
     for (const [outputName, sym] of Object.entries(outputs)) {
+      this.expectNewName(name, outputName);
       const value = this.whole(sym);
       const made = value.startsWith("%") && !this.isInitializer(value);
       if (made && !renamed.has(value)) renamed.set(value, outputName);
       else this.nodes.push({ op: "Identity", domain: "", inputs: [value], outputs: [outputName], attributes: {} });
-      values.push({ name: outputName, type: sym.type, shape: sym.shape });
+      values.push({ name: outputName, type: sym.type, shape: sym.shape.map((dim) => this.varying.get(dim) ?? dim) });
     }
     const rename = (value: string) => renamed.get(value) ?? value;
     const nodes = this.needed(new Set([...renamed.keys(), ...Object.keys(outputs)])).map((node) => ({
@@ -164,32 +187,36 @@ export class GraphBuilder {
     return kept.reverse();
   }
 
+  private standIn(dim: string): number {
+    for (const [size, name] of this.varying) if (name === dim) return size;
+    const size = STAND_INS[this.varying.size];
+    if (size === undefined)
+      throw new RangeError(`a step has at most ${STAND_INS.length} varying dimensions, at "${dim}"`);
+    this.varying.set(size, dim);
+    return size;
+  }
+
+  private expectNewName(graph: string, output: string): void {
+    expectOutsideName(output);
+    if (this.inputs.some(({ name }) => name === output) || this.isInitializer(output))
+      throw new RangeError(`${graph}: "${output}" names an input and a result; ONNX wants different names`);
+  }
+
   private isInitializer(name: string): boolean {
     return this.initializers.has(name);
   }
 
   private writeConstant(values: ArrayLike<number>, shape: readonly number[], type: ElementType): string {
-    const array = typedArray(type, values);
-    const text =
-      values.length <= 16
-        ? Array.from(values)
-            .map((v) => (Object.is(v, -0) ? "-0" : v))
-            .join(",")
-        : undefined;
-    return this.writeInitializer(type, shape, array, text);
+    return this.writeInitializer(type, shape, typedArray(type, values));
   }
 
-  private writeInitializer(
-    type: ElementType,
-    shape: readonly number[],
-    array: ArrayBufferView,
-    text: string | undefined,
-  ): string {
-    const name = text === undefined ? `%k${this.counter++}` : `%k ${type} [${shape.join(",")}] ${text}`;
-    if (!this.initializers.has(name)) {
-      const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
-      this.initializers.set(name, { name, type, shape, bytes });
-    }
+  /** Adds a constant under a name made of its contents, so that equal ones (a mask in every layer) are one. */
+  private writeInitializer(type: ElementType, shape: readonly number[], array: ArrayBufferView): string {
+    const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+    const contents =
+      bytes.length <= 32 ? Buffer.from(bytes).toString("hex") : createHash("sha256").update(bytes).digest("hex");
+    const name = `%k ${type} [${shape.join(",")}] ${contents}`;
+    if (!this.initializers.has(name)) this.initializers.set(name, { name, type, shape, bytes });
     return name;
   }
 }
@@ -212,6 +239,11 @@ export function broadcastShapes(a: readonly number[], b: readonly number[]): num
     const right = b[b.length - rank + i] ?? 1;
     return left === 1 ? right : left;
   });
+}
+
+/** Names of internal tensors start with a character that no other name may start with. */
+function expectOutsideName(name: string): void {
+  if (name.startsWith("%")) throw new RangeError(`tensor names must not start with %, got "${name}"`);
 }
 
 function typedArray(type: ElementType, values: ArrayLike<number>): ArrayBufferView {

@@ -1,14 +1,17 @@
 /** The default engine: steps traced into ONNX graphs and run by onnxruntime-node. */
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { EngineError } from "../errors.js";
-import { checkInputs } from "./checkInputs.js";
+import { checkInputs, checkStep } from "./checkInputs.js";
 import "./lowerings/index.js";
 import { writeModel } from "./onnx.js";
 import { trace } from "./traceBackend.js";
 import type { Engine, HostTensor, NamedHostTensors, Program, Step, StepOptions } from "./types.js";
 
 export type OnnxEngineOptions = {
-  /** Threads inside one operation; ONNX Runtime's own choice (one a core) when absent. The results do not depend on it. */
+  /**
+   * Threads inside one operation; ONNX Runtime's own choice (one a core) when absent. The same number gives the same
+   * bits; another one may change the last bits of matrix products whose inner size is above 128.
+   */
   readonly threads?: number;
   /** Whether idle threads spin between operations: faster on a quiet machine, slower on a shared one. */
   readonly spinning?: boolean;
@@ -46,21 +49,29 @@ async function compile(
   options: OnnxEngineOptions,
   { step, stepOptions }: { step: Step; stepOptions: StepOptions },
 ): Promise<Program> {
+  checkStep(stepOptions);
+  const { name } = stepOptions;
   const model = writeModel(trace(step, stepOptions, "cpu"));
   const session = await ort.InferenceSession.create(model, sessionOptions(options));
+  let disposed = false;
   return {
-    name: stepOptions.name,
+    name,
     async run(inputs) {
+      if (disposed) throw new Error(`${name}: the program was disposed and cannot run`);
       checkInputs(stepOptions, inputs);
       const feeds: Record<string, Tensor> = {};
-      for (const name of session.inputNames) feeds[name] = toOrt(ort, inputs[name]!);
-      return fromOrt(await session.run(feeds));
+      for (const key of session.inputNames) feeds[key] = toOrt(ort, inputs[key]!);
+      return fromOrt(name, await session.run(feeds));
     },
-    dispose: () => session.release(),
+    async dispose() {
+      if (!disposed) await session.release();
+      disposed = true;
+    },
   };
 }
 
-function sessionOptions({ threads, spinning = true }: OnnxEngineOptions): InferenceSession.SessionOptions {
+/** How sessions are made: what order nodes run in and which of them are merged depends on it. */
+export function sessionOptions({ threads, spinning = true }: OnnxEngineOptions): InferenceSession.SessionOptions {
   return {
     executionProviders: ["cpu"],
     graphOptimizationLevel: "all",
@@ -80,12 +91,12 @@ function toOrt(ort: Ort, { dtype, data, shape }: HostTensor): Tensor {
     : new ort.Tensor("int32", data as Int32Array, shape);
 }
 
-function fromOrt(results: InferenceSession.OnnxValueMapType): NamedHostTensors {
+function fromOrt(step: string, results: InferenceSession.OnnxValueMapType): NamedHostTensors {
   const tensors: NamedHostTensors = {};
   for (const [name, value] of Object.entries(results)) {
     const { type, data, dims } = value as Tensor;
     if (type !== "float32" && type !== "int32")
-      throw new Error(`step output ${name} is ${type}; cast it to float32 or int32`);
+      throw new RangeError(`${step}: result "${name}" is ${type}; steps return float32 or int32, cast it in the step`);
     tensors[name] = { dtype: type, data: data as Float32Array | Int32Array, shape: dims };
   }
   return tensors;

@@ -49,11 +49,15 @@ export function defineLowering(kernelName: string, lowering: Lowering): void {
 
 const isList = (made: Sym | readonly Sym[]): made is readonly Sym[] => Array.isArray(made);
 
-type Tracing = { readonly graph: GraphBuilder; readonly target: Target };
+type Tracing = {
+  readonly graph: GraphBuilder;
+  readonly target: Target;
+  /** Symbols by data id, for this trace alone: a tensor kept from another one must not be taken for one of these. */
+  readonly symbols: WeakMap<object, Sym>;
+};
 
 /** The backend object tfjs talks to; `tracing` is set only while a step is traced. */
 class TraceBackend extends tf.KernelBackend {
-  private readonly symbols = new WeakMap<object, Sym>();
   current: Tracing | undefined;
 
   tracing(): Tracing {
@@ -62,14 +66,14 @@ class TraceBackend extends tf.KernelBackend {
   }
 
   symbol(info: tf.TensorInfo): Sym {
-    const sym = this.symbols.get(info.dataId);
+    const sym = this.tracing().symbols.get(info.dataId);
     if (!sym) throw new Error(`a tensor of shape [${info.shape.join(", ")}] does not belong to the step being traced`);
     return sym;
   }
 
   info(sym: Sym): tf.TensorInfo {
     const dataId = {};
-    this.symbols.set(dataId, sym);
+    this.tracing().symbols.set(dataId, sym);
     return { dataId, shape: [...sym.shape], dtype: dtypeOf(sym.type) };
   }
 
@@ -128,7 +132,7 @@ tf.registerBackend(TRACE_BACKEND, () => backend, -1);
 export function trace(step: Step, options: StepOptions, target: Target): OnnxGraph {
   const graph = new GraphBuilder();
   let finished: OnnxGraph | undefined;
-  withBackend({ graph, target }, () =>
+  withBackend({ graph, target, symbols: new WeakMap() }, () =>
     tf.tidy(() => {
       const inputs: NamedTensors = {};
       for (const [name, { dtype, shape }] of Object.entries(options.inputs))
@@ -163,6 +167,7 @@ function tensorOf(sym: Sym): tf.Tensor {
 
 function withBackend<T>(tracing: Tracing, body: () => T): T {
   if (backend.current) throw new Error("a step cannot be traced inside a trace");
+  tf.backend(); // if none is active yet, one is now, so that there is something to go back to
   const before = tf.engine().backendName;
   backend.current = tracing;
   void tf.setBackend(TRACE_BACKEND); // takes effect at once: the backend exists already
@@ -170,7 +175,7 @@ function withBackend<T>(tracing: Tracing, body: () => T): T {
     return body();
   } finally {
     backend.current = undefined;
-    if (before) void tf.setBackend(before);
+    void tf.setBackend(before);
   }
 }
 

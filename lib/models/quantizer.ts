@@ -7,7 +7,7 @@ import { type VqLoss, vqLoss } from "../losses/vq.js";
 import { expectShape } from "../nn/expectShape.js";
 import { l2Normalize } from "../nn/l2Normalize.js";
 import type { ParamSpec, ParamsOf } from "../nn/params.js";
-import { stopGradient } from "../nn/stopGradient.js";
+import { stopGradient, withoutGradient } from "../nn/stopGradient.js";
 
 export type QuantizerConfig = {
   /** Number K of codewords. */
@@ -18,6 +18,12 @@ export type QuantizerConfig = {
   readonly l2Norm: boolean;
   /** Weight beta of the commitment loss. */
   readonly commitment: number;
+  /**
+   * Where the straight-through step is added: to the normalised latents, so that the decoder's gradient also turns
+   * through the normalisation, or to the raw ones as the public ports do. With raw, nothing holds the norm of the
+   * latents: it grows, and their direction, which is all that counts, learns ever more slowly.
+   */
+  readonly straightThrough: "normalized" | "raw";
   /** Whether the VQ losses average over the code width or sum over it. */
   readonly vqReduction: "mean" | "sum";
 };
@@ -36,6 +42,8 @@ export type Quantized = {
   readonly codes: tf.Tensor;
   /** What the decoder receives, [B, N, Dc]: codewords going forward, the identity to the latents going back. */
   readonly straightThrough: tf.Tensor;
+  /** The latents as they are compared, [B, N, Dc]: normalised if the quantizer is. */
+  readonly latents: tf.Tensor;
   readonly loss: VqLoss;
 };
 
@@ -48,11 +56,13 @@ export function quantize(params: QuantizerParams, config: QuantizerConfig, laten
   expectShape("quantizer: latents", latents, [null, null, config.codeDim]);
   const z = config.l2Norm ? l2Normalize(latents) : latents;
   const codebook = config.l2Norm ? l2Normalize(params.codebook) : params.codebook;
-  const codes = nearestCodes(stopGradient(z), stopGradient(codebook), config);
+  const codes = withoutGradient(() => nearestCodes(z, codebook, config));
   const codewords = tf.gather(codebook, codes); // [B, N, Dc]
+  const carrier = config.straightThrough === "raw" ? latents : z;
   return {
     codes,
-    straightThrough: tf.add(latents, stopGradient(tf.sub(codewords, latents))),
+    straightThrough: tf.add(carrier, stopGradient(tf.sub(codewords, carrier))),
+    latents: z,
     loss: vqLoss({ latents: z, codewords, commitment: config.commitment, reduction: config.vqReduction }),
   };
 }

@@ -133,15 +133,20 @@ export function decode(
   return { image: logitLaplaceImage(mean), density: { mean, logScale } };
 }
 
-/** Encode, quantize, decode. */
+/**
+ * Encode, quantize, decode.
+ * @param options.continuous the decoder gets the latents themselves in place of codewords
+ */
 export function autoencode(
   params: VitVqganParams,
   config: VitVqganConfig,
   images: tf.Tensor,
+  options: { readonly continuous?: boolean } = {},
 ): Reconstruction & { quantized: Quantized } {
   const latents = encode(params.encoder, config, images);
   const quantized = quantize(params.quantizer, config, latents);
-  return { ...decode(params.decoder, config, quantized.straightThrough), quantized };
+  const received = options.continuous ? quantized.latents : quantized.straightThrough;
+  return { ...decode(params.decoder, config, received), quantized };
 }
 
 /** Codes of images, int32 [B, N]. */

@@ -58,10 +58,10 @@ export function splitHeads(qkv: tf.Tensor, heads: number): [PerHead, PerHead, Pe
 export function dotProductAttention(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, options: AttentionOptions): tf.Tensor {
   const N = q.shape.at(-2)!;
   const scale = 1 / Math.sqrt(q.shape.at(-1)!);
-  const mask = options.causal && N > 1 ? causalMask(N) : undefined;
   const weights = (query: tf.Tensor, key: tf.Tensor) => {
     const scores = tf.matMul(tf.mul(query, scale), key, false, true); // [B, heads, N, N]
-    return tf.softmax(mask ? tf.add(scores, mask) : scores);
+    // The mask is made anew for the backward pass: what the forward pass makes and does not save is disposed by then.
+    return tf.softmax(options.causal && N > 1 ? tf.add(scores, causalMask(N)) : scores);
   };
   const drop = (p: tf.Tensor) => (options.dropout ? dropout(p, options.dropout, options.dropout.layer) : p);
   const operation: CustomGradient<[tf.Tensor, tf.Tensor, tf.Tensor]> = {

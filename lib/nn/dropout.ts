@@ -7,7 +7,7 @@ import { customGradient } from "./customGradient.js";
 export type Dropout = {
   /** Probability that an element is dropped, in [0, 1). */
   readonly rate: number;
-  /** int32 scalar [1]: a new one every step. */
+  /** int32 scalar [1]: a new one every step, an input of it (not made inside a function that is differentiated). */
   readonly seed: tf.Tensor;
 };
 
@@ -18,10 +18,12 @@ const WORD_HALF = 65536;
  * Which ones is a counter hash of (seed, layer, position), so a step can be repeated bit by bit on any engine;
  * each 32-bit word decides two elements, 16 bits each.
  * Source: Srivastava et al. 2014.
+ * @throws RangeError when `rate` is outside [0, 1)
  */
 export function dropout(x: tf.Tensor, { rate, seed }: Dropout, layer: number): tf.Tensor {
   if (rate === 0) return x;
   const threshold = Math.round(rate * WORD_HALF);
+  if (!(threshold >= 0 && threshold < WORD_HALF)) throw new RangeError(`dropout: want a rate in [0, 1), got ${rate}`);
   const attributes = { threshold, layer, scale: WORD_HALF / (WORD_HALF - threshold) };
   const scaled = (value: tf.Tensor) =>
     fusedKernel("DropoutScale", {
@@ -30,7 +32,10 @@ export function dropout(x: tf.Tensor, { rate, seed }: Dropout, layer: number): t
       compose: () => [tf.mul(value, dropoutScale(value.shape, seed.dataSync()[0]!, attributes))],
     })[0]!;
   return customGradient<[tf.Tensor]>(
-    { forward: (value) => ({ value: scaled(value), saved: [] }), backward: (dy) => [scaled(dy)] },
+    {
+      forward: (value) => ({ value: scaled(value), saved: [] }),
+      backward: (dy) => [dropout(dy, { rate, seed }, layer)],
+    },
     x,
   );
 }

@@ -22,7 +22,9 @@ export function valueAndGradients(
   let aux: NamedTensors = {};
   const forward = () => {
     const made = f();
-    aux = Object.fromEntries(Object.entries(made.aux ?? {}).map(([name, tensor]) => [name, tf.keep(tensor)]));
+    // Copies, because what `f` returns may be a parameter or belong to an outer scope; while tracing they cost nothing.
+    const copies = Object.entries(made.aux ?? {}).map(([name, tensor]) => [name, tf.keep(tf.clone(tensor))] as const);
+    aux = Object.fromEntries(copies);
     return made.loss;
   };
   const { value, grads } = tf.engine().gradients(forward, tensors, undefined, true) as {

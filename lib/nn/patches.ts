@@ -5,10 +5,13 @@ import * as tf from "@tensorflow/tfjs";
  * @param images [B, H, W, C]
  * @param size patch side P, dividing H and W
  * @returns [B, (H/P)(W/P), P*P*C], elements of a patch in (row, column, channel) order
+ * @throws RangeError when P does not divide both sides
  */
 export function patchify(images: tf.Tensor, size: number): tf.Tensor {
   const [B, H, W, C] = images.shape as [number, number, number, number];
   const [rows, columns] = [H / size, W / size];
+  if (!Number.isInteger(rows) || !Number.isInteger(columns))
+    throw new RangeError(`patchify: sides must be multiples of the patch side ${size}, got ${H} x ${W}`);
   const grid = tf.reshape(images, [B, rows, size, columns, size * C]);
   return tf.reshape(tf.transpose(grid, [0, 1, 3, 2, 4]), [B, rows * columns, size * size * C]);
 }

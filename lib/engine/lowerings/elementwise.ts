@@ -1,6 +1,6 @@
 /** Kernels that act on each element by itself. Results of broadcasts stay unexpanded as long as possible. */
 import type * as tf from "@tensorflow/tfjs";
-import { broadcastShapes, type GraphBuilder, type OutputType, type Sym } from "../graphBuilder.js";
+import { broadcastShapes, type GraphBuilder, type Sym } from "../graphBuilder.js";
 import type { Attribute, ElementType } from "../onnx.js";
 import { defineLowering, elementOf } from "../traceBackend.js";
 
@@ -153,14 +153,8 @@ defineLowering("FloorDiv", ({ inputs: { a, b }, graph }) => {
 });
 
 defineLowering("Select", ({ inputs: { condition, t, e }, graph }) => {
-  const [test, yes, no] = [only(condition), only(t), only(e)];
-  // A vector condition chooses whole rows: give it trailing axes to broadcast over.
-  const rows = test.shape.length === 1 && yes.shape.length > 1;
-  const shape: OutputType["shape"] = rows ? [test.shape[0]!, ...yes.shape.slice(1).map(() => 1)] : test.shape;
-  const aligned = rows
-    ? graph.sym({ op: "Reshape", inputs: [graph.whole(test), graph.int64(shape)] }, { type: "bool", shape })
-    : test;
-  return elementwise(graph, "Where", [cast(graph, aligned, "bool"), yes, no], { type: yes.type });
+  const [yes, no] = [only(t), only(e)]; // tf.where has broadcast all three to one shape
+  return elementwise(graph, "Where", [cast(graph, only(condition), "bool"), yes, no], { type: yes.type });
 });
 
 /** `a + b`; adding the constant 0 costs nothing. */

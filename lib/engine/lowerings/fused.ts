@@ -1,15 +1,13 @@
 /** Operations of `nn/` that ONNX Runtime has as one kernel, or that need integer arithmetic tfjs lacks. */
 import { type GraphBuilder, type Sym, sizeOf } from "../graphBuilder.js";
-import { defineLowering } from "../traceBackend.js";
+import { defineLowering, type Target } from "../traceBackend.js";
 import { cast, elementwise, number } from "./elementwise.js";
 import { concat, reshape, slice } from "./shapes.js";
 
-for (const op of ["Softmax", "LogSoftmax"])
-  defineLowering(op, ({ inputs, attributes, graph }) => {
-    const x = inputs["logits"]!;
-    const axis = BigInt(Number(attributes["dim"] ?? -1));
-    return graph.sym({ op, inputs: [graph.whole(x)], attributes: { axis } }, x);
-  });
+defineLowering("Softmax", ({ inputs: { logits }, attributes, graph }) => {
+  const axis = BigInt(Number(attributes["dim"]));
+  return graph.sym({ op: "Softmax", inputs: [graph.whole(logits!)], attributes: { axis } }, logits!);
+});
 
 /** y, mean and 1/std of a layer norm over the last axis. */
 defineLowering("LayerNorm", ({ inputs: { x, gain, bias }, attributes, graph }) => {
@@ -28,15 +26,15 @@ defineLowering("Gelu", ({ inputs: { x }, graph, target }) =>
 );
 
 /** Multiplies by 0 or 1/(1-p): `dropoutScale` in nn/dropout.ts defines which. */
-defineLowering("DropoutScale", ({ inputs: { x, seed }, attributes, graph }) => {
+defineLowering("DropoutScale", ({ inputs: { x, seed }, attributes, graph, target }) => {
   const { threshold, scale, layer } = attributes as { threshold: number; scale: number; layer: number };
   const width = x!.shape.at(-1)!;
   const rows = sizeOf(x!.shape) / width;
-  const words = hashWords(graph, cast(graph, seed!, "uint32"), { rows, columns: Math.ceil(width / 2), layer });
+  const shift = shifts(graph, target);
+  const words = hashWords(graph, cast(graph, seed!, "uint32"), { rows, columns: Math.ceil(width / 2), layer, shift });
   const limit = number(graph, threshold * 65536, "uint32");
   const high = elementwise(graph, "GreaterOrEqual", [words, limit], { type: "bool" });
-  const lowBits = shift(graph, words, { by: 16, direction: "LEFT" });
-  const low = elementwise(graph, "GreaterOrEqual", [lowBits, limit], { type: "bool" });
+  const low = elementwise(graph, "GreaterOrEqual", [shift.up(words), limit], { type: "bool" });
   const keep = slice(graph, concat(graph, [high, low], 1), { starts: [0, 0], ends: [rows, width] });
   const factor = elementwise(graph, "Where", [keep, number(graph, scale), number(graph, 0)], { type: "float32" });
   return elementwise(graph, "Mul", [x!, reshape(graph, factor, x!.shape)]);
@@ -48,7 +46,7 @@ const GOLDEN = 0x9e3779b1;
 function hashWords(
   graph: GraphBuilder,
   seed: Sym,
-  { rows, columns, layer }: { rows: number; columns: number; layer: number },
+  { rows, columns, layer, shift }: { rows: number; columns: number; layer: number; shift: Shifts },
 ): Sym {
   const multiples = (count: number, stride: number) =>
     Array.from({ length: count }, (_, i) => Math.imul(Math.imul(i, stride), GOLDEN) >>> 0);
@@ -57,14 +55,22 @@ function hashWords(
   const columnPart = graph.constant(multiples(columns, 1), [1, columns], "uint32");
   const round = (x: Sym) => {
     const mixed = elementwise(graph, "Mul", [x, add(add(x, x), number(graph, 1, "uint32"))]);
-    return add(shift(graph, mixed, { by: 16, direction: "RIGHT" }), shift(graph, mixed, { by: 16, direction: "LEFT" }));
+    return add(shift.down(mixed), shift.up(mixed));
   };
   const first = add(round(add(rowPart, columnPart)), number(graph, layer, "uint32"));
   return round(add(round(first), reshape(graph, seed, [1, 1])));
 }
 
-function shift(graph: GraphBuilder, x: Sym, { by, direction }: { by: number; direction: "LEFT" | "RIGHT" }): Sym {
-  return elementwise(graph, "BitShift", [x, number(graph, by, "uint32")], { attributes: { direction } });
+type Shifts = { readonly up: (x: Sym) => Sym; readonly down: (x: Sym) => Sym };
+
+/** Moves uint32 bits by half a word; WebGPU has no shifts, but products that wrap and whole-number division. */
+function shifts(graph: GraphBuilder, target: Target): Shifts {
+  const half = number(graph, target === "cpu" ? 16 : 65536, "uint32");
+  if (target !== "cpu")
+    return { up: (x) => elementwise(graph, "Mul", [x, half]), down: (x) => elementwise(graph, "Div", [x, half]) };
+  const shift = (direction: string) => (x: Sym) =>
+    elementwise(graph, "BitShift", [x, half], { attributes: { direction } });
+  return { up: shift("LEFT"), down: shift("RIGHT") };
 }
 
 /**

@@ -1,7 +1,10 @@
 /** Importing this module teaches the tracer every kernel it knows. */
+import "./convolution.js";
+import "./depthwise.js";
 import "./elementwise.js";
 import "./fused.js";
 import "./indexing.js";
 import "./matmul.js";
+import "./pooling.js";
 import "./reductions.js";
 import "./shapes.js";

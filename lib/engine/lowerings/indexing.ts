@@ -1,7 +1,8 @@
 /** Lookup by index, its gradient, and one-hot vectors. */
-import { type Sym, sizeOf } from "../graphBuilder.js";
-import { defineLowering } from "../traceBackend.js";
-import { cast } from "./elementwise.js";
+import type * as tf from "@tensorflow/tfjs";
+import { type GraphBuilder, type Sym, sizeOf } from "../graphBuilder.js";
+import { defineLowering, elementOf } from "../traceBackend.js";
+import { broadcastTo, cast, elementwise, number } from "./elementwise.js";
 import { matMul } from "./matmul.js";
 import { reshape } from "./shapes.js";
 
@@ -9,7 +10,8 @@ import { reshape } from "./shapes.js";
 const ONE_HOT_SEGMENTS = 1024;
 
 defineLowering("GatherV2", ({ inputs: { x, indices }, attributes, graph }) => {
-  const axis = Number(attributes["axis"] ?? 0);
+  const rank = x!.shape.length;
+  const axis = (Number(attributes["axis"] ?? 0) + rank) % rank;
   if (Number(attributes["batchDims"] ?? 0) !== 0) throw new Error("gather with batchDims has no lowering");
   const shape = [...x!.shape.slice(0, axis), ...indices!.shape, ...x!.shape.slice(axis + 1)];
   const inputs = [graph.whole(x!), graph.whole(indices!)];
@@ -17,35 +19,48 @@ defineLowering("GatherV2", ({ inputs: { x, indices }, attributes, graph }) => {
 });
 
 defineLowering("OneHot", ({ inputs: { indices }, attributes, graph }) => {
-  const depth = Number(attributes["depth"]);
-  const dtype = attributes["dtype"] === "int32" ? "int32" : attributes["dtype"] === "bool" ? "bool" : "float32";
-  const values = graph.compact(
-    graph.constant([Number(attributes["offValue"] ?? 0), Number(attributes["onValue"] ?? 1)], [2], dtype),
-  );
-  // ONNX counts negative indices from the end; tfjs gives them no hot element. Codes and labels are never negative.
-  const inputs = [graph.whole(indices!), graph.int64([depth]), values];
-  return graph.sym({ op: "OneHot", inputs }, { type: dtype, shape: [...indices!.shape, depth] });
+  const type = elementOf(attributes["dtype"] as tf.DataType);
+  const hot = oneHot(graph, indices!, Number(attributes["depth"]));
+  const [on, off] = [Number(attributes["onValue"]), Number(attributes["offValue"])];
+  if (on === 1 && off === 0) return cast(graph, hot, type);
+  return elementwise(graph, "Where", [hot, number(graph, on, type), number(graph, off, type)], { type });
 });
 
-/** Sum of the rows of `x` [M, ...] by segment: what the gradient of a lookup scatters into its table. */
+/**
+ * Booleans [..., depth]. A comparison instead of ONNX's `OneHot`: faster, and like tfjs it leaves out indices below 0,
+ * which that counts from the end.
+ */
+function oneHot(graph: GraphBuilder, indices: Sym, depth: number): Sym {
+  const column = reshape(graph, indices, [...indices.shape, 1]);
+  const places = graph.constant(
+    Array.from({ length: depth }, (_, i) => i),
+    [depth],
+    "int32",
+  );
+  return elementwise(graph, "Equal", [column, places], { type: "bool" });
+}
+
+/**
+ * Sum of the rows of `x` [M, ...] by segment, `segmentIds` [M]: what the gradient of a lookup scatters into its table.
+ * Ids must be below `numSegments` and not negative.
+ */
 defineLowering("UnsortedSegmentSum", ({ inputs: { x, segmentIds }, attributes, graph, target }) => {
   const segments = Number(attributes["numSegments"]);
-  const count = sizeOf(segmentIds!.shape);
-  const width = sizeOf(x!.shape) / count;
-  const shape = [segments, ...x!.shape.slice(segmentIds!.shape.length)];
-  if (graph.uniformValue(x!) === 0) return { ...x!, shape };
-  const rows = reshape(graph, x!, [count, width]);
-  const ids = reshape(graph, segmentIds!, [count]);
+  const [count, ...rest] = x!.shape as [number, ...number[]];
+  const shape = [segments, ...rest];
+  if (graph.uniformValue(x!) === 0) return { ...number(graph, 0), shape };
+  const width = sizeOf(rest);
+  const rows = reshape(graph, cast(graph, x!, "float32"), [count, width]);
   if (segments <= ONE_HOT_SEGMENTS || target !== "cpu") {
-    const values = graph.compact(graph.constant([0, 1], [2], "float32"));
-    const hotInputs = [graph.whole(ids), graph.int64([segments]), values];
-    const hot = graph.sym({ op: "OneHot", inputs: hotInputs }, { type: "float32", shape: [count, segments] });
+    const hot = cast(graph, oneHot(graph, segmentIds!, segments), "float32"); // [count, segments]
     return reshape(graph, matMul({ graph, target }, hot, rows, { transposeA: true }), shape);
   }
-  const zeros: Sym = { ...graph.constant([0], [], x!.type), shape: [segments, width] };
-  const column = reshape(graph, cast(graph, ids, "int64"), [count, 1]);
-  const inputs = [graph.whole(zeros), graph.whole({ ...column, shape: [count, width] }), graph.whole(rows)];
-  const attributesOut = { axis: 0n, reduction: "add" };
-  const type = { type: x!.type, shape: [segments, width] };
-  return reshape(graph, graph.sym({ op: "ScatterElements", inputs, attributes: attributesOut }, type), shape);
+  const column = reshape(graph, cast(graph, segmentIds!, "int64"), [count, 1]);
+  const operands = [broadcastTo(number(graph, 0), [segments, width]), broadcastTo(column, [count, width]), rows];
+  const request = {
+    op: "ScatterElements",
+    inputs: operands.map((sym) => graph.whole(sym)),
+    attributes: { axis: 0n, reduction: "add" },
+  };
+  return reshape(graph, graph.sym(request, { type: "float32", shape: [segments, width] }), shape);
 });

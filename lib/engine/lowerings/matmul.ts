@@ -30,7 +30,7 @@ export function matMul(
   const shape = productShape(a, b, { transposeA, transposeB });
   const type = { type: a.type, shape };
   if (graph.uniformValue(a) === 0 || graph.uniformValue(b) === 0) return { ...number(graph, 0, a.type), shape };
-  if (target === "cpu" && (transposeA || transposeB || alpha !== 1)) {
+  if (target === "cpu" && a.type === "float32" && (transposeA || transposeB || alpha !== 1)) {
     const attributes = { transA: transposeA ? 1n : 0n, transB: transposeB ? 1n : 0n, alpha };
     const inputs = [graph.whole(a), graph.whole(b)];
     return graph.sym({ op: "FusedMatMul", inputs, attributes, domain: "com.microsoft" }, type);
@@ -39,7 +39,7 @@ export function matMul(
   const right = transposeB ? swapLast(graph, b) : b;
   const product = graph.sym({ op: "MatMul", inputs: [graph.whole(left), graph.whole(right)] }, type);
   if (alpha === 1) return product;
-  return graph.sym({ op: "Mul", inputs: [graph.whole(product), graph.scalar(alpha, "float32")] }, type);
+  return graph.sym({ op: "Mul", inputs: [graph.whole(product), graph.scalar(alpha, a.type)] }, type);
 }
 
 /** Transpose of the last two axes. */

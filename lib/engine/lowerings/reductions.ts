@@ -15,7 +15,7 @@ for (const [kernel, op] of Object.entries(REDUCTIONS))
   defineLowering(kernel, (call) => {
     const { x, axes, keepDims } = reduction(call);
     const numeric = x.type === "bool" ? cast(call.graph, x, "int32") : x;
-    return reduce(call.graph, op, numeric, { axes, keepDims });
+    return reduce(call.graph, op, kernel === "Mean" ? cast(call.graph, x, "float32") : numeric, { axes, keepDims });
   });
 
 for (const [kernel, op] of Object.entries({ All: "ReduceMin", Any: "ReduceMax" }))
@@ -26,7 +26,7 @@ for (const [kernel, op] of Object.entries({ All: "ReduceMin", Any: "ReduceMax" }
 
 for (const [kernel, op] of Object.entries({ ArgMax: "ArgMax", ArgMin: "ArgMin" }))
   defineLowering(kernel, (call) => {
-    const { x, axes } = reduction({ ...call, attributes: { axis: call.attributes["axis"] ?? 0 } });
+    const { x, axes } = reduction(call);
     const shape = x.shape.filter((_, i) => i !== axes[0]);
     const attributes = { axis: BigInt(axes[0]!), keepdims: 0n };
     const found = call.graph.sym({ op, inputs: [call.graph.whole(x)], attributes }, { type: "int64", shape });
@@ -44,6 +44,7 @@ export function reduce(
   const value = graph.uniformValue(x);
   if (value !== undefined && op === "ReduceSum") {
     const count = sizeOf(x.shape) / sizeOf(shape);
+    graph.expectFixed([count]);
     return { ...multiply(graph, number(graph, value, x.type), number(graph, count, x.type)), shape };
   }
   if (value !== undefined && op !== "ReduceProd") return { ...x, shape };
@@ -60,7 +61,7 @@ function reducedShape(shape: readonly number[], axes: readonly number[], keepDim
 function reduction({ inputs, attributes }: Pick<LoweringCall, "inputs" | "attributes">) {
   const x = inputs["x"];
   if (!x) throw new Error("a reduction came without its input");
-  const given = attributes["axis"] as number | readonly number[] | null | undefined;
+  const given = (attributes["axis"] ?? attributes["reductionIndices"]) as number | readonly number[] | null | undefined;
   const all = x.shape.map((_, i) => i);
   const axes = given === undefined || given === null ? all : [given].flat().map((a) => (a < 0 ? a + all.length : a));
   return { x, axes, keepDims: attributes["keepDims"] === true };

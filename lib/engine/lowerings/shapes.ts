@@ -1,6 +1,7 @@
 /** Kernels that move elements without computing: reshape, transpose, slice, join, pad, repeat. */
+import type * as tf from "@tensorflow/tfjs";
 import { type GraphBuilder, type Sym, sameShape, sizeOf } from "../graphBuilder.js";
-import { defineLowering } from "../traceBackend.js";
+import { defineLowering, elementOf } from "../traceBackend.js";
 import { number } from "./elementwise.js";
 
 const END = Number.MAX_SAFE_INTEGER;
@@ -9,27 +10,27 @@ defineLowering("Reshape", ({ inputs: { x }, attributes, graph }) =>
   reshape(graph, x!, inferredShape(x!.shape, attributes["shape"] as readonly number[])),
 );
 defineLowering("ExpandDims", ({ inputs: { input }, attributes, graph }) => {
-  const shape = [...input!.shape];
-  const dim = Number(attributes["dim"]);
-  shape.splice(dim < 0 ? shape.length + 1 + dim : dim, 0, 1);
-  return reshape(graph, input!, shape);
+  const rank = input!.shape.length + 1;
+  const axis = (Number(attributes["dim"]) + rank) % rank;
+  return reshape(graph, input!, input!.shape.toSpliced(axis, 0, 1));
 });
 defineLowering("Transpose", ({ inputs: { x }, attributes, graph }) =>
   transpose(graph, x!, attributes["perm"] as readonly number[]),
 );
 defineLowering("Slice", ({ inputs: { x }, attributes, graph }) => {
-  const begin = attributes["begin"] as readonly number[];
-  const size = attributes["size"] as readonly number[];
+  const begin = listOf(attributes["begin"]);
+  const size = listOf(attributes["size"]);
   const lengths = x!.shape.map((dim, i) => ((size[i] ?? -1) < 0 ? dim - (begin[i] ?? 0) : size[i]!));
   const ends = lengths.map((length, i) => (begin[i] ?? 0) + length);
   return slice(graph, x!, { starts: x!.shape.map((_, i) => begin[i] ?? 0), ends });
 });
 defineLowering("Concat", ({ list, attributes, graph }) => concat(graph, list, Number(attributes["axis"])));
 defineLowering("Pack", ({ list, attributes, graph }) => {
-  const axis = Number(attributes["axis"]);
+  const rank = list[0]!.shape.length + 1;
+  const axis = (Number(attributes["axis"]) + rank) % rank;
   return concat(
     graph,
-    list.map((one) => reshape(graph, one, [...one.shape.slice(0, axis), 1, ...one.shape.slice(axis)])),
+    list.map((one) => reshape(graph, one, one.shape.toSpliced(axis, 0, 1))),
     axis,
   );
 });
@@ -52,33 +53,28 @@ defineLowering("SplitV", ({ inputs: { x }, attributes, graph }) => {
 });
 defineLowering("PadV2", ({ inputs: { x }, attributes, graph }) => {
   const paddings = attributes["paddings"] as readonly (readonly [number, number])[];
-  const shape = x!.shape.map((dim, i) => dim + paddings[i]![0] + paddings[i]![1]);
-  if (sameShape(shape, x!.shape)) return x!;
-  const pads = graph.int64([...paddings.map((p) => p[0]), ...paddings.map((p) => p[1])]);
-  const value = graph.scalar(Number(attributes["constantValue"] ?? 0), x!.type);
-  return graph.sym({ op: "Pad", inputs: [graph.whole(x!), pads, value] }, { type: x!.type, shape });
+  return pad(graph, x!, paddings, Number(attributes["constantValue"] ?? 0));
 });
 defineLowering("Tile", ({ inputs: { x }, attributes, graph }) => {
   const reps = attributes["reps"] as readonly number[];
   const shape = x!.shape.map((dim, i) => dim * reps[i]!);
+  if (x!.shape.every((dim, i) => dim === 1 || reps[i] === 1)) return { ...x!, shape }; // a broadcast
   return graph.sym({ op: "Tile", inputs: [graph.whole(x!), graph.int64(reps)] }, { type: x!.type, shape });
 });
-defineLowering("BroadcastTo", ({ inputs: { x }, attributes }) => ({
-  ...x!,
-  shape: attributes["shape"] as readonly number[],
-}));
 defineLowering("Reverse", ({ inputs: { x }, attributes, graph }) => {
-  const rank = x!.shape.length;
-  const axes = (attributes["dims"] as readonly number[]).map((axis) => (axis + rank) % rank);
+  const { shape } = x!;
+  const dims = attributes["dims"] === undefined ? shape.map((_, i) => i) : listOf(attributes["dims"]);
+  const axes = dims.map((axis) => (axis + shape.length) % shape.length);
   const inputs = [axes.map(() => -1), axes.map(() => -END), axes, axes.map(() => -1)].map((v) => graph.int64(v));
   return graph.sym({ op: "Slice", inputs: [graph.whole(x!), ...inputs] }, x!);
 });
 defineLowering("Fill", ({ attributes, graph }) => {
-  const dtype = attributes["dtype"] === "int32" ? "int32" : "float32";
-  return { ...number(graph, Number(attributes["value"]), dtype), shape: attributes["shape"] as readonly number[] };
+  const type = elementOf(attributes["dtype"] as tf.DataType);
+  return { ...number(graph, Number(attributes["value"]), type), shape: attributes["shape"] as readonly number[] };
 });
 defineLowering("Range", ({ attributes, graph }) => {
-  const { start, stop, step } = attributes as { start: number; stop: number; step: number };
+  const { start, stop, step: given } = attributes as { start: number; stop: number; step: number };
+  const step = stop < start && given === 1 ? -1 : given; // tf.range counts down by itself
   const count = Math.max(0, Math.ceil((stop - start) / step));
   const values = Array.from({ length: count }, (_, i) => start + i * step);
   return graph.constant(values, [count], attributes["dtype"] === "int32" ? "int32" : "float32");
@@ -126,6 +122,14 @@ export function slice(
   return graph.sym({ op: "Slice", inputs }, { type: x.type, shape });
 }
 
+/** `value` added before and after the elements of every axis. */
+export function pad(graph: GraphBuilder, x: Sym, paddings: readonly (readonly [number, number])[], value = 0): Sym {
+  const shape = x.shape.map((dim, i) => dim + paddings[i]![0] + paddings[i]![1]);
+  if (sameShape(shape, x.shape)) return x;
+  const pads = graph.int64([...paddings.map((p) => p[0]), ...paddings.map((p) => p[1])]);
+  return graph.sym({ op: "Pad", inputs: [graph.whole(x), pads, graph.scalar(value, x.type)] }, { type: x.type, shape });
+}
+
 /** Pieces of the given sizes along one axis. */
 export function split(graph: GraphBuilder, x: Sym, { axis, sizes }: { axis: number; sizes: readonly number[] }): Sym[] {
   if (sizes.length === 1) return [x];
@@ -151,6 +155,9 @@ export function concat(graph: GraphBuilder, parts: readonly Sym[], axis: number)
   const inputs = parts.map((part) => graph.whole(part));
   return graph.sym({ op: "Concat", inputs, attributes: { axis: BigInt(at) } }, { type: first.type, shape });
 }
+
+/** An attribute that may be one number, a list, or absent. */
+const listOf = (attribute: unknown): readonly number[] => [(attribute ?? []) as number | readonly number[]].flat();
 
 function inferredShape(from: readonly number[], wanted: readonly number[]): number[] {
   const known = wanted.reduce((product, dim) => (dim < 0 ? product : product * dim), 1);

@@ -1,0 +1,44 @@
+import { defineCommand } from "./support/command.js";
+import type { OptionTable } from "./support/options.js";
+import { engineOptions } from "./support/tables.js";
+
+export const options = {
+  tokens: { type: "string", value: "file", required: true, positional: true, describe: "Token file" },
+  tokenizer: {
+    type: "string",
+    value: "run",
+    alias: "t",
+    describe: "Tokenizer to decode with; the one that made the file unless given",
+  },
+  out: {
+    type: "string",
+    value: "path",
+    required: true,
+    alias: "o",
+    describe: "Folder for one PNG an image, or a .png file for one grid",
+  },
+  from: { type: "number", integer: true, min: 0, default: 0, describe: "First row to decode" },
+  limit: {
+    type: "number",
+    integer: true,
+    min: 1,
+    describe: "Rows to decode; all unless given (64 for a grid)",
+    unit: "images",
+  },
+  columns: { type: "number", integer: true, min: 1, default: 8, describe: "Columns of the grid" },
+  batchSize: { type: "number", integer: true, min: 1, default: 32, describe: "Images decoded together" },
+  checkpoint: { type: "boolean", describe: "Use the newest checkpoint of a run that is not finished" },
+  ...engineOptions,
+} as const satisfies OptionTable;
+
+export const decode = defineCommand({
+  command: "decode",
+  describe: "Turn a token file back into PNGs or one picture",
+  options,
+  examples: [
+    ["vitvq decode photos.safetensors --out decoded.png", "the first 64 images in one grid"],
+    ["vitvq decode photos.safetensors --out decoded/", "every image as a PNG of its own"],
+  ],
+  force: true,
+  handler: async (context) => (await import("./run/decode.js")).run(context),
+});

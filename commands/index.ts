@@ -1,0 +1,25 @@
+import type { CommandEntry } from "./support/program.js";
+
+/** Every command in the order of work: its name, its line in `vitvq --help`, and how to load it. */
+export const commands = {
+  "train-vq": {
+    describe: "Train a ViT-VQGAN image tokenizer (stage 1)",
+    load: async () => (await import("./trainVq.js")).trainVq,
+  },
+  encode: {
+    describe: "Turn images into a token file, and report codebook usage",
+    load: async () => (await import("./encode.js")).encode,
+  },
+  decode: {
+    describe: "Turn a token file back into PNGs or one picture",
+    load: async () => (await import("./decode.js")).decode,
+  },
+  "train-vim": {
+    describe: "Train a VIM, the autoregressive Transformer over codes (stage 2)",
+    load: async () => (await import("./trainVim.js")).trainVim,
+  },
+  doctor: {
+    describe: "Say which engines and devices are here, and what to do about the others",
+    load: async () => (await import("./doctor.js")).doctor,
+  },
+} as const satisfies Record<string, CommandEntry>;

@@ -1,0 +1,87 @@
+/** The work of `decode`: token file in, PNGs or a grid out. */
+import { existsSync } from "node:fs";
+import { mkdir, readdir } from "node:fs/promises";
+import path from "node:path";
+import { openEngine } from "../../lib/engine/open.js";
+import { UsageError } from "../../lib/errors.js";
+import { writeAtomically } from "../../lib/files/atomic.js";
+import { expectTokenizer, openTokenFile, type TokenFile } from "../../lib/files/tokenFile.js";
+import { createDecoder } from "../../lib/sample/codec.js";
+import { encodePng } from "../../lib/ui/canvas.js";
+import { imageGrid } from "../../lib/ui/imageGrid.js";
+import type { options } from "../decode.js";
+import type { CommandContext } from "../support/command.js";
+import { numberedName, writeImage } from "../support/images.js";
+import { loadTokenizer } from "../support/models.js";
+import { openReporter } from "../support/reporter.js";
+
+type Context = CommandContext<typeof options>;
+
+const GRID_LIMIT = 64;
+
+export async function run(context: Context): Promise<void> {
+  const { config } = context;
+  const tokens = await openTokenFile(config.tokens);
+  const reporter = await openReporter(context);
+  try {
+    const grid = config.out.toLowerCase().endsWith(".png");
+    await expectFree(config.out, context.force);
+    const tokenizer = await loadTokenizer(tokenizerOf(tokens, config.tokenizer), { checkpoint: config.checkpoint });
+    expectTokenizer(tokens, tokenizer.hash);
+    const count = rowsToDecode(config, tokens, grid);
+    const engine = await openEngine(config.engine, config.threads === undefined ? {} : { threads: config.threads });
+    const decoder = await createDecoder({ engine, ...tokenizer, batchSize: Math.min(config.batchSize, count) });
+    const { imageSize, channels } = tokenizer.model;
+    const size = { height: imageSize, width: imageSize, channels };
+    const bar = reporter.bar({ total: count, unit: "images", label: "decoding" });
+    const kept: Float32Array[] = [];
+    for (let done = 0; done < count; done += config.batchSize) {
+      const rows = Math.min(config.batchSize, count - done);
+      const images = await decoder.decode(await tokens.readRange(config.from + done, rows));
+      if (grid) kept.push(images);
+      else await writeAll(images, { rows, first: config.from + done, folder: config.out, size });
+      bar.update(done + rows);
+    }
+    bar.stop();
+    await decoder.close();
+    if (grid) {
+      const all = Float32Array.from(kept.flatMap((images) => [...images]));
+      await writeAtomically(config.out, await encodePng(imageGrid({ images: all, size, columns: config.columns })));
+    }
+    context.result({ out: config.out, images: count, grid }, `${config.out}: ${count} images`);
+  } finally {
+    reporter.stop();
+    await tokens.close();
+  }
+}
+
+function rowsToDecode({ from, limit }: Context["config"], tokens: TokenFile, grid: boolean): number {
+  if (from >= tokens.count)
+    throw new UsageError(`--from: want a row below ${tokens.count}, the rows in ${tokens.path}, got ${from}`);
+  return Math.min(limit ?? (grid ? GRID_LIMIT : tokens.count), tokens.count - from);
+}
+
+/** The tokenizer to use: the one given, else the one that the file names. */
+function tokenizerOf(tokens: TokenFile, given: string | undefined): string {
+  const named = given ?? tokens.extra["tokenizer"];
+  if (named !== undefined) return named;
+  throw new UsageError(`--tokenizer: ${tokens.path} does not say where its tokenizer is; name the run that made it`);
+}
+
+type Size = { height: number; width: number; channels: 1 | 3 };
+
+async function writeAll(
+  images: Float32Array,
+  { rows, first, folder, size }: { rows: number; first: number; folder: string; size: Size },
+): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const pixels = images.length / rows;
+  for (let i = 0; i < rows; i++)
+    await writeImage(path.join(folder, numberedName(first + i)), images.subarray(i * pixels, (i + 1) * pixels), size);
+}
+
+async function expectFree(out: string, force: boolean): Promise<void> {
+  if (force || !existsSync(out)) return;
+  if (out.toLowerCase().endsWith(".png") || (await readdir(out)).length > 0)
+    throw new UsageError(`${out} exists; --force replaces what is there, or name another place`);
+}

@@ -1,0 +1,275 @@
+/** The work of `train-vq`: from options to networks, data and a run directory. */
+import path from "node:path";
+import { type Augment, NO_AUGMENT } from "../../lib/data/augment.js";
+import { sequentialBatches, trainingBatches } from "../../lib/data/batches.js";
+import { type ImageSource, openSource } from "../../lib/data/source.js";
+import { engineVersions, openEngine } from "../../lib/engine/open.js";
+import type { Engine } from "../../lib/engine/types.js";
+import { UsageError } from "../../lib/errors.js";
+import { writeAtomically } from "../../lib/files/atomic.js";
+import { openRun, type Run } from "../../lib/files/runDirectory.js";
+import { pixelErrors } from "../../lib/metrics/pixelErrors.js";
+import { psnrSummary } from "../../lib/metrics/psnr.js";
+import { STACK_SIZES } from "../../lib/models/sizes.js";
+import { discriminatorSpec } from "../../lib/models/styleganDiscriminator.js";
+import { type StackConfig, type VitVqganConfig, vitVqganSpec } from "../../lib/models/vitVqgan.js";
+import { countParameters, flattenSpecs } from "../../lib/nn/params.js";
+import { createReconstructor } from "../../lib/train/reconstructor.js";
+import { runTraining } from "../../lib/train/runTraining.js";
+import { warmupCosine } from "../../lib/train/schedules.js";
+import type { TokenizerTask } from "../../lib/train/tokenizerSteps.js";
+import { TokenizerTrainer } from "../../lib/train/tokenizerTrainer.js";
+import { encodePng } from "../../lib/ui/canvas.js";
+import { formatCount, formatDuration } from "../../lib/ui/format.js";
+import { comparisonGrid } from "../../lib/ui/gridCompositions.js";
+import type { CommandContext } from "../support/command.js";
+import { isFinishedFor, modeOf } from "../support/finished.js";
+import { openReporter, reportRow } from "../support/reporter.js";
+import { version } from "../support/version.js";
+import type { options, TrainVqConfig } from "../trainVq.js";
+
+type Context = CommandContext<typeof options>;
+
+/** Images shown in pictures and scored while training. */
+const SHOWN = 16;
+const SCORED = 128;
+
+export async function run(context: Context): Promise<void> {
+  const { config } = context;
+  const task = tokenizerTask(config);
+  const source = await openSource(config.data, config.labels === undefined ? {} : { labels: config.labels });
+  const validation = config.val === undefined ? source : await openSource(config.val);
+  const counts = parameterCounts(task);
+  const reporter = await openReporter(context);
+  try {
+    const engine = await openEngine(config.engine, threadsOf(config));
+    reporter.info(`train-vq: ${source.count} images from ${source.path}, engine ${engine.name} on ${engine.device}`);
+    reporter.info(
+      `${formatCount(counts.model)} parameters (encoder ${formatCount(counts.encoder)}, decoder ` +
+        `${formatCount(counts.decoder)})${counts.discriminator ? `, discriminator ${formatCount(counts.discriminator)}` : ""}; ` +
+        `${codesPerImage(task.model)} codes of ${config.codebookSize} an image`,
+    );
+    if (context.dryRun) {
+      const plan = { ...counts, images: source.count, codesPerImage: codesPerImage(task.model), config: task };
+      return context.result({ dryRun: true, ...plan }, "nothing written (--dry-run)");
+    }
+    const runFolder = await openRun(config.out, { mode: modeOf(context), command: "train-vq", keep: config.keep });
+    if (context.resume && (await isFinishedFor(runFolder, config.steps)))
+      return context.result({ run: config.out, finished: true, steps: config.steps }, `${config.out} is finished`);
+    await runFolder.writeConfig(storedConfig(context, task, { source, engine }));
+    const began = performance.now();
+    const { steps, skipped, last } = await train(context, { task, source, validation, engine, runFolder, reporter });
+    const seconds = (performance.now() - began) / 1000;
+    context.result(
+      {
+        run: config.out,
+        model: path.join(config.out, "model.safetensors"),
+        steps,
+        skipped,
+        seconds,
+        parameters: counts,
+        ...last,
+      },
+      `trained ${steps} steps in ${formatDuration(seconds)}: ${path.join(config.out, "model.safetensors")}`,
+    );
+  } finally {
+    reporter.stop();
+  }
+}
+
+type Parts = {
+  task: TokenizerTask;
+  source: ImageSource;
+  validation: ImageSource;
+  engine: Engine;
+  runFolder: Run;
+  reporter: Awaited<ReturnType<typeof openReporter>>;
+};
+
+async function train(context: Context, { task, source, validation, engine, runFolder, reporter }: Parts) {
+  const { config } = context;
+  const view = { size: config.imageSize, channels: config.channels };
+  const onDamaged = (name: string, reason: string) => reporter.warn(`${name}: left out: ${reason}`);
+  const held = await firstImages(validation, { view, config, onDamaged });
+  const reconstructor = await createReconstructor({
+    engine,
+    model: task.model,
+    batchSize: Math.min(SHOWN, held.count),
+  });
+  let batches: ReturnType<typeof trainingBatches> | undefined;
+  try {
+    return await runTraining({
+      run: runFolder,
+      resume: context.resume,
+      total: config.steps,
+      logEvery: config.logEvery,
+      checkpointEvery: config.checkpointEvery,
+      illustrateEvery: config.sampleEvery,
+      patience: config.patience,
+      batchSize: config.batchSize,
+      createTrainer: async (start) => {
+        batches = trainingBatches({
+          source,
+          view,
+          augment: augmentOf(config),
+          batchSize: config.batchSize,
+          seed: config.seed,
+          startStep: start,
+          strict: config.strict,
+          onDamaged,
+        });
+        const { next } = batches;
+        return new TokenizerTrainer({
+          engine,
+          task,
+          optimizer: optimizerOf(config),
+          batchSize: config.batchSize,
+          seed: config.seed,
+          adversarialStart: config.adversarialStart,
+          nextImages: async () => (await next()).images,
+        });
+      },
+      illustrate: async (trainer, step) => {
+        const images = await reconstructor.reconstruct(trainer.save().model, held.images);
+        const size = { height: config.imageSize, width: config.imageSize, channels: config.channels };
+        const pixels = config.imageSize ** 2 * config.channels;
+        const shown = (all: Float32Array) => all.subarray(0, SHOWN * pixels);
+        const grid = comparisonGrid({ originals: shown(held.images), reconstructions: shown(images), size });
+        await writeAtomically(path.join(runFolder.samples, pictureName(step)), await encodePng(grid));
+        const shape = [held.count, config.imageSize, config.imageSize, config.channels] as const;
+        const { mse } = pixelErrors({ originals: held.images, reconstructions: images, shape });
+        return { psnr: psnrSummary(mse).meanOfImages };
+      },
+      onInterval: (report) => reportRow(reporter, report),
+      onNote: (note) => reporter.info(note),
+    });
+  } finally {
+    await batches?.close();
+    await reconstructor.close();
+  }
+}
+
+/** A few validation images, kept for the length of the run. */
+async function firstImages(
+  source: ImageSource,
+  {
+    view,
+    config,
+    onDamaged,
+  }: {
+    view: { size: number; channels: 1 | 3 };
+    config: TrainVqConfig;
+    onDamaged: (name: string, reason: string) => void;
+  },
+): Promise<{ images: Float32Array; count: number }> {
+  const limit = Math.min(SCORED, source.count);
+  for await (const { images, labels } of sequentialBatches({
+    source,
+    view,
+    batchSize: limit,
+    limit,
+    strict: config.strict,
+    onDamaged,
+  }))
+    return { images, count: labels.length };
+  throw new UsageError(`--val: no readable image in ${source.path}`);
+}
+
+/** The networks and losses that options describe. */
+export function tokenizerTask(config: TrainVqConfig): TokenizerTask {
+  const model: VitVqganConfig = {
+    imageSize: config.imageSize,
+    channels: config.channels,
+    patchSize: config.patchSize,
+    encoder: stackOf(config, "encoder"),
+    decoder: stackOf(config, "decoder"),
+    codebookSize: config.codebookSize,
+    codeDim: config.codeDim,
+    l2Norm: config.l2Norm,
+    commitment: config.commitment,
+    straightThrough: config.straightThrough,
+    vqReduction: config.vqReduction,
+    head: config.head,
+    positions: config.positions,
+    logitLaplace: config.logitLaplaceWeight > 0,
+  };
+  if (config.imageSize % config.patchSize !== 0)
+    throw new UsageError(`--patch-size: want a divisor of the image size ${config.imageSize}, got ${config.patchSize}`);
+  return {
+    model,
+    weights: {
+      l1: config.l1Weight,
+      l2: config.l2Weight,
+      logitLaplace: config.logitLaplaceWeight,
+      vq: config.vqWeight,
+      adversarial: config.adversarialWeight,
+    },
+    discriminator: { imageSize: config.imageSize, channels: config.channels, channelScale: config.discriminatorScale },
+    adversarialForm: config.adversarialForm,
+    revival: { quantizeFrom: config.quantizeFrom, every: config.restartEvery },
+    r1: { gamma: config.r1Gamma, every: config.r1Every },
+  };
+}
+
+function stackOf(config: TrainVqConfig, side: "encoder" | "decoder"): StackConfig {
+  const size = STACK_SIZES[config[side]];
+  const dim = config[`${side}Dim`];
+  const stack: StackConfig = {
+    dim: dim ?? size.dim,
+    depth: config[`${side}Depth`] ?? size.depth,
+    heads: config[`${side}Heads`] ?? size.heads,
+    mlpDim: config[`${side}MlpDim`] ?? (dim === undefined ? size.mlpDim : 4 * dim),
+    activation: config.activation,
+  };
+  if (stack.dim % stack.heads !== 0)
+    throw new UsageError(`--${side}-heads: want a divisor of the ${side}'s width ${stack.dim}, got ${stack.heads}`);
+  if (config.positions === "sincos" && stack.dim % 4 !== 0)
+    throw new UsageError(`--${side}-dim: sin-cos positions want a multiple of 4, got ${stack.dim}`);
+  return stack;
+}
+
+function parameterCounts(task: TokenizerTask) {
+  const spec = vitVqganSpec(task.model);
+  const count = (tree: Parameters<typeof flattenSpecs>[0]) => countParameters(flattenSpecs(tree));
+  return {
+    model: count(spec),
+    encoder: count(spec.encoder),
+    decoder: count(spec.decoder),
+    discriminator: task.weights.adversarial > 0 ? count(discriminatorSpec(task.discriminator)) : 0,
+  };
+}
+
+function optimizerOf(config: TrainVqConfig) {
+  const { lr, lrFinal, warmup, steps, beta1, beta2, weightDecay, clip, ema } = config;
+  const schedule = warmupCosine({ peak: lr, final: lrFinal, warmup, total: steps });
+  return { schedule, beta1, beta2, epsilon: 1e-8, weightDecay, clip, ema };
+}
+
+function augmentOf({ resize, crop, cropScale, flip }: TrainVqConfig): Augment {
+  const [min = 1, max = 1] = cropScale;
+  return { ...NO_AUGMENT, resize, crop, cropScale: [min, max], flip };
+}
+
+function storedConfig(
+  context: Context,
+  task: TokenizerTask,
+  { source, engine }: { source: ImageSource; engine: Engine },
+) {
+  return {
+    command: "train-vq",
+    version: version(),
+    commandLine: [...context.commandLine],
+    options: context.config,
+    model: task.model,
+    data: {
+      path: path.resolve(source.path),
+      images: source.count,
+      ...(source.classNames ? { classNames: source.classNames } : {}),
+    },
+    versions: engineVersions(engine),
+  };
+}
+
+const threadsOf = ({ threads }: TrainVqConfig) => (threads === undefined ? {} : { threads });
+const codesPerImage = ({ imageSize, patchSize }: VitVqganConfig) => (imageSize / patchSize) ** 2;
+const pictureName = (step: number) => `step-${String(step).padStart(6, "0")}.png`;

@@ -1,0 +1,22 @@
+/** Images as files. */
+import { writeAtomically } from "../../lib/files/atomic.js";
+
+export type ImageSize = { readonly height: number; readonly width: number; readonly channels: 1 | 3 };
+
+/** Writes one image [H, W, C] in [0, 1] as PNG, 8 bits a channel, rounded to the nearest level. */
+export async function writeImage(file: string, image: Float32Array, size: ImageSize): Promise<void> {
+  const { default: sharp } = await import("sharp");
+  const { height, width, channels } = size;
+  const bytes = Buffer.from(toBytes(image).buffer);
+  await writeAtomically(file, await sharp(bytes, { raw: { width, height, channels } }).png().toBuffer());
+}
+
+/** [0, 1] as 0..255. */
+export function toBytes(image: Float32Array): Uint8Array {
+  return Uint8Array.from(image, (value) => Math.round(Math.min(1, Math.max(0, value)) * 255));
+}
+
+/** 000017.png */
+export function numberedName(index: number): string {
+  return `${String(index).padStart(6, "0")}.png`;
+}

@@ -1,0 +1,101 @@
+/** One config out of flags, config file, preset, stored run and defaults. */
+import { UsageError } from "../../lib/errors.js";
+import { type ConfigOf, flagOf, type OptionSpec, type OptionTable, type OptionValue } from "./options.js";
+import { checkValue } from "./values.js";
+
+/** Where a value came from. */
+export type Origin =
+  | { readonly kind: "flag" }
+  | { readonly kind: "file"; readonly path: string }
+  | { readonly kind: "preset"; readonly name: string }
+  | { readonly kind: "stored" }
+  | { readonly kind: "default" };
+
+/** Values of one origin, by option name. */
+export type Layer = { readonly origin: Origin; readonly values: Readonly<Record<string, unknown>> };
+
+export type Resolved<T extends OptionTable> = {
+  readonly config: ConfigOf<T>;
+  /** Where each value came from; options without a value are not there. */
+  readonly origins: Readonly<Partial<Record<keyof T & string, Origin>>>;
+  /** The options that the user set, by flag, config file or preset. */
+  readonly explicit: ReadonlySet<keyof T & string>;
+};
+
+/**
+ * Takes every option from the first layer that has it, else its default; values of all layers are checked, also those
+ * that another layer hides.
+ * @param layers the strongest first
+ * @throws UsageError when a value breaks its option's rule
+ */
+export function resolveConfig<T extends OptionTable>(options: T, layers: readonly Layer[]): Resolved<T> {
+  const config: Record<string, OptionValue> = {};
+  const origins: Record<string, Origin> = {};
+  for (const [name, spec] of Object.entries(options)) {
+    for (const { origin, values } of [...layers, defaultLayer(name, spec)]) {
+      if (!Object.hasOwn(values, name)) continue;
+      const value = checkValue(spec, values[name], labelOf(name, origin));
+      config[name] ??= value;
+      origins[name] ??= origin;
+    }
+  }
+  const explicit = Object.keys(origins).filter((name) => isExplicit(origins[name]!));
+  return { config: config as ConfigOf<T>, origins: origins as Resolved<T>["origins"], explicit: new Set(explicit) };
+}
+
+/**
+ * Checks that every required option has a value.
+ * @throws UsageError naming the first that has none
+ */
+export function requireAll<T extends OptionTable>(options: T, config: ConfigOf<T>): void {
+  for (const [name, spec] of Object.entries(options)) {
+    if (!spec.required || Object.hasOwn(config, name)) continue;
+    throw new UsageError(`${flagOf(name)} is missing (${spec.describe}); give it as a flag or in --config`);
+  }
+}
+
+/**
+ * Refuses to go on with a stored run under other settings than it was started with.
+ * @param stored the run's own values
+ * @param mayChange options that a resumed run may set anew
+ * @throws UsageError naming option, both values and the ways out
+ */
+export function refuseConflicts<T extends OptionTable>(
+  resolved: Resolved<T>,
+  stored: Readonly<Record<string, unknown>>,
+  mayChange: readonly (keyof T & string)[],
+): void {
+  const config: Readonly<Record<string, unknown>> = resolved.config;
+  for (const name of resolved.explicit) {
+    if (mayChange.includes(name) || !Object.hasOwn(stored, name)) continue;
+    const [asked, was] = [JSON.stringify(config[name]), JSON.stringify(stored[name])];
+    if (asked === was) continue;
+    const place = labelOf(name, resolved.origins[name]!);
+    throw new UsageError(
+      `--resume: ${place} asks for ${asked}, but the run was started with ${was}; leave it out, or start another run`,
+    );
+  }
+}
+
+/** A value's place as the user knows it: "--batch-size", "batchSize in run.yaml", "batchSize of preset small". */
+function labelOf(name: string, origin: Origin): string {
+  switch (origin.kind) {
+    case "flag":
+      return flagOf(name);
+    case "file":
+      return `${name} in ${origin.path}`;
+    case "preset":
+      return `${name} of preset ${origin.name}`;
+    case "stored":
+      return `${name} in the stored config`;
+    case "default":
+      return `${name} by default`;
+  }
+}
+
+function defaultLayer(name: string, spec: OptionSpec): Layer {
+  const value = spec.default ?? (spec.type === "boolean" ? false : undefined);
+  return { origin: { kind: "default" }, values: value === undefined ? {} : { [name]: value } };
+}
+
+const isExplicit = ({ kind }: Origin): boolean => kind === "flag" || kind === "file" || kind === "preset";

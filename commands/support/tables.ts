@@ -1,0 +1,102 @@
+/** Options that several commands share. */
+import type { OptionTable } from "./options.js";
+
+const ENGINE = "Engine";
+const RUN = "Run";
+const OPTIMIZER = "Optimizer";
+
+export const engineOptions = {
+  engine: {
+    type: "string",
+    choices: ["onnxruntime", "tensorflow"],
+    default: "onnxruntime",
+    describe: "What computes; `vitvq doctor` says what is here",
+    group: ENGINE,
+  },
+  threads: {
+    type: "number",
+    integer: true,
+    min: 1,
+    describe: "Threads to compute with, one a core unless given",
+    group: ENGINE,
+  },
+} as const satisfies OptionTable;
+
+export const dataOptions = {
+  labels: { type: "string", value: "file", describe: "IDX file of labels, if not beside the images", group: "Data" },
+  strict: { type: "boolean", describe: "Stop at the first damaged image instead of leaving it out", group: "Data" },
+  resize: {
+    type: "string",
+    choices: ["cover", "squash"],
+    default: "cover",
+    describe: "cover keeps proportions and crops, squash distorts",
+    group: "Data",
+  },
+} as const satisfies OptionTable;
+
+export const trainingOptions = {
+  out: {
+    type: "string",
+    alias: "o",
+    value: "folder",
+    required: true,
+    describe: "Run directory to train in",
+    group: RUN,
+  },
+  steps: {
+    type: "number",
+    integer: true,
+    min: 1,
+    default: 10_000,
+    describe: "Updates to do",
+    unit: "steps",
+    group: RUN,
+  },
+  batchSize: { type: "number", integer: true, min: 1, default: 16, describe: "Images in an update", group: RUN },
+  seed: {
+    type: "number",
+    integer: true,
+    min: 0,
+    max: 2 ** 32 - 1,
+    default: 0,
+    describe: "Decides everything random",
+    group: RUN,
+  },
+  logEvery: {
+    type: "number",
+    integer: true,
+    min: 1,
+    default: 50,
+    describe: "Steps between lines of progress",
+    group: RUN,
+  },
+  checkpointEvery: {
+    type: "number",
+    integer: true,
+    min: 1,
+    default: 500,
+    describe: "Steps between checkpoints",
+    group: RUN,
+  },
+  keep: { type: "number", integer: true, min: 1, default: 2, describe: "Checkpoints to keep", group: RUN },
+  patience: {
+    type: "number",
+    integer: true,
+    min: 1,
+    default: 10,
+    describe: "Steps in a row that may be skipped for numbers that are not finite before the run ends with exit code 5",
+    group: RUN,
+  },
+  clip: { type: "number", min: 0, default: 1, describe: "Largest gradient norm, 0 for no clipping", group: OPTIMIZER },
+  ema: {
+    type: "number",
+    min: 0,
+    below: 1,
+    default: 0.999,
+    describe: "Decay of the moving average of the weights that is used in the end, 0 for none",
+    group: OPTIMIZER,
+  },
+} as const satisfies OptionTable;
+
+/** Options a resumed run may set anew: they do not touch what was computed before. */
+export const RESUMABLE = ["steps", "logEvery", "checkpointEvery", "keep", "patience", "engine", "threads"] as const;

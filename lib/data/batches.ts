@@ -1,0 +1,174 @@
+import { rngFrom, streamSeed } from "../random.js";
+import { type Augment, drawView, NO_AUGMENT, resizesAlike } from "./augment.js";
+import { checkBatching } from "./checkBatching.js";
+import { type Damaged, type DamageOptions, ImageReader } from "./imageReader.js";
+import { trainingOrder } from "./order.js";
+import { prefetch, quiet } from "./prefetch.js";
+import type { ImageSource } from "./source.js";
+import { centredView, checkView, type View, type ViewSettings } from "./view.js";
+
+/** Images as a step takes them. */
+export type ImageBatch = {
+  /** [B, H, W, C] in [0, 1]. */
+  readonly images: Float32Array;
+  /** [B], -1 where unknown. */
+  readonly labels: Int32Array;
+  /** [B], places in the source. */
+  readonly indices: Int32Array;
+};
+
+/** A batch of training; `epoch` is that of its first image. */
+export type Batch = ImageBatch & { readonly epoch: number; readonly step: number };
+
+export type TrainingOptions = DamageOptions & {
+  readonly source: ImageSource;
+  readonly view: ViewSettings;
+  /** Default: none. */
+  readonly augment?: Augment;
+  readonly batchSize: number;
+  readonly seed: number;
+  /** First step to give, for resuming; default 0. */
+  readonly startStep?: number;
+  /** Batches under way beyond the one in use; default 4. */
+  readonly prefetch?: number;
+  /** Resized images are kept decoded when all of them take at most this; default 512 MiB. */
+  readonly cacheBytes?: number;
+};
+
+export type TrainingBatches = {
+  /** @throws DataError when an image is damaged and `strict`, or all of them are */
+  next(): Promise<Batch>;
+  /** Seconds spent waiting in `next` so far. */
+  readonly waited: number;
+  readonly damaged: readonly Damaged[];
+  close(): Promise<void>;
+};
+
+const DEFAULT_PREFETCH = 4;
+const DEFAULT_CACHE_BYTES = 512 * 2 ** 20;
+
+/**
+ * Endless shuffled batches, read ahead.
+ *
+ * Every image is a function of (seed, position = step * batchSize + b) alone: where it comes in the order (stream
+ * "order"), its view (stream "augment", epoch, index), and what stands in for a damaged one (stream "replace",
+ * position, attempt). So a run resumed at a step goes on with exactly the batches it would have had.
+ * @throws RangeError when an option is out of range
+ */
+export function trainingBatches(options: TrainingOptions): TrainingBatches {
+  const { source, view, augment = NO_AUGMENT, batchSize, startStep = 0 } = options;
+  checkBatching(options);
+  checkView(drawView(view, augment, 0));
+  const { cacheBytes = DEFAULT_CACHE_BYTES } = options;
+  const keep = resizesAlike(augment) && source.count * view.size ** 2 * view.channels <= cacheBytes;
+  const reader = new ImageReader({ ...options, keep, cacheBytes });
+  const readImage = imageAt(reader, options);
+  const ahead = prefetch({
+    start: startStep,
+    ahead: options.prefetch ?? DEFAULT_PREFETCH,
+    make: async (step) => ({ step, images: await readBatch(readImage, step * batchSize, batchSize) }),
+    finish: ({ step, images }): Batch => {
+      const epoch = Math.floor((step * batchSize) / source.count);
+      return { ...toBatch(source, images), epoch, step };
+    },
+  });
+  return {
+    next: () => ahead.next(),
+    get waited() {
+      return ahead.waited;
+    },
+    damaged: reader.damaged,
+    close: () => ahead.close(),
+  };
+}
+
+export type SequentialOptions = DamageOptions & {
+  readonly source: ImageSource;
+  readonly view: ViewSettings;
+  /** The view of one image; default: the centred square. */
+  readonly place?: (index: number) => View;
+  readonly batchSize: number;
+  /** Most images to give; default all. */
+  readonly limit?: number | undefined;
+  /** Batches under way beyond the one in use; default 4. */
+  readonly prefetch?: number;
+};
+
+/** Batches in the source's order, for one walk; the last may be short: `labels.length` images are in it. */
+export type SequentialBatches = AsyncIterable<ImageBatch> & { readonly damaged: readonly Damaged[] };
+
+/**
+ * Every image once, in the source's order, damaged ones left out, read ahead with bounded memory.
+ * @throws RangeError when an option is out of range; walking throws DataError as `trainingBatches` does
+ */
+export function sequentialBatches(options: SequentialOptions): SequentialBatches {
+  checkBatching(options);
+  checkView(centredView(options.view));
+  const reader = new ImageReader(options);
+  return { damaged: reader.damaged, [Symbol.asyncIterator]: () => inOrder(reader, options) };
+}
+
+type Decoded = { readonly index: number; readonly pixels: Uint8Array };
+
+async function* inOrder(reader: ImageReader, options: SequentialOptions): AsyncGenerator<ImageBatch, void> {
+  let images: Decoded[] = [];
+  for await (const image of decodedInOrder(reader, options)) {
+    images.push(image);
+    if (images.length < options.batchSize) continue;
+    yield toBatch(options.source, images);
+    images = [];
+  }
+  if (images.length > 0) yield toBatch(options.source, images);
+}
+
+async function* decodedInOrder(reader: ImageReader, options: SequentialOptions): AsyncGenerator<Decoded, void> {
+  const { source, limit = source.count, place = () => centredView(options.view) } = options;
+  const window = options.batchSize * (options.prefetch ?? DEFAULT_PREFETCH);
+  const underWay: Promise<Uint8Array | undefined>[] = [];
+  let started = 0;
+  let given = 0;
+  try {
+    for (let index = 0; index < source.count && given < limit; index++) {
+      for (; started < source.count && underWay.length < Math.min(window, limit - given); started++)
+        underWay.push(quiet(reader.read(started, place(started))));
+      const pixels = await underWay.shift();
+      if (!pixels) continue;
+      given++;
+      yield { index, pixels };
+    }
+  } finally {
+    await Promise.allSettled(underWay); // a walk that was left early ends with no reading under way
+  }
+}
+
+/** Reads the image at a position of training, or the first sound one of those that stand in for it. */
+function imageAt(reader: ImageReader, options: TrainingOptions): (position: number) => Promise<Decoded> {
+  const { source, view, augment = NO_AUGMENT, seed } = options;
+  const order = trainingOrder(source.count, seed);
+  return async (position) => {
+    const { epoch, index: first } = order(position);
+    let index = first;
+    for (let attempt = 0; ; attempt++) {
+      const pixels = await reader.read(index, drawView(view, augment, streamSeed(seed, "augment", epoch, index)));
+      if (pixels) return { index, pixels };
+      index = rngFrom(streamSeed(seed, "replace", position, attempt)).integer(source.count);
+    }
+  };
+}
+
+function readBatch(read: (position: number) => Promise<Decoded>, first: number, count: number): Promise<Decoded[]> {
+  return Promise.all(Array.from({ length: count }, (_, b) => read(first + b)));
+}
+
+/** The only copy as floats: images under way stay bytes, a quarter of the memory. */
+function toBatch(source: ImageSource, decoded: readonly Decoded[]): ImageBatch {
+  const each = decoded[0]?.pixels.length ?? 0;
+  const images = new Float32Array(decoded.length * each);
+  for (const [b, { pixels }] of decoded.entries()) fillScaled(images.subarray(b * each, (b + 1) * each), pixels);
+  const indices = Int32Array.from(decoded, ({ index }) => index);
+  return { images, labels: indices.map((index) => source.label(index)), indices };
+}
+
+function fillScaled(out: Float32Array, bytes: Uint8Array): void {
+  for (let i = 0; i < bytes.length; i++) out[i] = bytes[i]! / 255;
+}

@@ -1,0 +1,207 @@
+/** Which engines and devices this machine has, and for those it has not: why, and what to do. */
+import { createRequire } from "node:module";
+import { stripVTControlCharacters } from "node:util";
+import { inChild, type Outcome } from "./availabilityChild.js";
+import type { Findings } from "./availabilityJobs.js";
+import { TENSORFLOW_PACKAGES } from "./tensorflow.js";
+
+export type Device = "cpu" | "webgpu" | "cuda" | "gpu";
+
+export type DeviceReport = {
+  readonly device: Device;
+  readonly works: boolean;
+  /** Whether this version of the program can train on it. */
+  readonly trains: boolean;
+  /** Why it does not work. */
+  readonly reason?: string;
+  /** What to do to have it. */
+  readonly remedy?: string;
+  /** The runtime's own words. */
+  readonly cause?: string;
+};
+
+export type EngineReport = {
+  readonly engine: "onnxruntime" | "tensorflow";
+  readonly packageName: string;
+  readonly version?: string;
+  /** Whether one of its devices does. */
+  readonly works: boolean;
+  readonly devices: readonly DeviceReport[];
+};
+
+export type ProbeOptions = {
+  /** Seconds that a single probe may take. */
+  readonly timeout?: number;
+  /** File or folder URL from which packages are looked up; this program's own by default. */
+  readonly from?: string;
+  /** The machine in question; this one by default. */
+  readonly system?: System;
+};
+
+export type System = { readonly platform: string; readonly arch: string; readonly nodeMajor: number };
+
+/** Probes both engines; each native library is loaded in a process of its own, so that none can take this one down. */
+export async function probeEngines(options: ProbeOptions = {}): Promise<EngineReport[]> {
+  const where = { timeout: 30, from: import.meta.url, system: thisSystem(), ...options };
+  return Promise.all([probeOnnxruntime(where), probeTensorflow(where)]);
+}
+
+/** The image library, found out in the same manner. */
+export function probeSharp({ timeout = 30, from = import.meta.url }: ProbeOptions = {}): Promise<Outcome<"sharp">> {
+  return inChild({ kind: "sharp", from }, timeout);
+}
+
+/** The devices that training and inference of this version run on. */
+const TRAINS_ON: readonly string[] = ["onnxruntime cpu", "tensorflow gpu", "tensorflow cpu"];
+
+const ONNXRUNTIME = "onnxruntime-node";
+
+type Where = Required<ProbeOptions>;
+
+async function probeOnnxruntime({ timeout, from, system }: Where): Promise<EngineReport> {
+  const probe = (provider: "cpu" | "webgpu" | "cuda") => inChild({ kind: "onnxruntime", provider, from }, timeout);
+  const cpu = await probe("cpu");
+  const devices = [onnxruntimeDevice("cpu", cpu, system)];
+  if (cpu.ok) {
+    const [webgpu, cuda] = await Promise.all([probe("webgpu"), probe("cuda")]);
+    devices.push(onnxruntimeDevice("webgpu", webgpu, system), onnxruntimeDevice("cuda", cuda, system));
+  }
+  return report("onnxruntime", ONNXRUNTIME, cpu.ok ? cpu.found : undefined, devices);
+}
+
+function onnxruntimeDevice(device: "cpu" | "webgpu" | "cuda", outcome: Outcome<"onnxruntime">, system: System) {
+  const trains = TRAINS_ON.includes(`onnxruntime ${device}`);
+  if (outcome.ok) return { device, works: true, trains };
+  const explain = { cpu: explainCpu, webgpu: explainWebgpu, cuda: explainCuda }[device];
+  return { device, works: false, trains, cause: causeOf(outcome), ...explain(outcome, system) };
+}
+
+type Failed = { readonly message: string; readonly code?: string; readonly stderr: string };
+type Explanation = { readonly reason: string; readonly remedy?: string };
+
+function explainCpu({ message, code }: Failed, { platform, arch }: System): Explanation {
+  if (code === "MODULE_NOT_FOUND" && message.includes("onnxruntime_binding"))
+    return { reason: `onnxruntime-node has no library for ${platform} ${arch}` };
+  if (code === "MODULE_NOT_FOUND") return { reason: "onnxruntime-node is not installed", remedy: "run npm ci again" };
+  if (message.includes("ld-linux"))
+    return { reason: "onnxruntime-node needs glibc, which this Linux lacks", remedy: "use a distribution with glibc" };
+  return { reason: firstLine(message), remedy: "remove node_modules and run npm ci again" };
+}
+
+function explainWebgpu(failed: Failed, { platform }: System): Explanation {
+  const missing = missingLibrary(failed);
+  if (missing?.startsWith("libvulkan"))
+    return {
+      reason: `no GPU was found: the Vulkan loader (${missing}) is missing`,
+      remedy: "with a GPU here, install its driver and the loader (Debian, Ubuntu: apt install libvulkan1)",
+    };
+  if (failed.message.includes("adapter")) {
+    const remedy = platform === "linux" ? "install its driver with Vulkan (see vulkaninfo)" : "update its driver";
+    return { reason: "no GPU was found", remedy: `with a GPU here, ${remedy}` };
+  }
+  return { reason: firstLine(failed.message) };
+}
+
+function explainCuda(failed: Failed, { platform, arch }: System): Explanation {
+  if (platform !== "linux" || arch !== "x64")
+    return { reason: `onnxruntime-node has CUDA for linux x64 only, this is ${platform} ${arch}` };
+  const missing = missingLibrary(failed);
+  if (missing?.startsWith("libonnxruntime_providers"))
+    return {
+      reason: "its libraries are not installed",
+      remedy:
+        "with an NVIDIA GPU, its driver, CUDA 12 and cuDNN 9 here, npm run cuda:install in vitvq's folder " +
+        "(downloads from nuget.org)",
+    };
+  if (missing !== undefined)
+    return {
+      reason: `${missing} is missing`,
+      remedy: "install CUDA 12 and cuDNN 9, and have their folders in LD_LIBRARY_PATH",
+    };
+  return { reason: firstLine(failed.message), remedy: "see that nvidia-smi runs and its driver is fit for CUDA 12" };
+}
+
+async function probeTensorflow(where: Where): Promise<EngineReport> {
+  const installed = TENSORFLOW_PACKAGES.filter((name) => isInstalled(name, where.from));
+  let first: EngineReport | undefined;
+  for (const name of installed) {
+    const found = await probeTensorflowPackage(name, where);
+    if (found.works) return found;
+    first ??= found;
+  }
+  return first ?? report("tensorflow", TENSORFLOW_PACKAGES[0], undefined, [absentTensorflow(where.system)]);
+}
+
+async function probeTensorflowPackage(packageName: string, { timeout, from, system }: Where): Promise<EngineReport> {
+  const outcome = await inChild({ kind: "tensorflow", packageName, from }, timeout);
+  const cpu = { device: "cpu" as const, works: outcome.ok, trains: TRAINS_ON.includes("tensorflow cpu") };
+  if (!outcome.ok) {
+    const explanation = explainTensorflow(packageName, outcome, system);
+    return report("tensorflow", packageName, undefined, [{ ...cpu, cause: causeOf(outcome), ...explanation }]);
+  }
+  const gpu = { device: "gpu" as const, works: true, trains: TRAINS_ON.includes("tensorflow gpu") };
+  return report("tensorflow", packageName, outcome.found, outcome.found.gpu ? [gpu, cpu] : [cpu]);
+}
+
+function explainTensorflow(packageName: string, failed: Failed, { nodeMajor }: System): Explanation {
+  if (nodeMajor >= TENSORFLOW_NODE_END)
+    return { reason: `${packageName} breaks on Node ${TENSORFLOW_NODE_END} and later`, remedy: "use Node 20 or 22" };
+  if (failed.message.includes("tfjs_binding"))
+    return {
+      reason: `${packageName} is installed without its binary`,
+      remedy: `npm rebuild ${packageName} --ignore-scripts=false (downloads from storage.googleapis.com)`,
+    };
+  const missing = missingLibrary(failed);
+  if (missing !== undefined) return { reason: `${missing} is missing`, remedy: "install CUDA 11.2 and cuDNN 8.1" };
+  return { reason: firstLine(failed.message), remedy: `npm uninstall ${packageName}, or install it again` };
+}
+
+function absentTensorflow({ nodeMajor }: System): DeviceReport {
+  const node = nodeMajor >= TENSORFLOW_NODE_END ? ", which breaks on Node 23 and later: use Node 20 or 22" : "";
+  return {
+    device: "cpu",
+    works: false,
+    trains: TRAINS_ON.includes("tensorflow cpu"),
+    reason: "not installed (it is optional)",
+    remedy:
+      `npm install @tensorflow/tfjs-node-gpu --ignore-scripts=false${node} (Linux or Windows on x64, CUDA 11.2, ` +
+      "cuDNN 8.1; downloads from storage.googleapis.com), or @tensorflow/tfjs-node for the CPU alone",
+  };
+}
+
+const TENSORFLOW_NODE_END = 23; // this major version removed util.isNullOrUndefined, which tfjs-node 4.22 calls
+
+function report(
+  engine: EngineReport["engine"],
+  packageName: string,
+  found: Findings["onnxruntime"] | Findings["tensorflow"] | undefined,
+  devices: readonly DeviceReport[],
+): EngineReport {
+  const works = devices.some((device) => device.works);
+  return { engine, packageName, ...(found && { version: found.version }), works, devices };
+}
+
+function isInstalled(packageName: string, from: string): boolean {
+  try {
+    createRequire(from).resolve(packageName);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The shared library that a loader looked for in vain, without its folder. */
+function missingLibrary({ message, stderr }: Failed): string | undefined {
+  return /([\w.+-]+\.so[\w.]*): cannot open shared object file/.exec(`${message}\n${stderr}`)?.[1];
+}
+
+const causeOf = ({ message, stderr }: Failed): string =>
+  stripVTControlCharacters(`${message.trim()}\n${stderr.trim()}`).trim();
+
+const firstLine = (text: string): string => text.trim().split("\n")[0]!;
+
+const thisSystem = (): System => ({
+  platform: process.platform,
+  arch: process.arch,
+  nodeMajor: Number.parseInt(process.versions.node, 10),
+});

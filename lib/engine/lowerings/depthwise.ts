@@ -1,0 +1,84 @@
+/** Convolutions of every channel by itself, their gradients, and the fixed blur. */
+import type { GraphBuilder, Sym } from "../graphBuilder.js";
+import { defineLowering, type LoweringCall } from "../traceBackend.js";
+import { backwards, conv, convTranspose } from "./convolution.js";
+import { multiply } from "./elementwise.js";
+import { turned } from "./filters.js";
+import { convGeometry, type Geometry } from "./geometry.js";
+import { planes } from "./layout.js";
+import { reduce } from "./reductions.js";
+import { concat, pad, reshape, transpose } from "./shapes.js";
+
+defineLowering("DepthwiseConv2dNative", ({ inputs: { x, filter }, attributes, graph }) => {
+  const geometry = depthwiseGeometry(attributes, x!.shape, filter!.shape);
+  const group = geometry.from;
+  return conv(graph, planes(graph, x!), { filter: channelFirst(graph, filter!), geometry, group });
+});
+
+defineLowering("DepthwiseConv2dNativeBackpropInput", ({ inputs: { dy, filter }, attributes, graph }) => {
+  const geometry = depthwiseGeometry(attributes, attributes["inputShape"] as readonly number[], filter!.shape);
+  return backThrough(graph, dy!, { filter: filter!, geometry });
+});
+
+/** [kh, kw, C, multiplier]: for each tap the image it reads times dy, summed over all pixels. */
+defineLowering("DepthwiseConv2dNativeBackpropFilter", ({ inputs: { x, dy }, attributes, graph }) => {
+  const shape = attributes["filterShape"] as readonly [number, number, number, number];
+  const { batch, from, axes } = depthwiseGeometry(attributes, x!.shape, shape);
+  const [rows, columns] = axes;
+  const padded = pad(graph, x!, [[0, 0], ...axes.map((a) => [a.before, Math.max(0, a.after)] as const), [0, 0]]);
+  const multiples = reshape(graph, dy!, [batch, rows.out, columns.out, from, shape[3]]);
+  const sums = Array.from({ length: shape[0] * shape[1] }, (_, i) => {
+    const [a, b] = [Math.floor(i / shape[1]), i % shape[1]];
+    const ends = [a + (rows.out - 1) * rows.stride + 1, b + (columns.out - 1) * columns.stride + 1];
+    const inputs = [[a, b], ends, [1, 2], [rows.stride, columns.stride]].map((list) => graph.int64(list));
+    const type = { type: x!.type, shape: [batch, rows.out, columns.out, from] };
+    const window = graph.sym({ op: "Slice", inputs: [graph.whole(padded), ...inputs] }, type);
+    const products = multiply(graph, reshape(graph, window, [...type.shape, 1]), multiples);
+    return reduce(graph, "ReduceSum", products, { axes: [0, 1, 2] }); // [C, multiplier]
+  });
+  return reshape(graph, concat(graph, sums, 0), shape);
+});
+
+/** A fixed filter over every channel: `blur` in nn/blur.ts. */
+defineLowering("Blur", ({ inputs: { x }, attributes, graph }) => {
+  const { filter, geometry } = blurOf(graph, attributes, x!.shape);
+  return conv(graph, planes(graph, x!), { filter: channelFirst(graph, filter), geometry, group: geometry.from });
+});
+
+/** The transpose of `Blur`, which is its gradient. */
+defineLowering("BlurTranspose", ({ inputs: { dy }, attributes, graph }) => {
+  const { filter, geometry } = blurOf(graph, attributes, attributes["inputShape"] as readonly number[]);
+  return backThrough(graph, dy!, { filter, geometry });
+});
+
+function blurOf(graph: GraphBuilder, attributes: LoweringCall["attributes"], input: readonly number[]) {
+  const { taps, pad: edge, stride } = attributes as { taps: readonly number[]; pad: number; stride: number };
+  const C = input[3]!;
+  const values = taps.flatMap((a) => taps.flatMap((b) => Array.from({ length: C }, () => a * b)));
+  const filter = graph.constant(values, [taps.length, taps.length, C, 1], "float32");
+  return { filter, geometry: depthwiseGeometry({ strides: stride, pad: edge }, input, filter.shape) };
+}
+
+/** Gradient by the input. */
+function backThrough(graph: GraphBuilder, dy: Sym, { filter, geometry }: { filter: Sym; geometry: Geometry }): Sym {
+  const group = geometry.from;
+  const back = geometry.to === group ? backwards(geometry) : undefined;
+  if (!back) return convTranspose(graph, planes(graph, dy), { filter: channelFirst(graph, filter), geometry, group });
+  const [kh, kw] = filter.shape as [number, number];
+  const reversed = reshape(graph, turned(graph, filter), [group, 1, kh, kw]);
+  return conv(graph, planes(graph, dy), { filter: reversed, geometry: back, group });
+}
+
+/** [kh, kw, C, multiplier] -> [C multiplier, 1, kh, kw]. */
+function channelFirst(graph: GraphBuilder, filter: Sym): Sym {
+  const [kh, kw, C, multiplier] = filter.shape as [number, number, number, number];
+  return reshape(graph, transpose(graph, filter, [2, 3, 0, 1]), [C * multiplier, 1, kh, kw]);
+}
+
+function depthwiseGeometry(
+  attributes: LoweringCall["attributes"],
+  input: readonly number[],
+  filter: readonly number[],
+): Geometry {
+  return convGeometry(attributes, { input, filter, depthwise: true });
+}

@@ -1,0 +1,48 @@
+/** Maxima and means over windows, and their gradients. */
+import type { GraphBuilder, Sym } from "../graphBuilder.js";
+import { defineLowering } from "../traceBackend.js";
+import { convTranspose } from "./convolution.js";
+import { type Geometry, poolGeometry, windowAttributes } from "./geometry.js";
+import { imagesOf, planes } from "./layout.js";
+import { reshape } from "./shapes.js";
+
+defineLowering("MaxPool", ({ inputs: { x }, attributes, graph }) =>
+  pool(graph, planes(graph, x!), { op: "MaxPool", geometry: poolGeometry(attributes, x!.shape) }),
+);
+
+defineLowering("AvgPool", ({ inputs: { x }, attributes, graph }) =>
+  pool(graph, planes(graph, x!), { op: "AveragePool", geometry: poolGeometry(attributes, x!.shape) }),
+);
+
+/** Puts dy where the maxima were. */
+defineLowering("MaxPoolGrad", ({ inputs: { dy, input }, attributes, graph }) => {
+  const geometry = poolGeometry(attributes, input!.shape);
+  if (geometry.axes.some(({ kernel, stride }) => kernel > stride))
+    throw new Error("the gradient of max pooling is traced only for windows that do not overlap");
+  const x = planes(graph, input!);
+  const attributesOut = windowAttributes(geometry);
+  const [, places] = graph.multi({ op: "MaxPool", inputs: [graph.whole(x)], attributes: attributesOut }, 2);
+  const inputs = [graph.whole(planes(graph, dy!)), places!, graph.int64(x.shape)];
+  return imagesOf(graph, graph.sym({ op: "MaxUnpool", inputs, attributes: attributesOut }, x));
+});
+
+/** Spreads dy evenly over the window it came from. */
+defineLowering("AvgPoolGrad", ({ inputs: { dy, input }, attributes, graph }) => {
+  const { batch, from, axes } = poolGeometry(attributes, input!.shape);
+  if (axes.some(({ before, after }) => before > 0 || after > 0))
+    throw new Error("the gradient of mean pooling is traced only without padding");
+  const [rows, columns] = axes;
+  const area = rows.kernel * columns.kernel;
+  const filter = graph.constant(new Float32Array(area).fill(1 / area), [1, 1, rows.kernel, columns.kernel], "float32");
+  // Every channel of every image by itself: one channel, B C images.
+  const flat = reshape(graph, planes(graph, dy!), [batch * from, 1, rows.out, columns.out]);
+  const geometry: Geometry = { batch: batch * from, from: 1, to: 1, axes };
+  const spread = planes(graph, convTranspose(graph, flat, { filter, geometry }));
+  return imagesOf(graph, reshape(graph, spread, [batch, from, rows.size, columns.size]));
+});
+
+function pool(graph: GraphBuilder, x: Sym, { op, geometry }: { op: string; geometry: Geometry }): Sym {
+  const { batch, to, axes } = geometry;
+  const type = { type: x.type, shape: [batch, to, axes[0].out, axes[1].out] };
+  return imagesOf(graph, graph.sym({ op, inputs: [graph.whole(x)], attributes: windowAttributes(geometry) }, type));
+}

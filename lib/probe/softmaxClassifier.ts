@@ -1,0 +1,140 @@
+import type { Engine } from "../engine/types.js";
+import { type Minimum, minimize } from "./lbfgs.js";
+import { compileSoftmaxObjective, expectLabelled, type LabelledFeatures } from "./softmaxObjective.js";
+import { measureStandardization, type Standardization, standardize } from "./standardize.js";
+import { stratifiedSplit } from "./stratifiedSplit.js";
+
+/** Multinomial logistic regression on standardized features: `softmax(((x - mean) / scale) W + b)`. */
+export type SoftmaxClassifier = Standardization & {
+  readonly weights: Float64Array; // [D, C]
+  readonly bias: Float64Array; // [C]
+  readonly fit: FitReport;
+};
+
+/** How the fit ended; `value` is the regularized training loss in nats. */
+export type FitReport = Omit<Minimum, "x"> & { readonly l2: number };
+
+export type FitOptions = LabelledFeatures & {
+  readonly engine: Engine;
+  /** Weight of `|W|^2 / 2` beside the mean cross-entropy. */
+  readonly l2: number;
+  /** Largest gradient component at the end over the largest at zero weights; 1e-4 by default, within float32's reach. */
+  readonly tolerance?: number;
+  /** L-BFGS iterations; 1000 by default. */
+  readonly maxIterations?: number;
+};
+
+/** Values of `l2` tried by `fitWithSelection`, strongest first: ties go to the stronger. */
+export const L2_GRID: readonly number[] = [1e-1, 1e-2, 1e-3, 1e-4, 1e-5];
+
+/** Share of the training rows, class by class, that `fitWithSelection` judges by. */
+export const HELD_OUT_SHARE = 0.1;
+
+/**
+ * Fits a classifier to convergence by L-BFGS from zero weights; whether it got there is in `fit.converged`.
+ * @throws RangeError when features and labels do not fit or are not finite, or `l2` is negative
+ */
+export async function fitSoftmaxClassifier(options: FitOptions): Promise<SoftmaxClassifier> {
+  const [classifier] = await fitPath({ ...options, l2s: [options.l2] });
+  return classifier!;
+}
+
+export type SelectionOptions = Omit<FitOptions, "l2"> & {
+  /** Decides which rows are held out. */
+  readonly seed: number;
+  readonly l2Grid?: readonly number[];
+  readonly heldOutShare?: number;
+};
+
+/** One `l2` that was tried: top-1 on the held-out rows, 0..1, and how its fit ended. */
+export type Trial = { readonly l2: number; readonly heldOutTop1: number; readonly fit: FitReport };
+
+/**
+ * Picks `l2` by top-1 on a held-out part of the *training* rows, then fits all of them with it.
+ * @throws RangeError as `fitSoftmaxClassifier`, and when nothing can be held out or the grid is empty
+ */
+export async function fitWithSelection(
+  options: SelectionOptions,
+): Promise<{ readonly classifier: SoftmaxClassifier; readonly trials: readonly Trial[] }> {
+  const { labels, classes, seed, l2Grid = L2_GRID, heldOutShare: share = HELD_OUT_SHARE } = options;
+  if (l2Grid.length === 0) throw new RangeError("fitWithSelection: want at least one l2 to try, got none");
+  expectLabelled("fitWithSelection", options);
+  const { kept, heldOut } = stratifiedSplit({ labels, classes, share, seed });
+  const judge = rowsOf(options, heldOut);
+  const candidates = await fitPath({ ...options, ...rowsOf(options, kept), l2s: l2Grid });
+  const trials = candidates.map((candidate): Trial => {
+    const { top1 } = accuracy(candidate, judge.features, judge.labels);
+    return { l2: candidate.fit.l2, heldOutTop1: top1, fit: candidate.fit };
+  });
+  const best = trials.reduce((a, b) =>
+    b.heldOutTop1 > a.heldOutTop1 || (b.heldOutTop1 === a.heldOutTop1 && b.l2 > a.l2) ? b : a,
+  );
+  return { classifier: await fitSoftmaxClassifier({ ...options, l2: best.l2 }), trials };
+}
+
+/** Shares of rows whose label is the best, and among the five best, of the classifier's logits; both 0..1. */
+export type Accuracy = { readonly top1: number; readonly top5: number };
+
+/**
+ * Accuracy on rows of features as they came (not standardized). Equal logits rank in the order of the classes.
+ * @throws RangeError when there are no rows, sizes do not fit, or a logit is not finite
+ */
+export function accuracy(classifier: SoftmaxClassifier, features: Float32Array, labels: Int32Array): Accuracy {
+  const C = classifier.bias.length;
+  const { N, D } = expectLabelled("accuracy", { features, labels, classes: C });
+  if (D !== classifier.mean.length)
+    throw new RangeError(`accuracy: want ${classifier.mean.length} features a row, got ${D}`);
+  let top1 = 0;
+  let top5 = 0;
+  for (let row = 0; row < N; row++) {
+    const logits = logitsOf(classifier, features.subarray(row * D, (row + 1) * D));
+    if (!logits.every(Number.isFinite)) throw new RangeError(`accuracy: row ${row} has logits that are not finite`);
+    const label = labels[row]!;
+    let better = 0;
+    for (let c = 0; c < C; c++) if (logits[c]! > logits[label]! || (logits[c] === logits[label] && c < label)) better++;
+    if (better < 1) top1++;
+    if (better < 5) top5++;
+  }
+  return { top1: top1 / N, top5: top5 / N };
+}
+
+/** Classifiers for several `l2` on the same rows: standardized and compiled once. */
+async function fitPath(options: Omit<FitOptions, "l2"> & { l2s: readonly number[] }): Promise<SoftmaxClassifier[]> {
+  const { engine, features, labels, classes, l2s, tolerance = 1e-4, maxIterations = 1000 } = options;
+  const wrong = l2s.find((l2) => !(l2 >= 0));
+  if (wrong !== undefined) throw new RangeError(`fitSoftmaxClassifier: want l2 >= 0, got ${wrong}`);
+  const { D } = expectLabelled("fitSoftmaxClassifier", options);
+  const standardization = measureStandardization(features, D);
+  const data = { features: standardize(features, standardization), labels, classes };
+  const objective = await compileSoftmaxObjective(engine, data);
+  const classifiers: SoftmaxClassifier[] = [];
+  try {
+    for (const l2 of l2s) {
+      const start = new Float64Array(objective.parameters);
+      const evaluate = (x: Float64Array) => objective.evaluate(x, l2);
+      const { x, ...end } = await minimize({ start, evaluate, tolerance, maxIterations });
+      const split = D * classes;
+      classifiers.push({ ...standardization, weights: x.slice(0, split), bias: x.slice(split), fit: { ...end, l2 } });
+    }
+  } finally {
+    await objective.dispose();
+  }
+  return classifiers;
+}
+
+function logitsOf({ mean, scale, weights, bias }: SoftmaxClassifier, row: Float32Array): Float64Array {
+  const logits = bias.slice();
+  const C = bias.length;
+  for (let d = 0; d < row.length; d++) {
+    const value = (row[d]! - mean[d]!) / scale[d]!;
+    for (let c = 0; c < C; c++) logits[c]! += value * weights[d * C + c]!;
+  }
+  return logits;
+}
+
+function rowsOf({ features, labels, classes }: LabelledFeatures, rows: Uint32Array): LabelledFeatures {
+  const D = features.length / labels.length;
+  const picked = new Float32Array(rows.length * D);
+  for (const [i, row] of rows.entries()) picked.set(features.subarray(row * D, (row + 1) * D), i * D);
+  return { features: picked, labels: Int32Array.from(rows, (row) => labels[row]!), classes };
+}

@@ -1,0 +1,77 @@
+/**
+ * Keeps the codebook in use: codes that no latent has chosen for a while are moved onto latents of the current batch.
+ *
+ * The paper gets by without (500,000 steps at batch 256); short runs do not: early latents lie close together, a few codes
+ * win them all, and codes without a gradient never catch up. Source of the idea: Dhariwal et al. 2020 (Jukebox),
+ * arXiv:2005.00341, section 3.1.
+ */
+import type { HostTensor, NamedHostTensors } from "../engine/types.js";
+import { rngFrom, streamSeed } from "../random.js";
+import type { Optimizer } from "./optimizer.js";
+
+export type RevivalOptions = {
+  /** First step whose decoder gets codewords; at that moment every code starts on a latent. 0: from the beginning. */
+  readonly quantizeFrom: number;
+  /** Steps a code may go unused before it is moved; 0 moves none. */
+  readonly every: number;
+};
+
+const CODEBOOK = "quantizer/codebook";
+
+export class CodebookRevival {
+  /** Step at which each code was last chosen, or moved. */
+  private readonly lastUsed: Int32Array;
+
+  constructor(
+    private readonly options: RevivalOptions,
+    private readonly codebook: { size: number; dim: number },
+    private readonly seed: number,
+  ) {
+    this.lastUsed = new Int32Array(codebook.size).fill(-1);
+  }
+
+  /** Notes the codes of a step. */
+  observe(codes: ArrayLike<number>, step: number): void {
+    for (let i = 0; i < codes.length; i++) this.lastUsed[codes[i]!] = step;
+  }
+
+  /**
+   * Moves unused codes if it is time, after the update of `step`.
+   * @param latents as they are compared, [B, N, Dc]
+   * @returns how many were moved
+   */
+  revive(optimizer: Optimizer, latents: HostTensor, step: number): number {
+    const { quantizeFrom, every } = this.options;
+    const starting = step === quantizeFrom - 1;
+    const due = every > 0 && step >= quantizeFrom && (step + 1) % every === 0;
+    if (!starting && !due) return 0;
+    const { dim, size } = this.codebook;
+    const rng = rngFrom(streamSeed(this.seed, "revival", step));
+    const rows = latents.data.length / dim;
+    let moved = 0;
+    for (let code = 0; code < size; code++) {
+      if (!starting && this.lastUsed[code]! > step - every) continue;
+      const row = rng.integer(rows);
+      const latent = latents.data.subarray(row * dim, (row + 1) * dim) as Float32Array;
+      optimizer.replaceRow(CODEBOOK, code, scaledToInit(latent));
+      this.lastUsed[code] = step;
+      moved++;
+    }
+    return moved;
+  }
+
+  state(): NamedHostTensors {
+    return { lastUsed: { dtype: "int32", shape: [this.lastUsed.length], data: this.lastUsed } };
+  }
+
+  restore(state: NamedHostTensors): void {
+    const saved = state["lastUsed"];
+    if (saved) this.lastUsed.set(saved.data);
+  }
+}
+
+/** A vector of the length that codes have at the start, sqrt(Dc): Adam's steps turn it neither faster nor slower. */
+function scaledToInit(latent: Float32Array): Float32Array {
+  const norm = Math.hypot(...latent) || 1;
+  return latent.map((value) => (value / norm) * Math.sqrt(latent.length));
+}

@@ -1,0 +1,109 @@
+/** The training loop of both stages: steps, logging, checkpoints, signals, and what to do when numbers go bad. */
+import { DivergedError, StoppedError } from "../errors.js";
+import type { SignalWatch } from "./signals.js";
+
+export type StepReport = {
+  /** Numbers of this step, averaged over an interval when logged. */
+  readonly metrics: Readonly<Record<string, number>>;
+  /** False when a loss or gradient was not finite and nothing was updated. */
+  readonly applied: boolean;
+};
+
+export type IntervalReport = {
+  /** Number of steps done. */
+  readonly step: number;
+  readonly total: number;
+  /** Means over the interval's applied steps. */
+  readonly metrics: Readonly<Record<string, number>>;
+  /** Steps skipped since the start of this process for numbers that were not finite. */
+  readonly skipped: number;
+  readonly secondsPerStep: number;
+};
+
+export type LoopOptions = {
+  /** Steps already done. */
+  readonly start: number;
+  readonly total: number;
+  /** Steps between log lines. */
+  readonly logEvery: number;
+  /** Steps between checkpoints. */
+  readonly checkpointEvery: number;
+  /** Consecutive steps that may be skipped before the run counts as diverged. */
+  readonly patience: number;
+  readonly signals: SignalWatch;
+  /** Does step number `step` (from 0). */
+  readonly step: (step: number) => Promise<StepReport>;
+  readonly log: (report: IntervalReport) => Promise<void>;
+  /** Saves the state after `step` steps. */
+  readonly save: (step: number) => Promise<void>;
+};
+
+/**
+ * Runs steps `start .. total - 1`.
+ * @returns number of steps that were skipped
+ * @throws StoppedError after saving, when a signal asked to stop
+ * @throws DivergedError when `patience` steps in a row were not finite; the last checkpoint stands
+ */
+export async function trainLoop(options: LoopOptions): Promise<number> {
+  const interval = new Interval(options.start);
+  let inARow = 0;
+  let skipped = 0;
+  for (let step = options.start; step < options.total; step++) {
+    const report = await options.step(step);
+    const done = step + 1;
+    interval.add(report);
+    inARow = report.applied ? 0 : inARow + 1;
+    skipped += report.applied ? 0 : 1;
+    if (inARow >= options.patience) throw diverged(done, inARow);
+    if (done % options.logEvery === 0 || done === options.total)
+      await options.log({ ...interval.close(done), total: options.total, skipped });
+    await saveIfDue(options, done, inARow);
+  }
+  return skipped;
+}
+
+async function saveIfDue(options: LoopOptions, done: number, inARow: number): Promise<void> {
+  const { signals, total } = options;
+  const finished = done === total;
+  const asked = signals.takeSaveRequest() || (signals.stop !== undefined && !finished);
+  // While steps are being skipped the last good checkpoint is kept, not replaced.
+  const due = (done % options.checkpointEvery === 0 || finished) && inARow === 0;
+  if (asked || due) await options.save(done);
+  if (signals.stop && !finished)
+    throw new StoppedError(`stopped by ${signals.stop} after step ${done}, saved; --resume continues`, signals.stop);
+}
+
+function diverged(step: number, inARow: number): DivergedError {
+  return new DivergedError(
+    `step ${step}: losses or gradients were not finite ${inARow} steps in a row; ` +
+      "the last checkpoint is intact: continue from it with --resume and a lower --lr, or look at the data",
+  );
+}
+
+/** Sums of metrics since the last log line. */
+class Interval {
+  private sums: Record<string, number> = {};
+  private counts: Record<string, number> = {};
+  private began = performance.now();
+  constructor(private from: number) {}
+
+  add({ metrics, applied }: StepReport): void {
+    if (!applied) return;
+    for (const [name, value] of Object.entries(metrics)) {
+      this.sums[name] = (this.sums[name] ?? 0) + value;
+      this.counts[name] = (this.counts[name] ?? 0) + 1;
+    }
+  }
+
+  close(step: number): Pick<IntervalReport, "step" | "metrics" | "secondsPerStep"> {
+    const metrics = Object.fromEntries(
+      Object.entries(this.sums).map(([name, sum]) => [name, sum / this.counts[name]!]),
+    );
+    const secondsPerStep = (performance.now() - this.began) / 1000 / Math.max(1, step - this.from);
+    this.sums = {};
+    this.counts = {};
+    this.from = step;
+    this.began = performance.now();
+    return { step, metrics, secondsPerStep };
+  }
+}

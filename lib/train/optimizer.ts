@@ -1,0 +1,95 @@
+/** One network's weights with everything that moves them: AdamW moments, clipping, moving average. */
+import type { NamedHostTensors } from "../engine/types.js";
+import { FileError } from "../errors.js";
+import type { ParamSpec } from "../nn/params.js";
+import { type AdamWOptions, adamWUpdate, clipScale, type Moments, zeroMoments } from "./adamW.js";
+import { copyTensors, emaDecayAt, emaUpdate } from "./ema.js";
+import type { Schedule } from "./schedules.js";
+
+export type OptimizerOptions = AdamWOptions & {
+  /** Learning rate by step. */
+  readonly schedule: Schedule;
+  /** Largest norm of all gradients together; 0 for no clipping. */
+  readonly clip: number;
+  /** Decay of the moving average of the weights; 0 for none. */
+  readonly ema: number;
+};
+
+export class Optimizer {
+  readonly params: NamedHostTensors;
+  private readonly moments: Moments;
+  private readonly average: NamedHostTensors | undefined;
+  private updates = 0;
+
+  /** Starts from `params`, which it then owns and changes in place. */
+  constructor(
+    params: NamedHostTensors,
+    private readonly specs: Readonly<Record<string, ParamSpec>>,
+    private readonly options: OptimizerOptions,
+  ) {
+    this.params = params;
+    this.moments = zeroMoments(params);
+    if (options.ema > 0) this.average = copyTensors(params);
+  }
+
+  /**
+   * Applies one update.
+   * @param norm of all gradients before clipping (`globalNorm`), finite
+   * @param step sets the learning rate
+   */
+  update(gradients: NamedHostTensors, { norm, step }: { norm: number; step: number }): void {
+    this.updates++;
+    const rate = this.options.schedule(step);
+    const gradientScale = clipScale(norm, this.options.clip);
+    const state = { params: this.params, moments: this.moments, specs: this.specs };
+    adamWUpdate(state, gradients, { ...this.options, rate, gradientScale, step: this.updates });
+    if (this.average) emaUpdate(this.average, this.params, emaDecayAt(this.updates, this.options.ema));
+  }
+
+  /** Sets one row of a parameter and of its average, and forgets the row's momentum. */
+  replaceRow(name: string, row: number, values: Float32Array): void {
+    const at = row * values.length;
+    for (const named of [this.params, this.average]) named?.[name]?.data.set(values, at);
+    this.moments.first[name]?.data.fill(0, at, at + values.length);
+  }
+
+  /** The weights to use: the moving average where there is one. */
+  get weights(): NamedHostTensors {
+    return this.average ?? this.params;
+  }
+
+  /** Everything needed to continue, by name, the averaged weights apart. */
+  state(prefix: string): { tensors: NamedHostTensors; updates: number } {
+    const tensors: NamedHostTensors = {};
+    for (const [part, named] of Object.entries(this.parts()))
+      for (const [name, tensor] of Object.entries(named)) tensors[`${prefix}/${part}/${name}`] = tensor;
+    return { tensors, updates: this.updates };
+  }
+
+  /**
+   * Takes over a saved state.
+   * @param weights what `weights` was
+   * @throws FileError when a tensor is missing or of another shape
+   */
+  restore(prefix: string, saved: { tensors: NamedHostTensors; updates: number; weights?: NamedHostTensors }): void {
+    for (const [part, named] of Object.entries(this.parts()))
+      for (const name of Object.keys(named)) fill(named, name, saved.tensors[`${prefix}/${part}/${name}`]);
+    if (this.average && saved.weights)
+      for (const name of Object.keys(this.average)) fill(this.average, name, saved.weights[name]);
+    this.updates = saved.updates;
+  }
+
+  private parts(): Record<string, NamedHostTensors> {
+    return { params: this.params, first: this.moments.first, second: this.moments.second };
+  }
+}
+
+function fill(into: NamedHostTensors, name: string, from: NamedHostTensors[string] | undefined): void {
+  const target = into[name]!;
+  if (!from || from.data.length !== target.data.length)
+    throw new FileError(
+      `checkpoint: want ${name} of shape [${target.shape.join(", ")}], got ` +
+        `${from ? `[${from.shape.join(", ")}]` : "nothing"}; it belongs to another model`,
+    );
+  target.data.set(from.data);
+}

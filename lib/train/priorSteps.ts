@@ -1,0 +1,44 @@
+/** The steps of stage 2 as pure functions: teacher-forced training, and its loss alone. */
+import * as tf from "@tensorflow/tfjs";
+import type { NamedTensors, Step } from "../engine/types.js";
+import { crossEntropy } from "../losses/crossEntropy.js";
+import { sequenceLength, type VimConfig, vimForward, vimSpec } from "../models/vim.js";
+import type { Dropout } from "../nn/dropout.js";
+import { valueAndGradients } from "../nn/gradients.js";
+import { paramTree } from "../nn/params.js";
+import { underPrefix, withPrefix } from "./named.js";
+import { GRADIENT, MODEL } from "./tokenizerSteps.js";
+
+/**
+ * Mean negative log-likelihood of codes in nats per code, with gradients.
+ * Inputs: `model/*`, `codes` int32 [B, T], `classIds` int32 [B], and `dropoutSeed` int32 [1] unless dropout is 0.
+ * Outputs: `nll`, `gradient/model/*`.
+ */
+export function priorStep(model: VimConfig, dropout: number): Step {
+  return (inputs) => {
+    const drop = dropout > 0 ? { dropout: { rate: dropout, seed: inputs["dropoutSeed"]! } } : {};
+    const { loss, gradients } = valueAndGradients(
+      () => ({ loss: negativeLogLikelihood(model, inputs, drop) }),
+      underPrefix(MODEL, inputs),
+    );
+    return { nll: loss, ...withPrefix(GRADIENT + MODEL, gradients) };
+  };
+}
+
+/** `nll` of a batch without dropout or gradients. */
+export function priorLossStep(model: VimConfig): Step {
+  return (inputs) => ({ nll: negativeLogLikelihood(model, inputs) });
+}
+
+function negativeLogLikelihood(model: VimConfig, inputs: NamedTensors, options: { dropout?: Dropout } = {}): tf.Scalar {
+  const params = paramTree(vimSpec(model), underPrefix(MODEL, inputs));
+  const codes = inputs["codes"]!;
+  const { logits } = vimForward(params, model, { classIds: inputs["classIds"]!, codes, ...options });
+  const rows = codes.shape[0]! * sequenceLength(model);
+  return crossEntropy(tf.reshape(logits, [rows, model.vocabulary]), tf.reshape(codes, [rows]));
+}
+
+/** Bits per image dimension (pixel and channel) of an image coded at `nll` nats a code. */
+export function bitsPerDimension(nll: number, { codes, dimensions }: { codes: number; dimensions: number }): number {
+  return (nll * codes) / Math.LN2 / dimensions;
+}

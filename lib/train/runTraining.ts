@@ -1,0 +1,95 @@
+/** A training from start or checkpoint to its end, with everything it leaves in the run directory. */
+import { readCheckpoint } from "../files/checkpoints.js";
+import type { Run } from "../files/runDirectory.js";
+import { type IntervalReport, trainLoop } from "./loop.js";
+import { watchSignals } from "./signals.js";
+import type { Trainer } from "./trainer.js";
+
+export type RunTraining = {
+  readonly run: Run;
+  /** Whether to go on from the newest checkpoint. */
+  readonly resume: boolean;
+  readonly total: number;
+  readonly logEvery: number;
+  readonly checkpointEvery: number;
+  readonly patience: number;
+  /** Steps between pictures (or whatever `illustrate` makes); the end counts too. */
+  readonly illustrateEvery: number;
+  /** Images in a step, for rates. */
+  readonly batchSize: number;
+  /** Makes the trainer, its data starting with step `start`. */
+  readonly createTrainer: (start: number) => Promise<Trainer>;
+  /** Writes pictures or scores of the state after `step` steps; what it returns joins the metrics. */
+  readonly illustrate?: (trainer: Trainer, step: number) => Promise<Record<string, number>>;
+  readonly onInterval: (report: TrainingReport) => void;
+  /** A sentence worth telling: what was resumed, what was passed over. */
+  readonly onNote: (note: string) => void;
+};
+
+export type TrainingReport = IntervalReport & {
+  readonly imagesPerSecond: number;
+  /** Seconds to the end at the pace of the interval. */
+  readonly secondsLeft: number;
+};
+
+export type TrainingResult = {
+  readonly steps: number;
+  readonly skipped: number;
+  /** Metrics of the last interval. */
+  readonly last: Readonly<Record<string, number>>;
+};
+
+/**
+ * Trains to the end and writes the finished model.
+ * @throws StoppedError, DivergedError as `trainLoop` does; FileError when a checkpoint does not fit
+ */
+export async function runTraining(options: RunTraining): Promise<TrainingResult> {
+  const { run, total, onNote } = options;
+  const signals = watchSignals((signal) => onNote(`${signal}: saving after this step; again to stop at once`));
+  try {
+    const checkpoint = options.resume ? await run.resume() : undefined;
+    const start = checkpoint?.step ?? 0;
+    const trainer = await options.createTrainer(start);
+    try {
+      for (const note of checkpoint?.notes ?? []) onNote(note);
+      if (checkpoint) {
+        trainer.restore({ ...(await readCheckpoint(checkpoint)), metadata: checkpoint.metadata });
+        onNote(`continuing after step ${start} of ${total}`);
+      }
+      let last: Record<string, number> = {};
+      const skipped = await trainLoop({
+        ...options,
+        start,
+        signals,
+        step: (step) => trainer.step(step),
+        log: async (report) => {
+          last = await logInterval(options, trainer, report);
+        },
+        save: (step) => save(run, trainer, step),
+      });
+      const { model, metadata } = trainer.save();
+      await run.finish(model, { ...metadata, step: total });
+      return { steps: total - start, skipped, last };
+    } finally {
+      await trainer.close();
+    }
+  } finally {
+    signals.close();
+  }
+}
+
+async function logInterval(options: RunTraining, trainer: Trainer, report: IntervalReport) {
+  const { step, total, secondsPerStep, skipped } = report;
+  const due = step === total || step % options.illustrateEvery === 0;
+  const scores = due && options.illustrate ? await options.illustrate(trainer, step) : {};
+  const metrics = { ...report.metrics, ...trainer.takeIntervalMetrics(), ...scores };
+  const imagesPerSecond = options.batchSize / secondsPerStep;
+  await options.run.appendMetrics({ step, ...metrics, imagesPerSecond, ...(skipped > 0 ? { skipped } : {}) });
+  options.onInterval({ ...report, metrics, imagesPerSecond, secondsLeft: (total - step) * secondsPerStep });
+  return metrics;
+}
+
+function save(run: Run, trainer: Trainer, step: number): Promise<void> {
+  const { model, state, metadata } = trainer.save();
+  return run.saveCheckpoint(step, { model, state }, metadata);
+}

@@ -1,0 +1,167 @@
+/** Trains stage 1: owns the networks, their optimizers and the compiled steps. */
+import type { Engine, HostTensor, NamedHostTensors, Program } from "../engine/types.js";
+import { discriminatorSpec } from "../models/styleganDiscriminator.js";
+import { vitVqganSpec } from "../models/vitVqgan.js";
+import { flattenSpecs, initialise } from "../nn/params.js";
+import { globalNorm } from "./adamW.js";
+import { CodebookRevival } from "./codebookRevival.js";
+import type { StepReport } from "./loop.js";
+import { inputSpecs, scalarOf, underPrefix, withPrefix } from "./named.js";
+import { Optimizer, type OptimizerOptions } from "./optimizer.js";
+import {
+  DISCRIMINATOR,
+  GRADIENT,
+  MODEL,
+  r1Step,
+  type TokenizerStepOptions,
+  type TokenizerTask,
+  tokenizerStep,
+} from "./tokenizerSteps.js";
+import type { Saved, Trainer } from "./trainer.js";
+
+export type TokenizerTraining = {
+  readonly engine: Engine;
+  readonly task: TokenizerTask;
+  readonly optimizer: OptimizerOptions;
+  readonly batchSize: number;
+  readonly seed: number;
+  /** Step from which the adversarial loss counts. */
+  readonly adversarialStart: number;
+  /** Images [B, H, W, C] in [0, 1] of the next step. */
+  readonly nextImages: () => Promise<Float32Array>;
+};
+
+export class TokenizerTrainer implements Trainer {
+  private readonly model: Optimizer;
+  private readonly discriminator: Optimizer | undefined;
+  private readonly programs = new Map<string, Promise<Program>>();
+  private readonly revival: CodebookRevival;
+  private readonly usedCodes: Uint8Array;
+
+  constructor(private readonly training: TokenizerTraining) {
+    const { task, optimizer, seed } = training;
+    this.model = startOptimizer(flattenSpecs(vitVqganSpec(task.model)), optimizer, seed);
+    if (task.weights.adversarial > 0) {
+      const specs = flattenSpecs(discriminatorSpec(task.discriminator));
+      this.discriminator = startOptimizer(specs, { ...optimizer, ema: 0 }, seed);
+    }
+    const { codebookSize: size, codeDim: dim } = task.model;
+    this.revival = new CodebookRevival(task.revival, { size, dim }, seed);
+    this.usedCodes = new Uint8Array(size);
+  }
+
+  /** The weights to use, by name. */
+  get weights(): NamedHostTensors {
+    return this.model.weights;
+  }
+
+  async step(step: number): Promise<StepReport> {
+    const images = await this.nextImages();
+    const { adversarialStart, task } = this.training;
+    const adversarial = this.discriminator !== undefined && step >= adversarialStart;
+    const report = await this.mainStep(step, images, { adversarial, quantized: step >= task.revival.quantizeFrom });
+    const { every, gamma } = task.r1;
+    if (!report.applied || !adversarial || gamma === 0 || step % every !== 0) return report;
+    return this.r1(step, images, report);
+  }
+
+  takeIntervalMetrics(): Record<string, number> {
+    const used = this.usedCodes.reduce((sum, one) => sum + one, 0);
+    this.usedCodes.fill(0);
+    return { usage: used / this.usedCodes.length };
+  }
+
+  save(): Saved {
+    const model = this.model.state("model");
+    const discriminator = this.discriminator?.state("discriminator");
+    return {
+      model: this.model.weights,
+      state: { ...model.tensors, ...discriminator?.tensors, ...withPrefix("revival/", this.revival.state()) },
+      metadata: { updates: { model: model.updates, discriminator: discriminator?.updates ?? 0 } },
+    };
+  }
+
+  restore({ model, state, metadata }: Saved): void {
+    const updates = metadata["updates"] as { model: number; discriminator: number };
+    this.model.restore("model", { tensors: state, updates: updates.model, weights: model });
+    this.revival.restore(underPrefix("revival/", state));
+    this.discriminator?.restore("discriminator", { tensors: state, updates: updates.discriminator });
+  }
+
+  async close(): Promise<void> {
+    for (const program of this.programs.values()) await (await program).dispose();
+    this.programs.clear();
+  }
+
+  private async mainStep(step: number, images: HostTensor, kind: TokenizerStepOptions): Promise<StepReport> {
+    const { adversarial } = kind;
+    const program = await this.program(kind);
+    const results = await program.run({ ...this.feeds(adversarial), images });
+    const metrics = losses(results);
+    const gradients = underPrefix(GRADIENT + MODEL, results);
+    const critic = underPrefix(GRADIENT + DISCRIMINATOR, results);
+    const [norm, criticNorm] = [globalNorm(gradients), globalNorm(critic)];
+    // Both networks move or neither does.
+    if (![metrics["loss"], norm, criticNorm].every(Number.isFinite)) return { metrics, applied: false };
+    this.model.update(gradients, { norm, step });
+    if (adversarial) this.discriminator!.update(critic, { norm: criticNorm, step });
+    const codes = results["codes"]!.data;
+    for (const code of codes) this.usedCodes[code] = 1;
+    this.revival.observe(codes, step);
+    const revived = this.revival.revive(this.model, results["latents"]!, step);
+    const rate = this.training.optimizer.schedule(step);
+    return { metrics: { ...metrics, revived, gradientNorm: norm, rate }, applied: true };
+  }
+
+  private async r1(step: number, images: HostTensor, report: StepReport): Promise<StepReport> {
+    const program = await this.program("r1");
+    const results = await program.run({ ...withPrefix(DISCRIMINATOR, this.discriminator!.params), images });
+    const gradients = underPrefix(GRADIENT + DISCRIMINATOR, results);
+    const norm = globalNorm(gradients);
+    if (!Number.isFinite(norm)) return { ...report, applied: false };
+    this.discriminator!.update(gradients, { norm, step });
+    return { ...report, metrics: { ...report.metrics, r1: scalarOf(results, "r1") } };
+  }
+
+  private async nextImages(): Promise<HostTensor> {
+    return { dtype: "float32", shape: this.imageShape(), data: await this.training.nextImages() };
+  }
+
+  private imageShape(): number[] {
+    const { imageSize, channels } = this.training.task.model;
+    return [this.training.batchSize, imageSize, imageSize, channels];
+  }
+
+  private feeds(adversarial: boolean): NamedHostTensors {
+    const model = withPrefix(MODEL, this.model.params);
+    return adversarial ? { ...model, ...withPrefix(DISCRIMINATOR, this.discriminator!.params) } : model;
+  }
+
+  private program(kind: TokenizerStepOptions | "r1"): Promise<Program> {
+    const name =
+      kind === "r1" ? "r1" : `${kind.quantized ? "quantized" : "continuous"}${kind.adversarial ? " adversarial" : ""}`;
+    const known = this.programs.get(name);
+    if (known) return known;
+    const { engine, task } = this.training;
+    const images = { dtype: "float32", shape: this.imageShape() } as const;
+    const model = inputSpecs(withPrefix(MODEL, flattenSpecs(vitVqganSpec(task.model))));
+    const critic = inputSpecs(withPrefix(DISCRIMINATOR, flattenSpecs(discriminatorSpec(task.discriminator))));
+    const inputs = kind === "r1" ? critic : kind.adversarial ? { ...model, ...critic } : model;
+    const step = kind === "r1" ? r1Step(task) : tokenizerStep(task, kind);
+    const compiled = engine.compile(step, { name: `train-vq ${name}`, inputs: { ...inputs, images } });
+    this.programs.set(name, compiled);
+    return compiled;
+  }
+}
+
+function startOptimizer(specs: ReturnType<typeof flattenSpecs>, options: OptimizerOptions, seed: number): Optimizer {
+  return new Optimizer(initialise(specs, seed), specs, options);
+}
+
+/** All one-element results: the losses. */
+function losses(results: NamedHostTensors): Record<string, number> {
+  const scalars = Object.entries(results).filter(
+    ([name, { shape }]) => shape.length === 0 && !name.startsWith(GRADIENT),
+  );
+  return Object.fromEntries(scalars.map(([name, { data }]) => [name, data[0]!]));
+}

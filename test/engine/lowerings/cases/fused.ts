@@ -1,0 +1,96 @@
+/** Cases of the operations that have a kernel of their own in the graph and are composed elsewhere. */
+import * as tf from "@tensorflow/tfjs";
+import { cachedAttention } from "../../../../lib/nn/cachedAttention.js";
+import { dropout } from "../../../../lib/nn/dropout.js";
+import { gelu } from "../../../../lib/nn/gelu.js";
+import { layerNorm } from "../../../../lib/nn/layerNorm.js";
+import type { Case, CaseGroups, Operand } from "../../support/compareEngines.js";
+import { drawFrom, given, repeat, show } from "../../support/drawing.js";
+
+const draw = drawFrom(6, "fused");
+
+const softmaxes: Case[] = [
+  ...repeat(10, () => {
+    const x = draw.operand(draw.shape(1, 5));
+    return {
+      name: `softmax ${show(x.shape)} ${x.form}`,
+      operands: [x],
+      f: (a: tf.Tensor) => tf.softmax(a),
+      gradients: 2 as const,
+    };
+  }),
+  ...repeat(6, () => {
+    const x = draw.operand(draw.shape(1, 4));
+    const axis = draw.pick([-1, x.shape.length - 1]);
+    return { name: `logSoftmax ${show(x.shape)} ${axis}`, operands: [x], f: (a: tf.Tensor) => tf.logSoftmax(a, axis) };
+  }),
+  {
+    name: "softmax of large and of masked logits",
+    operands: [given([1000, 999, -1000, 5, -1e9, 5, -1e9, 3, 4], [3, 3])],
+    f: (x) => [tf.softmax(x!), tf.logSoftmax(x!)],
+  },
+];
+
+const norms: Case[] = repeat(12, (i) => {
+  const width = draw.integer(4, 10);
+  const shape = [...draw.shape(1, 3), width];
+  const value = () => 3 + 2 * draw.normal();
+  const row: Operand = { ...draw.operand([width], { form: "input", value }), form: "spread", shape };
+  const operands = [
+    i % 4 === 3 ? row : draw.operand(shape, { form: "input", value }),
+    draw.operand([width], { form: draw.pick(["input", "constant"]) }),
+    draw.operand([width]),
+  ];
+  return {
+    name: `layerNorm ${operands.map(({ shape: s, form }) => `${show(s)} ${form}`).join(" ")}`,
+    operands,
+    f: (x, gain, bias) => layerNorm({ gain: gain!, bias: bias! }, x!),
+    tolerance: { absolute: 3e-5, relative: 3e-5 },
+  };
+});
+
+const gelus: Case[] = [
+  ...repeat(6, () => {
+    const x = draw.operand(draw.shape(), { value: () => draw.real(-5, 5) });
+    return {
+      name: `gelu ${show(x.shape)} ${x.form}`,
+      operands: [x],
+      f: (a: tf.Tensor) => gelu(a),
+      gradients: 2 as const,
+    };
+  }),
+  { name: "gelu far out", operands: [given([-50, -8, -3, 0, 3, 8, 50])], f: (x) => gelu(x!), gradients: 2 },
+];
+
+const dropouts: Case[] = repeat(12, (i) => {
+  const x = draw.operand(draw.shape(1, 4), { form: draw.pick(["input", "spread"]) });
+  const seed = given([draw.integer(-(2 ** 31), 2 ** 31 - 1)], [1], "int32");
+  const rate = draw.pick([0, 0.1, 0.5, 0.9]);
+  return {
+    name: `dropout ${rate} of ${show(x.shape)} ${x.form}, layer ${i}`,
+    operands: [x, seed],
+    f: (a, s) => tf.square(dropout(a!, { rate, seed: s! }, i)),
+  };
+});
+
+/** Gradients are not asked for: sampling has none. */
+const cached: Case[] = repeat(8, () => {
+  const [B, heads, d] = [draw.integer(1, 3), draw.integer(1, 3), draw.integer(1, 4)];
+  const row = [B, heads, 1, d];
+  const past = [draw.integer(1, 5), B, heads, d];
+  const operands = [row, row, row, past, past].map((shape) => draw.operand(shape));
+  return {
+    name: `cachedAttention ${show(row)} over ${show(past)}`,
+    operands,
+    f: (q, k, v, cacheK, cacheV) => cachedAttention(q!, k!, v!, { k: cacheK!, v: cacheV! }),
+    gradients: 0,
+  };
+});
+
+export const cases: CaseGroups = {
+  "softmax and log-softmax agree, also of large logits": softmaxes,
+  "layer norm agrees with its composition": norms,
+  "GELU agrees with its composition": gelus,
+  "attention over a cache agrees with its composition": cached,
+  "dropout drops the same elements in the graph as in JavaScript": dropouts,
+};

@@ -1,0 +1,167 @@
+import * as tf from "@tensorflow/tfjs";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { fusedKernel } from "../../lib/engine/fusedKernel.js";
+import "../../lib/engine/lowerings/index.js";
+import type { OnnxGraph } from "../../lib/engine/onnx.js";
+import { elementOf, recomputed, type Target, TRACE_BACKEND, trace } from "../../lib/engine/traceBackend.js";
+import type { Step, TensorSpec } from "../../lib/engine/types.js";
+
+const test = suite("engine/traceBackend");
+
+const x: TensorSpec = { dtype: "float32", shape: [2, 3] };
+
+const traced = (step: Step, inputs: Record<string, TensorSpec> = { x }, target: Target = "cpu"): OnnxGraph =>
+  trace(step, { name: "step", inputs }, target);
+
+const ops = ({ nodes }: OnnxGraph): string[] => nodes.map((node) => node.op).reverse();
+
+test("a trace before anything else leaves a backend behind that can compute", () => {
+  assert.not.ok(tf.engine().backendName, "no backend is active yet");
+  traced(({ x }) => ({ y: tf.exp(x!) }));
+  assert.is(tf.getBackend(), "cpu");
+  assert.equal([...tf.tidy(() => tf.add(1, 2).dataSync())], [3]);
+});
+
+test("a step becomes one node for each kernel, in reverse order", () => {
+  const graph = traced(({ x }) => ({ y: tf.sum(tf.exp(tf.sin(x!)), 1) }));
+  assert.equal(
+    graph.nodes.map(({ op }) => op),
+    ["ReduceSum", "Exp", "Sin"],
+  );
+  assert.equal(graph.inputs, [{ name: "x", type: "float32", shape: [2, 3] }]);
+  assert.equal(graph.outputs, [{ name: "y", type: "float32", shape: [2] }]);
+});
+
+test("gradients are part of the graph, and share what they can with the values", () => {
+  const graph = traced(({ x }) => {
+    const { value, grad } = tf.valueAndGrad((a: tf.Tensor) => tf.sum(tf.exp(a)).asScalar())(x!);
+    return { value, grad };
+  });
+  assert.equal(ops(graph), ["Exp", "ReduceSum"]); // the gradient is the exponential itself
+});
+
+test("constants become weights of the model under their own names", () => {
+  const w = { dtype: "float32" as const, shape: [3], data: Float32Array.of(1, 2, 3) };
+  const unused = { ...w, data: Float32Array.of(4, 5, 6) };
+  const step: Step = ({ x, w }) => ({ y: tf.mul(x!, w!) });
+  const graph = trace(step, { name: "step", inputs: { x }, constants: { w, unused } }, "cpu");
+  assert.equal(
+    graph.inputs.map(({ name }) => name),
+    ["x"],
+  );
+  assert.equal(
+    graph.initializers.map(({ name, shape }) => [name, shape]),
+    [["w", [3]]],
+  );
+  assert.equal([...new Float32Array(graph.initializers[0]!.bytes.slice().buffer)], [1, 2, 3]);
+});
+
+test("each target gets the operations it has", () => {
+  const step: Step = ({ x }) => ({ y: tf.matMul(x as tf.Tensor2D, x as tf.Tensor2D, true, false) });
+  assert.equal(ops(traced(step)), ["FusedMatMul"]);
+  assert.equal(ops(traced(step, { x }, "webgpu")), ["Transpose", "MatMul"]);
+});
+
+test("a step that reads values, or a tensor of another step, is told so", () => {
+  assert.throws(() => traced(({ x }) => ({ y: tf.scalar(x!.dataSync()[0]!) })), /read the values of a tensor/);
+  const outside = tf.tensor([1, 2, 3]);
+  assert.throws(
+    () => traced(({ x }) => ({ y: tf.add(x!, outside) })),
+    /\[3\] does not belong to the step being traced/,
+  );
+  outside.dispose();
+  let kept: tf.Tensor | undefined;
+  traced(({ x }) => {
+    kept = tf.keep(tf.exp(x!));
+    return { y: kept };
+  });
+  assert.throws(() => traced(({ x }) => ({ y: tf.add(x!, kept!) })), /does not belong to the step being traced/);
+  kept!.dispose();
+});
+
+test("an operation without a lowering is named", () => {
+  assert.throws(() => traced(({ x }) => ({ y: tf.cumsum(x!) })), /'Cumsum' not registered for backend 'vitvq-trace'/);
+});
+
+test("types without an ONNX counterpart are refused", () => {
+  assert.throws(() => elementOf("complex64"), /no tensors of type complex64/);
+  assert.throws(() => traced(() => ({ y: tf.tensor(["a", "b"]) })), /no tensors of type string/);
+});
+
+test("a trace inside a trace is refused", () => {
+  const inner: Step = ({ x }) => ({ y: x! });
+  const outer: Step = ({ x }) => {
+    traced(inner);
+    return { y: x! };
+  };
+  assert.throws(() => traced(outer), /inside a trace/);
+  traced(inner); // and the next one works
+});
+
+test("the active backend comes back, also after an error", () => {
+  const inside: string[] = [];
+  traced(({ x }) => {
+    inside.push(tf.getBackend());
+    return { y: x! };
+  });
+  assert.equal(inside, [TRACE_BACKEND]);
+  assert.is(tf.getBackend(), "cpu");
+  assert.throws(() =>
+    traced(() => {
+      throw new Error("stop");
+    }),
+  );
+  assert.is(tf.getBackend(), "cpu");
+});
+
+test("tracing leaves no tensors behind", () => {
+  const step: Step = ({ x }) => ({ g: tf.grad((a: tf.Tensor) => tf.sum(tf.softmax(tf.mul(a, [1, 2, 3]))))(x!) });
+  traced(step);
+  const before = tf.memory().numTensors;
+  traced(step);
+  assert.is(tf.memory().numTensors, before);
+});
+
+test("constants of gradients weigh nothing in the file", () => {
+  const large: TensorSpec = { dtype: "float32", shape: [1000, 1000] };
+  const graph = traced(
+    ({ x }) => ({ g: tf.grad((a: tf.Tensor) => tf.mean(tf.square(tf.add(a, tf.ones([1000, 1000])))))(x!) }),
+    {
+      x: large,
+    },
+  );
+  const bytes = graph.initializers.reduce((sum, tensor) => sum + tensor.bytes.byteLength, 0);
+  assert.ok(bytes < 100, `${bytes} bytes`);
+});
+
+test("recomputed nodes are made twice while tracing, and nothing is different elsewhere", () => {
+  const twice = traced(({ x }) => ({ a: tf.exp(x!), b: recomputed(() => tf.exp(x!)) }));
+  assert.equal(ops(twice), ["Exp", "Exp"]);
+  const once = traced(({ x }) => ({ a: tf.exp(x!), b: tf.exp(x!) }));
+  assert.equal(ops(once), ["Exp", "Identity"]);
+  assert.is(
+    recomputed(() => 7),
+    7,
+  );
+});
+
+test("a fused kernel is one node in the graph and its composition elsewhere", () => {
+  const twice = (a: tf.Tensor) => fusedKernel("Gelu", { inputs: { x: a }, compose: () => [tf.mul(a, 2)] })[0]!;
+  assert.equal(ops(traced(({ x }) => ({ y: twice(x!) }))), ["Gelu"]);
+  assert.equal([...tf.tidy(() => twice(tf.tensor([1, 2])).dataSync())], [2, 4]);
+});
+
+test("a varying dimension stays open in the graph, and shapes that depend on it are refused", () => {
+  const open: TensorSpec = { dtype: "float32", shape: ["t", 3] };
+  const graph = traced(({ x }) => ({ y: tf.mul(tf.exp(x!), 2), m: tf.mean(x!, 0) }), { x: open });
+  assert.equal(graph.inputs[0]!.shape, ["t", 3]);
+  assert.equal(
+    graph.outputs.map(({ shape }) => shape),
+    [["t", 3], [3]],
+  );
+  assert.throws(() => traced(({ x }) => ({ y: tf.reshape(x!, [-1]) }), { x: open }), /depends on "t", which varies/);
+  assert.throws(() => traced(({ x }) => ({ y: tf.sum(tf.onesLike(x!)) }), { x: open }), /depends on "t", which varies/);
+});
+
+test.run();

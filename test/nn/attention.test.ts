@@ -1,0 +1,182 @@
+import * as tf from "@tensorflow/tfjs";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import "../../lib/engine/lowerings/index.js";
+import { trace } from "../../lib/engine/traceBackend.js";
+import type { Step, TensorSpec } from "../../lib/engine/types.js";
+import { attention, attentionSpec, causalMask, dotProductAttention, splitHeads } from "../../lib/nn/attention.js";
+import { dropoutScale } from "../../lib/nn/dropout.js";
+import { compareEngines } from "../engine/support/compareEngines.js";
+import { given } from "../engine/support/drawing.js";
+import { expectClose } from "../support.js";
+import { type Given, gradientsOf, normals, numbersOf, onCpu, tensorOf, valuesOf } from "./support/eager.js";
+import { attentionByLoops, centralDifferences, type Heads, inner, multiHeadByLoops } from "./support/loops.js";
+
+const test = suite("nn/attention");
+
+const SHAPE = [2, 3, 4, 2]; // [B, heads, N, d]
+const HEADS: Heads = { groups: 6, positions: 4, width: 2 };
+const [q, k, v, w] = [1, 2, 3, 4].map((seed) => normals(seed, SHAPE)) as [Given, Given, Given, Given];
+
+for (const causal of [false, true]) {
+  const kind = causal ? "causal attention" : "attention";
+  const f = (...x: tf.Tensor[]) => dotProductAttention(x[0]!, x[1]!, x[2]!, { heads: 3, causal });
+  const loops = (...x: (readonly number[])[]) => attentionByLoops(x[0]!, x[1]!, x[2]!, { ...HEADS, causal });
+
+  test(`${kind} is the softmax of scaled scores times the values`, () => {
+    expectClose(valuesOf(f, q, k, v), loops(q.values, k.values, v.values), kind, { absolute: 1e-6 });
+  });
+
+  test(`the gradients of ${kind} are those of its definition`, () => {
+    const found = gradientsOf(f, w, q, k, v);
+    const at = [q.values, k.values, v.values];
+    at.forEach((values, which) => {
+      const loss = (x: readonly number[]) => inner(loops(...at.map((one, i) => (i === which ? x : one))), w.values);
+      expectClose(found[which]!, centralDifferences(loss, values), `${kind}: gradient ${which}`, { relative: 2e-6 });
+    });
+  });
+}
+
+test("dropout on the weights multiplies them by its factors, in the gradients as well", () => {
+  const seed = 77;
+  const factors = onCpu(() =>
+    numbersOf(dropoutScale([2, 3, 4, 4], seed, { threshold: 0.25 * 65536, scale: 1 / 0.75, layer: 5 })),
+  );
+  assert.ok(factors.includes(0) && factors.some((factor) => factor > 1));
+  const dropout = { rate: 0.25, seed: tf.tensor1d([seed], "int32"), layer: 5 };
+  const f = (...x: tf.Tensor[]) => dotProductAttention(x[0]!, x[1]!, x[2]!, { heads: 3, causal: true, dropout });
+  const loops = (...x: (readonly number[])[]) =>
+    attentionByLoops(x[0]!, x[1]!, x[2]!, { ...HEADS, causal: true, factors });
+  const at = [q.values, k.values, v.values];
+  expectClose(valuesOf(f, q, k, v), loops(...at), "values", { absolute: 1e-6 });
+  const found = gradientsOf(f, w, q, k, v);
+  at.forEach((values, which) => {
+    const loss = (x: readonly number[]) => inner(loops(...at.map((one, i) => (i === which ? x : one))), w.values);
+    expectClose(found[which]!, centralDifferences(loss, values), `gradient ${which}`, { relative: 2e-6 });
+  });
+});
+
+const D = 6;
+const params = {
+  qkv: { kernel: normals(5, [D, 3 * D], 0.5), bias: normals(6, [3 * D]) },
+  out: { kernel: normals(7, [D, D], 0.5), bias: normals(8, [D]) },
+};
+const tensors = () => ({
+  qkv: { kernel: tensorOf(params.qkv.kernel), bias: tensorOf(params.qkv.bias) },
+  out: { kernel: tensorOf(params.out.kernel), bias: tensorOf(params.out.bias) },
+});
+
+test("multi-head attention projects, mixes head by head and projects again", () => {
+  const x = normals(9, [2, 5, D]);
+  const got = valuesOf((tokens) => attention(tensors(), tokens, { heads: 3, causal: true }), x);
+  const wanted = multiHeadByLoops(x.values, {
+    qkvKernel: params.qkv.kernel.values,
+    qkvBias: params.qkv.bias.values,
+    outKernel: params.out.kernel.values,
+    outBias: params.out.bias.values,
+    batch: 2,
+    heads: 3,
+    causal: true,
+  });
+  expectClose(got, wanted, "tokens", { absolute: 3e-6 });
+});
+
+test("changing a position changes causal outputs from there on, and none before", () => {
+  const N = 5;
+  const f = (x: tf.Tensor) => attention(tensors(), x, { heads: 2, causal: true });
+  const x = normals(10, [1, N, D]);
+  const before = valuesOf(f, x);
+  for (let t = 0; t < N; t++) {
+    const edited = { ...x, values: x.values.map((value, i) => (Math.floor(i / D) === t ? value + 1 : value)) };
+    const after = valuesOf(f, edited);
+    const changed = after.map((value, i) => (value === before[i] ? -1 : Math.floor(i / D))).filter((row) => row >= 0);
+    assert.is(Math.min(...changed), t);
+    assert.is(new Set(changed).size, N - t, "every later position sees the change");
+  }
+});
+
+test("the mask hides what lies ahead", () => {
+  assert.equal(
+    onCpu(() => numbersOf(causalMask(3))),
+    [0, -1e9, -1e9, 0, 0, -1e9, 0, 0, 0].map(Math.fround),
+  );
+});
+
+test("a projection is split into q, k, v, and each into heads", () => {
+  // One token of width 4 in two heads: q = 0..3, k = 10..13, v = 20..23.
+  const qkv: Given = { shape: [1, 1, 12], values: [0, 1, 2, 3, 10, 11, 12, 13, 20, 21, 22, 23] };
+  const parts = onCpu(() =>
+    splitHeads(tensorOf(qkv), 2).map((part) => ({ shape: part.shape, values: numbersOf(part) })),
+  );
+  assert.equal(parts, [
+    { shape: [1, 2, 1, 2], values: [0, 1, 2, 3] },
+    { shape: [1, 2, 1, 2], values: [10, 11, 12, 13] },
+    { shape: [1, 2, 1, 2], values: [20, 21, 22, 23] },
+  ]);
+});
+
+test("another way of mixing takes the place of attention and gets q, k and v", () => {
+  const x = normals(11, [1, 2, D]);
+  const mixed = valuesOf((tokens) => attention(tensors(), tokens, { heads: 3, mix: (_, __, value) => value }), x);
+  const wanted = valuesOf((tokens) => {
+    const values = tf.slice(tf.add(tf.matMul(tf.reshape(tokens, [2, D]), tensors().qkv.kernel), tensors().qkv.bias), [
+      0,
+      2 * D,
+    ]);
+    return tf.add(tf.matMul(values, tensors().out.kernel), tensors().out.bias);
+  }, x);
+  expectClose(mixed, wanted, "projected values", { absolute: 2e-6 });
+});
+
+test("weights and biases are stated with their shapes", () => {
+  const { qkv, out } = attentionSpec({ dim: 6, heads: 3 });
+  assert.equal([qkv.kernel.shape, qkv.bias!.shape, out.kernel.shape, out.bias!.shape], [[6, 18], [18], [6, 6], [6]]);
+});
+
+const perHead: TensorSpec = { dtype: "float32", shape: [1, 2, 8, 4] };
+const layers =
+  (count: number): Step =>
+  ({ q: query }) => ({
+    g: tf.grad((a: tf.Tensor) => {
+      let x = a;
+      for (let i = 0; i < count; i++) x = dotProductAttention(x, tf.mul(x, 2), x, { heads: 2, causal: true });
+      return tf.sum(tf.square(x));
+    })(query!),
+  });
+
+test("the graph computes attention weights anew in the backward pass instead of keeping them", () => {
+  const { nodes } = trace(layers(3), { name: "layers", inputs: { q: perHead } }, "cpu");
+  assert.is(nodes.filter(({ op }) => op === "Softmax").length, 6);
+});
+
+test("the graph holds one causal mask, however many layers use it", () => {
+  const { initializers } = trace(layers(3), { name: "layers", inputs: { q: perHead } }, "cpu");
+  assert.equal(
+    initializers.filter(({ bytes }) => bytes.byteLength >= 8 * 8 * 4).map(({ shape }) => shape),
+    [[8, 8]],
+  );
+});
+
+test("graph and JavaScript agree on causal attention with dropout and its gradients", () =>
+  compareEngines("attention", [
+    {
+      name: "attention",
+      operands: [...[q, k, v].map(({ values, shape }) => given(values, shape)), given([-5], [1], "int32")],
+      f: (query, key, value, seed) =>
+        dotProductAttention(query!, key!, value!, {
+          heads: 3,
+          causal: true,
+          dropout: { rate: 0.3, seed: seed!, layer: 2 },
+        }),
+    },
+  ]));
+
+test("its gradient refuses to be differentiated again", () => {
+  const square = (x: tf.Tensor) => tf.sum(tf.square(dotProductAttention(x, x, x, { heads: 3 }))) as tf.Scalar;
+  assert.throws(
+    () => onCpu(() => tf.grad((x) => tf.sum(tf.grad(square)(x)))(tensorOf(q))),
+    /cannot be differentiated again/,
+  );
+});
+
+test.run();

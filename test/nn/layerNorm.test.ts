@@ -1,0 +1,80 @@
+import * as tf from "@tensorflow/tfjs";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { layerNorm, layerNormSpec } from "../../lib/nn/layerNorm.js";
+import { compareEngines } from "../engine/support/compareEngines.js";
+import { given } from "../engine/support/drawing.js";
+import { expectClose } from "../support.js";
+import { gradientsOf, normals, onCpu, valuesOf } from "./support/eager.js";
+import { centralDifferences, inner, layerNormByLoops, type Numbers } from "./support/loops.js";
+
+const test = suite("nn/layerNorm");
+
+const f = (...t: tf.Tensor[]) => layerNorm({ gain: t[1]!, bias: t[2]! }, t[0]!);
+
+test("a worked example: 1, 3 has mean 2 and variance 1", () => {
+  const root = Math.sqrt(1 + 1e-5);
+  const got = valuesOf(
+    f,
+    { shape: [1, 2], values: [1, 3] },
+    { shape: [2], values: [10, 100] },
+    { shape: [2], values: [5, 6] },
+  );
+  expectClose(got, [5 - 10 / root, 6 + 100 / root], "rows", { absolute: 1e-5 });
+});
+
+test("a row of equal numbers becomes the bias", () => {
+  const got = valuesOf(
+    f,
+    { shape: [2, 3], values: [4, 4, 4, -1, -1, -1] },
+    { shape: [3], values: [1, 2, 3] },
+    { shape: [3], values: [7, 8, 9] },
+  );
+  expectClose(got, [7, 8, 9, 7, 8, 9], "rows", { absolute: 1e-5 });
+});
+
+const x = { ...normals(1, [2, 3, 5]), values: normals(1, [2, 3, 5]).values.map((value) => 2 * value + 3) };
+const [gain, bias, w] = [normals(2, [5]), normals(3, [5]), normals(4, [2, 3, 5])];
+
+test("values and gradients are those of the definition", () => {
+  const at = [x.values, gain.values, bias.values];
+  const loops = (...p: Numbers[]) => layerNormByLoops(p[0]!, p[1]!, p[2]!);
+  expectClose(valuesOf(f, x, gain, bias), loops(...at), "values", { absolute: 3e-6 });
+  gradientsOf(f, w, x, gain, bias).forEach((found, which) => {
+    const loss = (p: Numbers) => inner(loops(...at.map((one, i) => (i === which ? p : one))), w.values);
+    expectClose(found, centralDifferences(loss, at[which]!), `gradient ${which}`, { relative: 5e-6 });
+  });
+});
+
+test("the parameters start as the identity and do not decay", () => {
+  assert.equal(layerNormSpec(7), {
+    gain: { shape: [7], init: { kind: "ones" }, decay: false },
+    bias: { shape: [7], init: { kind: "zeros" }, decay: false },
+  });
+});
+
+test("the graph's kernel agrees, for inference and for training", () =>
+  compareEngines("layer norm", [
+    {
+      name: "values alone",
+      operands: [x, gain, bias].map(({ values, shape }) => given(values, shape)),
+      f: (a, b, c) => f(a!, b!, c!),
+      gradients: 0,
+    },
+    {
+      name: "with gradients",
+      operands: [x, gain, bias].map(({ values, shape }) => given(values, shape)),
+      f: (a, b, c) => f(a!, b!, c!),
+      tolerance: { relative: 1e-5 },
+    },
+  ]));
+
+test("its gradient refuses to be differentiated again", () => {
+  const first = tf.grad((a: tf.Tensor) => tf.sum(tf.square(f(a, tf.ones([5]), tf.zeros([5])))));
+  assert.throws(
+    () => onCpu(() => tf.grad((a: tf.Tensor) => tf.sum(first(a)))(tf.ones([2, 5]))),
+    /differentiated again/,
+  );
+});
+
+test.run();
