@@ -14,9 +14,17 @@ export const commands = {
     describe: "Turn a token file back into PNGs or one picture",
     load: async () => (await import("./decode.js")).decode,
   },
+  evaluate: {
+    describe: "Measure how well a tokenizer reconstructs, or how good samples are",
+    load: async () => (await import("./evaluate.js")).evaluate,
+  },
   "train-vim": {
     describe: "Train a VIM, the autoregressive Transformer over codes (stage 2)",
     load: async () => (await import("./trainVim.js")).trainVim,
+  },
+  sample: {
+    describe: "Draw new images, class by class",
+    load: async () => (await import("./sample.js")).sample,
   },
   doctor: {
     describe: "Say which engines and devices are here, and what to do about the others",

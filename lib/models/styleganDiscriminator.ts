@@ -1,133 +1,115 @@
 /**
- * The StyleGAN2 discriminator: residual blocks that halve the side, equalised learning rates, minibatch deviation.
- * Source: Karras et al. 2020, arXiv:1912.04958, section 4 (residual variant); details as in the public ports.
+ * The StyleGAN2 discriminator: residual blocks that halve the image, then the variation within the batch, one
+ * convolution and two linear maps.
+ * Source: Karras et al. 2020, arXiv:1912.04958 (residual configuration), as the public ports of ViT-VQGAN have it.
  */
 import * as tf from "@tensorflow/tfjs";
 import { blur } from "../nn/blur.js";
+import { equalisedConv2d, equalisedConv2dSpec, equalisedDense, equalisedDenseSpec } from "../nn/equalised.js";
 import { expectShape } from "../nn/expectShape.js";
-import { leakyRelu } from "../nn/leakyRelu.js";
-import type { ParamSpec, ParamsOf } from "../nn/params.js";
+import { minibatchStddev } from "../nn/minibatchStddev.js";
+import type { ParamsOf } from "../nn/params.js";
 
 export type DiscriminatorConfig = {
+  /** Image side in pixels. Powers of two give the published network; other sides are halved rounding down. */
   readonly imageSize: number;
   readonly channels: 1 | 3;
-  /** Factor on the channels of every resolution; at least 4 remain. */
-  readonly channelScale: number;
+  /** Factor on the widths of all levels before `maxChannels`; 1 if absent. */
+  readonly channelScale?: number;
+  /** Upper bound of the width; 512 if absent. */
+  readonly maxChannels?: number;
 };
 
-/** Channels by side of the feature map, at `channelScale` 1. */
-function channelsAt(side: number, { channelScale }: DiscriminatorConfig): number {
-  const full = side <= 64 ? 512 : Math.max(16, 32768 / 2 ** Math.ceil(Math.log2(side)));
-  return Math.max(4, Math.round(full * channelScale));
+const SMALLEST = 4; // blocks halve the image while its side is above this
+const WIDTH_TIMES_SIDE = 32768; // 128 channels at 256 pixels, twice as many at half of that
+const MAX_CHANNELS = 512;
+
+/** Sides of the image from the input down to where the blocks end: 28, 14, 7, 3. */
+export function discriminatorSides(imageSize: number): number[] {
+  const sides = [imageSize];
+  for (let side = imageSize; side > SMALLEST; side = Math.floor(side / 2)) sides.push(Math.floor(side / 2));
+  return sides;
 }
 
-/** Sides of the feature maps: halved, rounding down, until 4 or less. For powers of two these are StyleGAN2's. */
-function sides({ imageSize }: DiscriminatorConfig): number[] {
-  const all = [imageSize];
-  while (all.at(-1)! > 4) all.push(Math.floor(all.at(-1)! / 2));
-  return all;
-}
-
-/** All parameters; weights start standard normal and are scaled at use. */
+/**
+ * All parameters of the discriminator.
+ * @throws RangeError when the image is smaller than one pixel or no channel is left at some level
+ */
 export function discriminatorSpec(config: DiscriminatorConfig) {
-  const [first, ...rest] = sides(config) as [number, ...number[]];
-  const last = [first, ...rest].at(-1)!;
-  const width = channelsAt(last, config);
-  let from = channelsAt(first, config);
-  const blocks = rest.map((side) => {
-    const to = channelsAt(side, config);
-    const block = {
-      conv1: kernelAndBias([3, 3, from, from]),
-      conv2: kernelAndBias([3, 3, from, to]),
-      skip: { kernel: normal([1, 1, from, to]) },
-    };
-    from = to;
-    return block;
-  });
+  const { imageSize, channels } = config;
+  if (!Number.isInteger(imageSize) || imageSize < 1)
+    throw new RangeError(`discriminator: imageSize wants a whole number above 0, got ${imageSize}`);
+  const sides = discriminatorSides(imageSize);
+  const widths = sides.map((side) => channelsAt(config, side));
+  const last = widths.at(-1)!;
   return {
-    input: kernelAndBias([1, 1, config.channels, channelsAt(first, config)]),
-    blocks,
-    final: kernelAndBias([3, 3, width + 1, width]),
-    hidden: kernelAndBias([last * last * width, width]),
-    output: kernelAndBias([width, 1]),
+    fromImage: equalisedConv2dSpec({ kernel: 1, from: channels, to: widths[0]! }),
+    blocks: widths.slice(1).map((to, i) => blockSpec(widths[i]!, to)),
+    finalConv: equalisedConv2dSpec({ kernel: 3, from: last + 1, to: last }),
+    finalDense: equalisedDenseSpec(sides.at(-1)! ** 2 * last, last),
+    logit: equalisedDenseSpec(last, 1),
   };
 }
 
 export type DiscriminatorParams = ParamsOf<ReturnType<typeof discriminatorSpec>>;
 
 /**
- * Logits [B]: positive for images taken for real.
- * @param images [B, H, W, C] in [-1, 1]
- * @throws RangeError when images do not have the configured size and channels
+ * How real each image looks.
+ * @param images [B, S, S, C] with S = config.imageSize, in the range the caller trains with ([-1, 1] by default)
+ * @returns logits, [B]: positive for real
+ * @throws RangeError when the images do not have the configured size and channels
  */
-export function discriminate(params: DiscriminatorParams, config: DiscriminatorConfig, images: tf.Tensor): tf.Tensor {
-  expectShape("discriminator: images", images, [null, config.imageSize, config.imageSize, config.channels]);
-  let x = activate(params.input, conv(params.input.kernel, images));
-  for (const block of params.blocks) x = residual(block, x);
-  x = tf.concat([x, minibatchDeviation(x)], 3);
-  x = activate(params.final, conv(params.final.kernel, x));
-  const flat = tf.reshape(x, [x.shape[0]!, -1]); // (row, column, channel) order
-  const hidden = activate(params.hidden, linear(params.hidden.kernel, flat));
-  return tf.reshape(tf.add(linear(params.output.kernel, hidden), params.output.bias), [-1]);
+export function discriminate(
+  params: DiscriminatorParams,
+  { imageSize, channels }: DiscriminatorConfig,
+  images: tf.Tensor,
+): tf.Tensor1D {
+  expectShape("discriminator: images", images, [null, imageSize, imageSize, channels]);
+  const B = images.shape[0]!;
+  let x = equalisedConv2d(params.fromImage, images, ACTIVATED);
+  for (const each of params.blocks) x = block(each, x);
+  x = equalisedConv2d(params.finalConv, minibatchStddev(x), ACTIVATED);
+  // Flattened as the published weights expect it: channel, row, column.
+  const features = tf.reshape(tf.transpose(x, [0, 3, 1, 2]), [B, -1]);
+  const hidden = equalisedDense(params.finalDense, features, ACTIVATED);
+  return tf.reshape(equalisedDense(params.logit, hidden), [B]);
 }
 
-type BlockParams = DiscriminatorParams["blocks"][number];
+/** Leaky ReLU times sqrt 2, which keeps the variance. */
+const ACTIVATED = { activation: "leakyRelu", gain: Math.SQRT2 } as const;
 
-/** Main path: conv, blur, conv with stride 2; skip path: blur, 1x1 conv with stride 2; `(main + skip) / sqrt 2`. */
-function residual({ conv1, conv2, skip }: BlockParams, x: tf.Tensor): tf.Tensor {
-  const main = activate(conv1, conv(conv1.kernel, x));
-  const narrowed = activate(conv2, conv(conv2.kernel, blur(main, 2), { stride: 2, pad: "valid" }));
-  const skipped = conv(skip.kernel, blur(x, 1), { stride: 2, pad: "valid" });
-  return tf.mul(tf.add(narrowed, skipped), Math.SQRT1_2);
+function blockSpec(from: number, to: number) {
+  return {
+    conv1: equalisedConv2dSpec({ kernel: 3, from, to: from }),
+    conv2: equalisedConv2dSpec({ kernel: 3, from, to }),
+    skip: equalisedConv2dSpec({ kernel: 1, from, to }, { bias: false }),
+  };
 }
-
-/** Equalised convolution: the kernel over the root of its fan-in (Karras et al. 2018, arXiv:1710.10196, section 4.1). */
-function conv(
-  kernel: tf.Tensor,
-  x: tf.Tensor,
-  { stride = 1, pad = "same" }: { stride?: number; pad?: "same" | "valid" } = {},
-): tf.Tensor {
-  const [height, width, from] = kernel.shape as [number, number, number];
-  const scaled = tf.mul(kernel, 1 / Math.sqrt(height * width * from));
-  return tf.conv2d(x as tf.Tensor4D, scaled as tf.Tensor4D, stride, pad);
-}
-
-/** Equalised linear map [B, from] -> [B, to]. */
-function linear(kernel: tf.Tensor, x: tf.Tensor): tf.Tensor {
-  return tf.matMul(x as tf.Tensor2D, tf.mul(kernel, 1 / Math.sqrt(kernel.shape[0]!)) as tf.Tensor2D);
-}
-
-const SLOPE = 0.2;
-
-/** `sqrt 2 * leakyRelu(x + bias)`: the factor keeps the variance of the linear map before it. */
-function activate({ bias }: { bias: tf.Tensor }, x: tf.Tensor): tf.Tensor {
-  return tf.mul(leakyRelu(tf.add(x, bias), SLOPE), Math.SQRT2);
-}
-
-const GROUP = 4;
-const DEVIATION_EPSILON = 1e-8;
 
 /**
- * One more channel that holds, for each group of samples, the mean standard deviation of its features: a discriminator
- * sees when samples are too alike. Groups are of 4 or, if that does not divide the batch, of the largest number below that
- * does; member j of a group is sample j + k B/g, as in the ports.
- * @returns [B, H, W, 1]
+ * `(main(x) + skip(x)) / sqrt 2` at half the size. The last gain of the main path, sqrt 2, cancels the division; that
+ * of the skip path becomes its gain. The skip's 1x1 convolution of stride 2 reads every other pixel of the blurred
+ * image, so only those are computed.
+ * @param x [B, S, S, from]
+ * @returns [B, floor(S/2), floor(S/2), to]
  */
-function minibatchDeviation(x: tf.Tensor): tf.Tensor {
-  const [B, H, W, C] = x.shape as [number, number, number, number];
-  const size = [GROUP, 3, 2, 1].find((candidate) => B % candidate === 0)!;
-  const groups = tf.reshape(x, [size, B / size, H, W, C]);
-  const centred = tf.sub(groups, tf.mean(groups, 0, true));
-  const deviation = tf.sqrt(tf.add(tf.mean(tf.square(centred), 0), DEVIATION_EPSILON)); // [B/g, H, W, C]
-  const each = tf.reshape(tf.mean(deviation, [1, 2, 3]), [1, B / size, 1, 1, 1]);
-  return tf.reshape(tf.mul(each, tf.ones([size, B / size, H, W, 1])), [B, H, W, 1]);
+function block(params: ParamsOf<ReturnType<typeof blockSpec>>, x: tf.Tensor): tf.Tensor {
+  const hidden = equalisedConv2d(params.conv1, x, ACTIVATED);
+  const main = equalisedConv2d(params.conv2, blur(hidden, { pad: 2 }), {
+    activation: "leakyRelu",
+    stride: 2,
+    pad: "valid",
+  });
+  const skip = equalisedConv2d(params.skip, blur(x, { pad: 1, stride: 2 }), { gain: Math.SQRT1_2 });
+  return tf.add(main, skip);
 }
 
-function kernelAndBias(shape: readonly number[]) {
-  const bias: ParamSpec = { shape: [shape.at(-1)!], init: { kind: "zeros" }, decay: false };
-  return { kernel: normal(shape), bias };
-}
-
-function normal(shape: readonly number[]): ParamSpec {
-  return { shape, init: { kind: "normal", std: 1 }, decay: true };
+function channelsAt({ channelScale = 1, maxChannels = MAX_CHANNELS }: DiscriminatorConfig, side: number) {
+  const nominalSide = 2 ** Math.ceil(Math.log2(side)); // sides between powers of two are as wide as the larger one
+  const width = Math.min(maxChannels, Math.round((channelScale * WIDTH_TIMES_SIDE) / nominalSide));
+  if (width >= 1) return width;
+  throw new RangeError(
+    `discriminator: channelScale ${channelScale} and maxChannels ${maxChannels} leave no channel at ${side} ` +
+      "pixels; raise them",
+  );
 }

@@ -114,7 +114,7 @@ class Caches {
   }
 
   append(results: NamedHostTensors): void {
-    for (const [name, array] of this.arrays) array.set(results[name]!.data as Float32Array, this.filled * this.row);
+    for (const [name, array] of this.arrays) array.set(results[`new/${name}`]!.data as Float32Array, this.filled * this.row);
     this.filled++;
   }
 
@@ -149,7 +149,7 @@ function cachedStep(model: VimConfig): Step {
 
 function stepOutputs({ logits, cache }: VimStep): NamedTensors {
   const outputs: NamedTensors = { logits };
-  for (const [i, { k, v }] of cache.entries()) Object.assign(outputs, { [`k${i}`]: k, [`v${i}`]: v });
+  for (const [i, { k, v }] of cache.entries()) Object.assign(outputs, { [`new/k${i}`]: k, [`new/v${i}`]: v });
   return outputs;
 }
 

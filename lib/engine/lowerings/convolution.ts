@@ -140,7 +140,12 @@ function filterGradient(tools: Tools, { x, dy, geometry }: { x: Sym; dy: Sym; ge
       : slice(graph, padded, { starts: [0, 0, a, b], ends: [from, batch, a + rows.out, b + columns.out] });
     return reshape(graph, shifted, [from, batch * rows.out * pitch]);
   };
-  const widened = pad(graph, dy, [[0, 0], [0, 0], [0, pitch - columns.out], [0, 0]]); // biome-ignore format: one line
+  const widened = pad(graph, dy, [
+    [0, 0],
+    [0, 0],
+    [0, pitch - columns.out],
+    [0, 0],
+  ]);
   const gradient = reshape(graph, widened, [batch * rows.out * pitch, to]);
   const products = taps(geometry).map(([a, b]) => matMul(tools, tap(a, b), gradient));
   return concat(graph, products, 0);

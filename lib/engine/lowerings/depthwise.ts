@@ -39,24 +39,25 @@ defineLowering("DepthwiseConv2dNativeBackpropFilter", ({ inputs: { x, dy }, attr
   return reshape(graph, concat(graph, sums, 0), shape);
 });
 
-/** A fixed filter over every channel: `blur` in nn/blur.ts. */
-defineLowering("Blur", ({ inputs: { x }, attributes, graph }) => {
-  const { filter, geometry } = blurOf(graph, attributes, x!.shape);
-  return conv(graph, planes(graph, x!), { filter: channelFirst(graph, filter), geometry, group: geometry.from });
+/** A depthwise convolution padded evenly on all sides: `blur` in nn/blur.ts. */
+defineLowering("Blur", ({ inputs: { x, filter }, attributes, graph }) => {
+  const geometry = blurGeometry(attributes, x!.shape, filter!.shape);
+  return conv(graph, planes(graph, x!), { filter: channelFirst(graph, filter!), geometry, group: geometry.from });
 });
 
 /** The transpose of `Blur`, which is its gradient. */
-defineLowering("BlurTranspose", ({ inputs: { dy }, attributes, graph }) => {
-  const { filter, geometry } = blurOf(graph, attributes, attributes["inputShape"] as readonly number[]);
-  return backThrough(graph, dy!, { filter, geometry });
+defineLowering("BlurTranspose", ({ inputs: { dy, filter }, attributes, graph }) => {
+  const { height, width } = attributes as { height: number; width: number };
+  const shape = [dy!.shape[0]!, height, width, dy!.shape[3]!];
+  return backThrough(graph, dy!, { filter: filter!, geometry: blurGeometry(attributes, shape, filter!.shape) });
 });
 
-function blurOf(graph: GraphBuilder, attributes: LoweringCall["attributes"], input: readonly number[]) {
-  const { taps, pad: edge, stride } = attributes as { taps: readonly number[]; pad: number; stride: number };
-  const C = input[3]!;
-  const values = taps.flatMap((a) => taps.flatMap((b) => Array.from({ length: C }, () => a * b)));
-  const filter = graph.constant(values, [taps.length, taps.length, C, 1], "float32");
-  return { filter, geometry: depthwiseGeometry({ strides: stride, pad: edge }, input, filter.shape) };
+function blurGeometry(
+  { pad: edge, stride }: LoweringCall["attributes"],
+  input: readonly number[],
+  filter: readonly number[],
+): Geometry {
+  return depthwiseGeometry({ pad: edge, strides: stride }, input, filter);
 }
 
 /** Gradient by the input. */
