@@ -21,6 +21,12 @@ export const options = {
   checkpoint: { type: "boolean", describe: "Use the newest checkpoint of a run that is not finished" },
   batchSize: { type: "number", integer: true, min: 1, default: 32, describe: "Images encoded together" },
   limit: { type: "number", integer: true, min: 1, describe: "Encode only the first images", unit: "images" },
+  classNames: {
+    type: "string",
+    value: "file",
+    describe: "Text file of class names, one a line; folder names or classes.txt beside an IDX file unless given",
+    group: "Data",
+  },
   ...dataOptions,
   ...engineOptions,
 } as const satisfies OptionTable;

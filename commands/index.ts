@@ -26,6 +26,14 @@ export const commands = {
     describe: "Draw new images, class by class",
     load: async () => (await import("./sample.js")).sample,
   },
+  probe: {
+    describe: "Measure what a VIM has learned: a linear classifier on the features of each block",
+    load: async () => (await import("./probe.js")).probe,
+  },
+  report: {
+    describe: "Gather runs, evaluations, samples and probes into one summary with curves",
+    load: async () => (await import("./report.js")).report,
+  },
   doctor: {
     describe: "Say which engines and devices are here, and what to do about the others",
     load: async () => (await import("./doctor.js")).doctor,

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { sequentialBatches } from "../../lib/data/batches.js";
+import { readClassNames } from "../../lib/data/classNames.js";
 import { type ImageSource, openSource } from "../../lib/data/source.js";
 import { centredView } from "../../lib/data/view.js";
 import { openEngine } from "../../lib/engine/open.js";
@@ -35,7 +36,8 @@ export async function run(context: Context): Promise<void> {
   try {
     const engine = await openEngine(config.engine, config.threads === undefined ? {} : { threads: config.threads });
     const encoder = await createEncoder({ engine, ...tokenizer, batchSize: config.batchSize });
-    const file = await createTokenFile(config.out, header(context, source, tokenizer));
+    const classNames = await classNamesOf(source, config.classNames);
+    const file = await createTokenFile(config.out, header(context, { source, tokenizer, classNames }));
     try {
       const bar = reporter.bar({ total: images, unit: "images", label: "encoding" });
       const usage = countCodebookUsage({ codebookSize: tokenizer.model.codebookSize });
@@ -90,12 +92,15 @@ export async function run(context: Context): Promise<void> {
 
 type Tokenizer = Awaited<ReturnType<typeof loadTokenizer>>;
 
-function header({ config }: Context, source: ImageSource, { model, hash }: Tokenizer) {
+type Parts = { source: ImageSource; tokenizer: Tokenizer; classNames: readonly string[] | undefined };
+
+function header({ config }: Context, { source, tokenizer, classNames }: Parts) {
+  const { model, hash } = tokenizer;
   return {
     vocabulary: model.codebookSize,
     grid: tokenGrid(model),
     tokenizerHash: hash,
-    ...(source.classNames ? { classNames: source.classNames } : {}),
+    ...(classNames ? { classNames } : {}),
     source: path.resolve(source.path),
     viewsPerImage: 1,
     extra: {
@@ -105,4 +110,11 @@ function header({ config }: Context, source: ImageSource, { model, hash }: Token
       tokenizer: path.resolve(config.tokenizer),
     },
   };
+}
+
+/** The names given, else the source's own. */
+async function classNamesOf(source: ImageSource, file: string | undefined): Promise<readonly string[] | undefined> {
+  if (file === undefined) return source.classNames;
+  if (!source.classNames) throw new UsageError(`--class-names: ${source.path} has no labels to name`);
+  return readClassNames(file, source.classNames.length);
 }

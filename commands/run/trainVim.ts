@@ -16,6 +16,7 @@ import { formatCount, formatDuration } from "../../lib/ui/format.js";
 import type { CommandContext } from "../support/command.js";
 import { isFinishedFor, modeOf } from "../support/finished.js";
 import { openReporter, reportRow } from "../support/reporter.js";
+import { threadsOf } from "../support/threads.js";
 import { version } from "../support/version.js";
 import type { options, TrainVimConfig } from "../trainVim.js";
 
@@ -33,7 +34,7 @@ export async function run(context: Context): Promise<void> {
     if (validation) expectSameTokenizer(tokens, validation);
     const model = vimConfig(config, tokens);
     const parameters = countParameters(flattenSpecs(vimSpec(model)));
-    const engine = await openEngine(config.engine, config.threads === undefined ? {} : { threads: config.threads });
+    const engine = await openEngine(config.engine, { threads: threadsOf(config) });
     reporter.info(
       `train-vim: ${tokens.count} rows of ${tokens.tokensPerImage} codes from ${tokens.path}, ` +
         `engine ${engine.name} on ${engine.device}`,
@@ -176,7 +177,7 @@ function storedConfig(context: Context, model: VimConfig, { tokens, engine }: { 
     command: "train-vim",
     version: version(),
     commandLine: [...context.commandLine],
-    options: context.config,
+    options: { ...context.config, threads: threadsOf(context.config) },
     model,
     noClass: noClass(model),
     data: { path: path.resolve(tokens.path), rows: tokens.count, source, ...(classNames ? { classNames } : {}) },

@@ -25,6 +25,7 @@ import { comparisonGrid } from "../../lib/ui/gridCompositions.js";
 import type { CommandContext } from "../support/command.js";
 import { isFinishedFor, modeOf } from "../support/finished.js";
 import { openReporter, reportRow } from "../support/reporter.js";
+import { threadsOf } from "../support/threads.js";
 import { version } from "../support/version.js";
 import type { options, TrainVqConfig } from "../trainVq.js";
 
@@ -42,7 +43,7 @@ export async function run(context: Context): Promise<void> {
   const counts = parameterCounts(task);
   const reporter = await openReporter(context);
   try {
-    const engine = await openEngine(config.engine, threadsOf(config));
+    const engine = await openEngine(config.engine, { threads: threadsOf(config) });
     reporter.info(`train-vq: ${source.count} images from ${source.path}, engine ${engine.name} on ${engine.device}`);
     reporter.info(
       `${formatCount(counts.model)} parameters (encoder ${formatCount(counts.encoder)}, decoder ` +
@@ -259,7 +260,7 @@ function storedConfig(
     command: "train-vq",
     version: version(),
     commandLine: [...context.commandLine],
-    options: context.config,
+    options: { ...context.config, threads: threadsOf(context.config) },
     model: task.model,
     data: {
       path: path.resolve(source.path),
@@ -270,6 +271,5 @@ function storedConfig(
   };
 }
 
-const threadsOf = ({ threads }: TrainVqConfig) => (threads === undefined ? {} : { threads });
 const codesPerImage = ({ imageSize, patchSize }: VitVqganConfig) => (imageSize / patchSize) ** 2;
 const pictureName = (step: number) => `step-${String(step).padStart(6, "0")}.png`;

@@ -1,11 +1,13 @@
 import { stat } from "node:fs/promises";
 import path from "node:path";
 import { DataError } from "../errors.js";
+import { readClassNames } from "./classNames.js";
 import { IDX_IMAGES, IDX_LABELS, readIdx } from "./idx.js";
 import type { ImageSource } from "./source.js";
 
 /**
- * The images of an IDX file [N, H, W] (grey) or [N, H, W, C] with C 1 or 3, held in memory, and their labels.
+ * The images of an IDX file [N, H, W] (grey) or [N, H, W, C] with C 1 or 3, held in memory, and their labels. A file
+ * `classes.txt` beside it names the classes, one a line.
  * @param labelsFile IDX file of N labels; default: the one beside it, if there is one
  * @throws DataError when a file is damaged or of another kind, or the numbers of images and labels differ
  */
@@ -19,7 +21,7 @@ export async function idxSource(file: string, labelsFile?: string): Promise<Imag
     path: file,
     kind: "idx",
     count,
-    ...(labels ? { classNames: namesOf(labels) } : {}),
+    ...(labels ? { classNames: await namesOf(labels, path.join(path.dirname(file), NAMES_FILE)) } : {}),
     ignored: { files: 0, folders: [] },
     label: (i) => labels?.[i] ?? -1,
     name: (i) => `${base}[${i}]`,
@@ -57,17 +59,23 @@ async function labelsBeside(file: string): Promise<string | undefined> {
   const other = name.endsWith(".gz") ? name.slice(0, -3) : `${name}.gz`;
   for (const candidate of [name, other]) {
     const full = path.join(path.dirname(file), candidate);
-    if (
-      await stat(full).then(
-        () => true,
-        () => false,
-      )
-    )
-      return full;
+    if (await exists(full)) return full;
   }
   return undefined;
 }
 
-/** Names "0", "1", ... up to the largest label: the format has no names. */
-const namesOf = (labels: Uint8Array): string[] =>
-  Array.from({ length: labels.reduce((most, label) => Math.max(most, label), 0) + 1 }, (_, i) => String(i));
+const NAMES_FILE = "classes.txt";
+
+/** Names from the file if it is there, else "0", "1", ... up to the largest label: the format has no names. */
+async function namesOf(labels: Uint8Array, file: string): Promise<string[]> {
+  const count = labels.reduce((most, label) => Math.max(most, label), 0) + 1;
+  if (await exists(file)) return readClassNames(file, count);
+  return Array.from({ length: count }, (_, i) => String(i));
+}
+
+async function exists(file: string): Promise<boolean> {
+  return stat(file).then(
+    () => true,
+    () => false,
+  );
+}

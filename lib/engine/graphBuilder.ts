@@ -1,8 +1,9 @@
 /**
  * Builds one ONNX graph out of symbols: tensors that have a shape and a name instead of numbers.
  *
- * Three things keep the graph small. Equal nodes are made once. A tensor that is a broadcast of something smaller keeps
- * only the smaller thing (`stored`) until an operation needs it whole. And nodes that no output needs are left out.
+ * Four things keep the graph small. Equal nodes are made once. A tensor that is a broadcast of something smaller keeps
+ * only the smaller thing (`stored`) until an operation needs it whole. Images that convolutions made stay in their order
+ * of axes until something needs the other. And nodes that no output needs are left out.
  */
 import { createHash } from "node:crypto";
 import type { Attribute, ElementType, OnnxGraph, OnnxInitializer, OnnxNode, OnnxValue } from "./onnx.js";
@@ -17,8 +18,10 @@ export type Sym = {
 /** What a symbol's elements are: the output of a node, or numbers known while tracing. */
 type Stored = {
   readonly shape: readonly number[];
-  /** Unset for constants that no node has read yet. */
+  /** Unset for constants that no node has read yet, and for images that exist with channels first only. */
   name?: string;
+  /** The same elements as [B, C, H, W], where the shape is [B, H, W, C]: see lowerings/layout.ts. */
+  channelsFirst?: string;
   readonly values?: ArrayLike<number>;
 };
 
@@ -86,7 +89,10 @@ export class GraphBuilder {
   /** Name of a value that broadcasts to `sym` (equal to it unless it is a broadcast of something smaller). */
   compact(sym: Sym): string {
     const { stored } = sym;
-    if (stored.name === undefined) stored.name = this.writeConstant(stored.values ?? [], stored.shape, sym.type);
+    stored.name ??=
+      stored.channelsFirst === undefined
+        ? this.writeConstant(stored.values ?? [], stored.shape, sym.type)
+        : this.node({ op: "Transpose", inputs: [stored.channelsFirst], attributes: { perm: [0n, 2n, 3n, 1n] } });
     return stored.name;
   }
 

@@ -71,7 +71,7 @@ async function compile(
 }
 
 /** How sessions are made: what order nodes run in and which of them are merged depends on it. */
-export function sessionOptions({ threads, spinning = true }: OnnxEngineOptions): InferenceSession.SessionOptions {
+export function sessionOptions({ threads, spinning = false }: OnnxEngineOptions): InferenceSession.SessionOptions {
   return {
     executionProviders: ["cpu"],
     graphOptimizationLevel: "all",

@@ -36,7 +36,7 @@ export async function createFeatureExtractor(options: FeatureOptions): Promise<F
   const T = sequenceLength(model);
   const program = await engine.compile((inputs) => pooledBlocks(model, inputs, blocks), {
     name: "features",
-    inputs: { codes: { dtype: "int32", shape: [batchSize, T] }, classIds: { dtype: "int32", shape: [batchSize] } },
+    inputs: { imageCodes: { dtype: "int32", shape: [batchSize, T] }, classIds: { dtype: "int32", shape: [batchSize] } },
     constants: weights,
   });
   const classIds = {
@@ -53,7 +53,7 @@ export async function createFeatureExtractor(options: FeatureOptions): Promise<F
         const batch = new Int32Array(batchSize * T);
         batch.set(codes.subarray(from * T, (from + batchSize) * T));
         const results = await program.run({
-          codes: { dtype: "int32", shape: [batchSize, T], data: batch },
+          imageCodes: { dtype: "int32", shape: [batchSize, T], data: batch },
           classIds,
         });
         const count = Math.min(batchSize, rows - from) * model.dim;
@@ -82,7 +82,12 @@ export type ExtractAllOptions = {
 };
 
 /** Features [N, D] of all rows, block by block, of which only they are kept in memory: N * D floats a block. */
-export async function extractAll({ extractor, rows, batchSize, onProgress }: ExtractAllOptions): Promise<Float32Array[]> {
+export async function extractAll({
+  extractor,
+  rows,
+  batchSize,
+  onProgress,
+}: ExtractAllOptions): Promise<Float32Array[]> {
   let all: Float32Array[] = [];
   for (let from = 0; from < rows.count; from += batchSize) {
     const count = Math.min(batchSize, rows.count - from);
@@ -99,7 +104,7 @@ const nameOf = (block: number): string => `block${block}`;
 /** Mean over positions of each block's tokens, [B, D] each, by name. */
 function pooledBlocks(model: VimConfig, inputs: NamedTensors, blocks: readonly number[]): NamedTensors {
   const params = paramTree(vimSpec(model), inputs);
-  const codes = inputs["codes"]!;
+  const codes = inputs["imageCodes"]!; // "codes" is the name of their embeddings
   const classIds = inputs["classIds"]!;
   const outputs = vimForward(params, model, { classIds, codes }).blocks;
   const tokensOf = (block: number): tf.Tensor => outputs[block - 1] ?? embeddings(params, { classIds, codes });

@@ -29,7 +29,9 @@ export async function linearProbe(options: LinearProbeOptions): Promise<LinearPr
   const { engine, train, test, classes, l2, seed } = options;
   const data = { engine, ...train, classes };
   const classifier =
-    l2 === undefined ? (await fitWithSelection({ ...data, seed })).classifier : await fitSoftmaxClassifier({ ...data, l2 });
+    l2 === undefined
+      ? (await fitWithSelection({ ...data, seed })).classifier
+      : await fitSoftmaxClassifier({ ...data, l2 });
   const { fit } = classifier;
   return { ...accuracy(classifier, test.features, test.labels), l2: fit.l2, converged: fit.converged };
 }

@@ -1,8 +1,14 @@
 import type { Engine } from "../engine/types.js";
 import { type Minimum, minimize } from "./lbfgs.js";
-import { compileSoftmaxObjective, expectLabelled, type LabelledFeatures } from "./softmaxObjective.js";
+import {
+  compileSoftmaxObjective,
+  expectLabelled,
+  type LabelledFeatures,
+  type SoftmaxObjective,
+} from "./softmaxObjective.js";
 import { measureStandardization, type Standardization, standardize } from "./standardize.js";
 import { stratifiedSplit } from "./stratifiedSplit.js";
+import { covarianceOf, type Whitening, whitening } from "./whitening.js";
 
 /** Multinomial logistic regression on standardized features: `softmax(((x - mean) / scale) W + b)`. */
 export type SoftmaxClassifier = Standardization & {
@@ -18,7 +24,7 @@ export type FitOptions = LabelledFeatures & {
   readonly engine: Engine;
   /** Weight of `|W|^2 / 2` beside the mean cross-entropy. */
   readonly l2: number;
-  /** Largest gradient component at the end over the largest at zero weights; 1e-4 by default, within float32's reach. */
+  /** Largest (whitened) gradient component at the end over that at zero weights; 1e-4 by default, in float32's reach. */
   readonly tolerance?: number;
   /** L-BFGS iterations; 1000 by default. */
   readonly maxIterations?: number;
@@ -49,6 +55,9 @@ export type SelectionOptions = Omit<FitOptions, "l2"> & {
 /** One `l2` that was tried: top-1 on the held-out rows, 0..1, and how its fit ended. */
 export type Trial = { readonly l2: number; readonly heldOutTop1: number; readonly fit: FitReport };
 
+/** Tolerance of the trials: the hits that are compared settle long before the weights do. */
+const TRIAL_TOLERANCE = 1e-3;
+
 /**
  * Picks `l2` by top-1 on a held-out part of the *training* rows, then fits all of them with it.
  * @throws RangeError as `fitSoftmaxClassifier`, and when nothing can be held out or the grid is empty
@@ -61,7 +70,8 @@ export async function fitWithSelection(
   expectLabelled("fitWithSelection", options);
   const { kept, heldOut } = stratifiedSplit({ labels, classes, share, seed });
   const judge = rowsOf(options, heldOut);
-  const candidates = await fitPath({ ...options, ...rowsOf(options, kept), l2s: l2Grid });
+  const tolerance = Math.max(TRIAL_TOLERANCE, options.tolerance ?? 0);
+  const candidates = await fitPath({ ...options, ...rowsOf(options, kept), l2s: l2Grid, tolerance });
   const trials = candidates.map((candidate): Trial => {
     const { top1 } = accuracy(candidate, judge.features, judge.labels);
     return { l2: candidate.fit.l2, heldOutTop1: top1, fit: candidate.fit };
@@ -98,7 +108,11 @@ export function accuracy(classifier: SoftmaxClassifier, features: Float32Array, 
   return { top1: top1 / N, top5: top5 / N };
 }
 
-/** Classifiers for several `l2` on the same rows: standardized and compiled once. */
+/**
+ * Classifiers for several `l2` on the same rows: standardized and compiled once, each fit begun where the last ended.
+ * The search goes on in whitened coordinates; at zero weights the Hessian is `(X^T X / N + C l2 I) / C` but for the
+ * coupling of classes, hence the ridge.
+ */
 async function fitPath(options: Omit<FitOptions, "l2"> & { l2s: readonly number[] }): Promise<SoftmaxClassifier[]> {
   const { engine, features, labels, classes, l2s, tolerance = 1e-4, maxIterations = 1000 } = options;
   const wrong = l2s.find((l2) => !(l2 >= 0));
@@ -106,13 +120,22 @@ async function fitPath(options: Omit<FitOptions, "l2"> & { l2s: readonly number[
   const { D } = expectLabelled("fitSoftmaxClassifier", options);
   const standardization = measureStandardization(features, D);
   const data = { features: standardize(features, standardization), labels, classes };
+  const covariance = await covarianceOf(engine, data.features, D);
   const objective = await compileSoftmaxObjective(engine, data);
   const classifiers: SoftmaxClassifier[] = [];
   try {
+    let parameters: Float64Array = new Float64Array(objective.parameters);
     for (const l2 of l2s) {
-      const start = new Float64Array(objective.parameters);
-      const evaluate = (x: Float64Array) => objective.evaluate(x, l2);
-      const { x, ...end } = await minimize({ start, evaluate, tolerance, maxIterations });
+      const white = whitening({ covariance, ridge: classes * l2 + LEAST_RIDGE, classes });
+      const { x, ...end } = await minimizeFrom(parameters, {
+        objective,
+        classes,
+        l2,
+        white,
+        tolerance,
+        maxIterations,
+      });
+      parameters = x;
       const split = D * classes;
       classifiers.push({ ...standardization, weights: x.slice(0, split), bias: x.slice(split), fit: { ...end, l2 } });
     }
@@ -120,6 +143,42 @@ async function fitPath(options: Omit<FitOptions, "l2"> & { l2s: readonly number[
     await objective.dispose();
   }
   return classifiers;
+}
+
+/** Above what rounding leaves of directions in which features do not vary; standardized features vary by 1. */
+const LEAST_RIDGE = 1e-5;
+
+type Search = Required<Pick<FitOptions, "l2" | "tolerance" | "maxIterations">> & {
+  readonly objective: SoftmaxObjective;
+  readonly classes: number;
+  readonly white: Whitening;
+};
+
+/** Minimizes over weights [D, C] followed by biases; `gradientNorm` is that of the whitened gradient. */
+async function minimizeFrom(start: Float64Array, search: Search): Promise<Minimum> {
+  const { objective, l2, white, tolerance, maxIterations } = search;
+  const split = start.length - search.classes;
+  const onWeights = (parameters: Float64Array, map: (weights: Float64Array) => Float64Array): Float64Array => {
+    const mapped = parameters.slice(); // biases stay: standardized features have mean 0
+    mapped.set(map(parameters.subarray(0, split)));
+    return mapped;
+  };
+  const evaluate = async (whitened: Float64Array) => {
+    const { value, gradient } = await objective.evaluate(onWeights(whitened, white.restore), l2);
+    return { value, gradient: onWeights(Float64Array.from(gradient), white.gradient) };
+  };
+  const from = onWeights(start, white.whiten);
+  const atZero = largest((await evaluate(new Float64Array(start.length))).gradient);
+  const here = largest((await evaluate(from)).gradient);
+  const relative = here > 0 ? (tolerance * atZero) / here : 0; // to the gradient at zero weights, wherever it starts
+  const end = await minimize({ start: from, evaluate, tolerance: relative, maxIterations });
+  return { ...end, x: onWeights(end.x, white.restore) };
+}
+
+function largest(vector: ArrayLike<number>): number {
+  let norm = 0;
+  for (let i = 0; i < vector.length; i++) norm = Math.max(norm, Math.abs(vector[i]!));
+  return norm;
 }
 
 function logitsOf({ mean, scale, weights, bias }: SoftmaxClassifier, row: Float32Array): Float64Array {

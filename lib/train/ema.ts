@@ -10,7 +10,7 @@ export function copyTensors(params: NamedHostTensors): NamedHostTensors {
 
 /**
  * Decay at an update: `min(decay, (1 + step) / (10 + step))`, so that the average of a young run forgets its random start.
- * @param step number of the update, from 0
+ * @param step number of the update, from 1
  */
 export function emaDecayAt(step: number, decay: number): number {
   return Math.min(decay, (1 + step) / (10 + step));

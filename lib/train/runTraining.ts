@@ -13,7 +13,7 @@ export type RunTraining = {
   readonly logEvery: number;
   readonly checkpointEvery: number;
   readonly patience: number;
-  /** Steps between pictures (or whatever `illustrate` makes); the end counts too. */
+  /** Steps between pictures (or whatever `illustrate` makes), made with the next log line; the end counts too. */
   readonly illustrateEvery: number;
   /** Images in a step, for rates. */
   readonly batchSize: number;
@@ -80,13 +80,18 @@ export async function runTraining(options: RunTraining): Promise<TrainingResult>
 
 async function logInterval(options: RunTraining, trainer: Trainer, report: IntervalReport) {
   const { step, total, secondsPerStep, skipped } = report;
-  const due = step === total || step % options.illustrateEvery === 0;
-  const scores = due && options.illustrate ? await options.illustrate(trainer, step) : {};
+  const scores = options.illustrate && isIllustrationDue(options, step) ? await options.illustrate(trainer, step) : {};
   const metrics = { ...report.metrics, ...trainer.takeIntervalMetrics(), ...scores };
   const imagesPerSecond = options.batchSize / secondsPerStep;
   await options.run.appendMetrics({ step, ...metrics, imagesPerSecond, ...(skipped > 0 ? { skipped } : {}) });
   options.onInterval({ ...report, metrics, imagesPerSecond, secondsLeft: (total - step) * secondsPerStep });
   return metrics;
+}
+
+/** Whether a multiple of `illustrateEvery` lies in the interval that ends with `step`, or the training ends. */
+function isIllustrationDue({ total, logEvery, illustrateEvery }: RunTraining, step: number): boolean {
+  const before = (Math.ceil(step / logEvery) - 1) * logEvery;
+  return step === total || Math.floor(step / illustrateEvery) > Math.floor(before / illustrateEvery);
 }
 
 function save(run: Run, trainer: Trainer, step: number): Promise<void> {

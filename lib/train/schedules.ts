@@ -21,7 +21,7 @@ export function warmupCosine({ peak, final, warmup, total }: CosineOptions): Sch
 }
 
 export type ExponentialOptions = CosineOptions & {
-  /** Step at which the decay starts; the rate is constant before. */
+  /** Step at which the decay starts, not before the warm-up ends; the rate is constant before. */
   readonly hold: number;
 };
 
@@ -30,9 +30,10 @@ export type ExponentialOptions = CosineOptions & {
  * Stage 2 of the paper: warm-up 5,000, hold 80,000, 4.5e-4 to 1e-5 at 450,000.
  */
 export function warmupHoldExponential({ peak, final, warmup, hold, total }: ExponentialOptions): Schedule {
+  const decayStart = Math.max(hold, warmup); // else the rate would jump where a longer warm-up ends
   return (step) => {
     if (step < warmup) return (peak * (step + 1)) / warmup;
-    if (step <= hold) return peak;
-    return peak * (final / peak) ** Math.min(1, (step - hold) / Math.max(1, total - hold));
+    if (step <= decayStart) return peak;
+    return peak * (final / peak) ** Math.min(1, (step - decayStart) / Math.max(1, total - decayStart));
   };
 }

@@ -28,7 +28,7 @@ test("fashion-mnist-mini holds the bytes and labels of its files, gunzipped by h
   const images = gunzipSync(await readFile(file)).subarray(16);
   const labels = gunzipSync(await readFile(fixture("fashion-mnist-mini", "train-labels-idx1-ubyte.gz"))).subarray(8);
   assert.equal([source.kind, source.count], ["idx", 6000]);
-  assert.equal(source.classNames, ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]);
+  assert.is(source.classNames?.[1], "trouser");
   for (const i of [0, 1, 4321, 5999]) {
     const { pixels, ...shape } = source.input(i) as Pixels;
     assert.equal(shape, { width: 28, height: 28, channels: 1 });

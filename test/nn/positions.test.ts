@@ -1,7 +1,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { readHostTensors } from "../../lib/files/hostTensors.js";
 import { sinCosPositions } from "../../lib/nn/positions.js";
-import { expectClose } from "../support.js";
+import { expectClose, fixture } from "../support.js";
 
 const test = suite("nn/positions");
 
@@ -16,6 +17,17 @@ test("a worked example of width 8: frequencies 1 and 1/100", () => {
     absolute: 1e-7,
   });
 });
+
+for (const [dim, rows, columns] of [
+  [32, 4, 4],
+  [16, 2, 3],
+  [8, 5, 2],
+] as const)
+  test(`the table of ${rows} x ${columns} tokens of width ${dim} is the reference's`, async () => {
+    const { tensors } = await readHostTensors(fixture("golden", "posembed.safetensors"));
+    const want = tensors[`posembed.dim${dim}.h${rows}.w${columns}`]!.data;
+    expectClose(sinCosPositions(rows, columns, dim), want, "table", { absolute: 1e-6 });
+  });
 
 test("no two tokens of a 32 x 32 grid have the same position, and all have the same length", () => {
   const table = sinCosPositions(32, 32, 16);

@@ -3,6 +3,7 @@ import type * as tf from "@tensorflow/tfjs";
 import { broadcastShapes, type GraphBuilder, type Sym } from "../graphBuilder.js";
 import type { Attribute, ElementType } from "../onnx.js";
 import { defineLowering, elementOf } from "../traceBackend.js";
+import { channelsFirst, preferPlanes } from "./layout.js";
 
 /** A node over broadcast operands whose result is itself kept unexpanded. */
 export function elementwise(
@@ -14,6 +15,10 @@ export function elementwise(
   const { type = operands[0]!.type, attributes = {}, domain = "" } = options;
   const shape = operands.map((sym) => sym.shape).reduce(broadcastShapes);
   const stored = operands.map((sym) => sym.stored.shape).reduce(broadcastShapes);
+  if (preferPlanes(operands)) {
+    const inputs = operands.map((sym) => channelsFirst(graph, sym));
+    return { type, shape, stored: { shape: stored, channelsFirst: graph.node({ op, inputs, attributes, domain }) } };
+  }
   const inputs = operands.map((sym) => graph.compact(sym));
   return { type, shape, stored: { shape: stored, name: graph.node({ op, inputs, attributes, domain }) } };
 }

@@ -2,6 +2,7 @@
 import { type GraphBuilder, type OutputType, type Sym, sizeOf } from "../graphBuilder.js";
 import { defineLowering, type LoweringCall } from "../traceBackend.js";
 import { cast, multiply, number } from "./elementwise.js";
+import { havePlanes, onlyPlanes, planes } from "./layout.js";
 
 const REDUCTIONS = {
   Sum: "ReduceSum",
@@ -50,8 +51,22 @@ export function reduce(
   if (value !== undefined && op !== "ReduceProd") return { ...x, shape };
   if (axes.length === 0) return x;
   const type: OutputType = { type: x.type, shape };
-  const inputs = [graph.whole(x), graph.int64(axes)];
-  return graph.sym({ op, inputs, attributes: { keepdims: keepDims ? 1n : 0n } }, type);
+  const attributes = { keepdims: keepDims ? 1n : 0n };
+  const places = axes.map((axis) => PLACE_AMONG_PLANES[axis]!);
+  if (onlyPlanes(x) && havePlanes(x) && (keepDims || sameOrder(axes))) {
+    const inputs = [graph.whole(planes(graph, x)), graph.int64(places)];
+    if (!keepDims) return graph.sym({ op, inputs, attributes }, type);
+    return { ...type, stored: { shape, channelsFirst: graph.node({ op, inputs, attributes }) } };
+  }
+  return graph.sym({ op, inputs: [graph.whole(x), graph.int64(axes)], attributes }, type);
+}
+
+/** Where the axes of [B, H, W, C] are in [B, C, H, W]. */
+const PLACE_AMONG_PLANES = [0, 2, 3, 1];
+
+/** Whether what is left of images has its axes in the same order, channels first or last. */
+function sameOrder(reduced: readonly number[]): boolean {
+  return reduced.includes(3) || (reduced.includes(1) && reduced.includes(2));
 }
 
 function reducedShape(shape: readonly number[], axes: readonly number[], keepDims: boolean): number[] {

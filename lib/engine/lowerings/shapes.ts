@@ -3,7 +3,10 @@ import type * as tf from "@tensorflow/tfjs";
 import { type GraphBuilder, type Sym, sameShape, sizeOf } from "../graphBuilder.js";
 import { defineLowering, elementOf } from "../traceBackend.js";
 import { number } from "./elementwise.js";
+import { havePlanes, imagesOf, planes } from "./layout.js";
 
+const CHANNELS_FIRST = [0, 3, 1, 2];
+const CHANNELS_LAST = [0, 2, 3, 1];
 const END = Number.MAX_SAFE_INTEGER;
 
 defineLowering("Reshape", ({ inputs: { x }, attributes, graph }) =>
@@ -103,6 +106,8 @@ export function transpose(graph: GraphBuilder, x: Sym, order: readonly number[])
   if (sizeOf(x.stored.shape) === 1 && x.stored.shape.length === 0) return { ...x, shape };
   const moved = order.filter((axis) => x.shape[axis] !== 1);
   if (moved.every((axis, i) => i === 0 || axis > moved[i - 1]!)) return reshape(graph, x, shape); // only 1s move
+  if (sameShape(order, CHANNELS_FIRST) && havePlanes(x)) return planes(graph, x);
+  if (sameShape(order, CHANNELS_LAST)) return imagesOf(graph, x);
   const attributes = { perm: order.map(BigInt) };
   return graph.sym({ op: "Transpose", inputs: [graph.whole(x)], attributes }, { type: x.type, shape });
 }

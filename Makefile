@@ -1,0 +1,97 @@
+# vitvq: `make demo` trains everything in small on real images, `make test` runs every test.
+#
+# The demo is written as a pipeline of files, so that it doubles as an example of how to script the tool: each stage is
+# a target on the file it makes. Interrupt it and type `make demo` again, and it goes on where it stopped.
+
+NODE ?= node
+VITVQ := $(NODE) dist/bin/vitvq.js
+SOURCES := $(shell find bin lib commands test bench -name '*.ts')
+
+.PHONY: demo fashion test lint build clean
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+demo: runs/demo/summary.json
+	@$(VITVQ) report runs/demo
+
+# The same pipeline over all of Fashion-MNIST, about an hour on 2 cores. It wants the four files of
+# https://github.com/zalandoresearch/fashion-mnist in FASHION_MNIST.
+fashion: runs/fashion/summary.json
+	@$(VITVQ) report runs/fashion
+
+test: build
+	$(NODE) dist/test/run.js
+
+lint: node_modules/.installed
+	npx tsc -p tsconfig.json --noEmit
+	npx biome check .
+
+build: dist/.built
+
+clean:
+	rm -rf dist node_modules
+
+node_modules/.installed: package.json package-lock.json
+	npm ci
+	@touch $@
+
+dist/.built: node_modules/.installed tsconfig.json $(SOURCES)
+	@rm -rf dist
+	npm run --silent build
+	@touch $@
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The pipeline. runs/NAME is made from the variables NAME_*.
+
+FASHION_MNIST ?= data/fashion-mnist
+
+demo_DATA := fixtures/fashion-mnist-mini
+demo_VQ := --preset tiny --image-size 28 --channels 1 --encoder-depth 2 --decoder-depth 3 \
+  --codebook-size 256 --code-dim 8 --adversarial-weight 0 --logit-laplace-weight 0.01 \
+  --steps 1000 --warmup 50 --checkpoint-every 200 --sample-every 200 --seed 1
+demo_VIM := --preset tiny --depth 4 \
+  --steps 1500 --lr 1.5e-3 --log-every 100 --checkpoint-every 300 --sample-every 300 --seed 1
+
+fashion_DATA = $(FASHION_MNIST)
+fashion_VQ := --preset tiny --image-size 28 --channels 1 --encoder-depth 3 --decoder-depth 4 \
+  --codebook-size 512 --code-dim 8 --adversarial-weight 0 --logit-laplace-weight 0.01 \
+  --steps 8000 --warmup 200 --seed 1
+fashion_VIM := --preset tiny --dim 192 --heads 6 --depth 6 --steps 10000 --seed 1
+
+NAMES := --class-names fixtures/fashion-mnist-mini/classes.txt
+training = $($(1)_DATA)/train-images-idx3-ubyte.gz
+held_out = $($(1)_DATA)/t10k-images-idx3-ubyte.gz
+
+# 1. Train the tokenizer.
+runs/%/vq/model.safetensors: | dist/.built
+	$(VITVQ) train-vq $(call training,$*) --val $(call held_out,$*) --out $(@D) --resume $($*_VQ)
+
+# 2. Score it on the test images.
+runs/%/evaluation/evaluation.json: runs/%/vq/model.safetensors
+	$(VITVQ) evaluate $(call held_out,$*) --tokenizer $(<D) --out $(@D) --force
+
+# 3. Turn all images into codes.
+runs/%/train.safetensors: runs/%/vq/model.safetensors
+	$(VITVQ) encode $(call training,$*) --tokenizer $(<D) --out $@ $(NAMES) --force
+
+runs/%/test.safetensors: runs/%/vq/model.safetensors
+	$(VITVQ) encode $(call held_out,$*) --tokenizer $(<D) --out $@ $(NAMES) --force
+
+# 4. Train the Transformer on the codes.
+runs/%/vim/model.safetensors: runs/%/train.safetensors runs/%/test.safetensors
+	$(VITVQ) train-vim $< --val $(word 2,$^) --out $(@D) --resume $($*_VIM)
+
+# 5. Draw 50 images of every class, and see which class their nearest training image has.
+runs/%/samples/index.json: runs/%/vim/model.safetensors
+	$(VITVQ) sample $(<D) --tokenizer $(<D)/../vq --out $(@D) --count 500 --seed 1 --force
+
+runs/%/sample-scores/samples.json: runs/%/samples/index.json
+	$(VITVQ) evaluate --samples $(<D) --reference $(call training,$*) --real $(call held_out,$*) --out $(@D) --force
+
+# 6. Ask every block of the Transformer what it knows about classes.
+runs/%/probe/probe.json: runs/%/vim/model.safetensors runs/%/train.safetensors runs/%/test.safetensors
+	$(VITVQ) probe $(<D) --train $(word 2,$^) --test $(word 3,$^) --out $(@D) --force
+
+# 7. Gather every figure and draw the curves.
+runs/%/summary.json: runs/%/evaluation/evaluation.json runs/%/sample-scores/samples.json runs/%/probe/probe.json
+	$(VITVQ) report $(@D) --quiet > /dev/null

@@ -1,0 +1,104 @@
+/**
+ * Times the gradients of the StyleGAN2 discriminator's parameters: of the logistic loss on one batch, or of R1.
+ *
+ *     node dist/bench/discriminatorStep.js [--loss logistic|r1] [--size 64] [--scale 1] [--batch 8] [--threads 2]
+ *         [--warmup 1] [--steps 3] [--serve]
+ *
+ * Prints JSON lines as bench/trainStep.ts does; the other side is bench/pytorch/discriminator_step.py.
+ */
+import { availableParallelism } from "node:os";
+import { createInterface } from "node:readline";
+import { parseArgs } from "node:util";
+import { engineVersions, openEngine } from "../lib/engine/open.js";
+import type { HostTensor, Step } from "../lib/engine/types.js";
+import { generatorLoss } from "../lib/losses/adversarial.js";
+import { r1Penalty } from "../lib/losses/r1.js";
+import { type DiscriminatorConfig, discriminate, discriminatorSpec } from "../lib/models/styleganDiscriminator.js";
+import { valueAndGradients } from "../lib/nn/gradients.js";
+import { countParameters, flattenSpecs, initialise, paramTree } from "../lib/nn/params.js";
+import { rngFrom } from "../lib/random.js";
+import { inputSpecs, scalarOf } from "../lib/train/named.js";
+import { positiveInteger } from "./options.js";
+
+const { values } = parseArgs({
+  options: {
+    loss: { type: "string", default: "logistic" },
+    size: { type: "string", default: "64" },
+    scale: { type: "string", default: "1" },
+    batch: { type: "string", default: "8" },
+    threads: { type: "string", default: String(availableParallelism()) },
+    warmup: { type: "string", default: "1" },
+    steps: { type: "string", default: "3" },
+    serve: { type: "boolean", default: false },
+  },
+});
+
+const SEED = 1;
+const GAMMA = 10;
+const config: DiscriminatorConfig = {
+  imageSize: positiveInteger("size", values.size),
+  channels: 3,
+  channelScale: Number(values.scale),
+  maxChannels: Math.round(512 * Number(values.scale)),
+};
+const batch = positiveInteger("batch", values.batch);
+const spec = discriminatorSpec(config);
+const specs = flattenSpecs(spec);
+
+/** Inputs: parameters by name and `images`. Outputs: `loss` and the gradients by parameter name. */
+const gradientStep: Step = ({ images, ...params }) => {
+  const discriminator = (x: Parameters<typeof discriminate>[2]) => discriminate(paramTree(spec, params), config, x);
+  const { loss, gradients } = valueAndGradients(
+    () =>
+      values.loss === "r1"
+        ? { loss: r1Penalty(discriminator, images!, GAMMA) }
+        : { loss: generatorLoss("logistic", discriminator(images!)) },
+    params,
+  );
+  return {
+    loss,
+    ...Object.fromEntries(Object.entries(gradients).map(([name, tensor]) => [`gradient/${name}`, tensor])),
+  };
+};
+
+function randomImages(): HostTensor {
+  const shape = [batch, config.imageSize, config.imageSize, config.channels];
+  const rng = rngFrom(SEED);
+  const data = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => rng.normal());
+  return { dtype: "float32", shape, data };
+}
+
+const engine = await openEngine("onnxruntime", { threads: positiveInteger("threads", values.threads) });
+const inputs = { ...initialise(specs, SEED), images: randomImages() };
+const imageSpec = { dtype: "float32", shape: inputs.images.shape } as const;
+const program = await engine.compile(gradientStep, {
+  name: `discriminator ${values.loss}`,
+  inputs: { ...inputSpecs(specs), images: imageSpec },
+});
+
+async function timedStep(): Promise<{ loss: number; seconds: number }> {
+  const started = performance.now();
+  const results = await program.run(inputs);
+  return { loss: scalarOf(results, "loss"), seconds: (performance.now() - started) / 1000 };
+}
+
+function print(line: Record<string, unknown>): void {
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+}
+
+for (let i = 0; i < positiveInteger("warmup", values.warmup); i++) await timedStep();
+print({
+  event: "ready",
+  side: "vitvq",
+  loss: values.loss,
+  config,
+  batch,
+  parameters: countParameters(specs),
+  versions: engineVersions(engine),
+});
+for await (const command of values.serve ? createInterface({ input: process.stdin }) : ["go"]) {
+  if (command !== "go") break;
+  for (let i = 0; i < positiveInteger("steps", values.steps); i++) print({ event: "step", ...(await timedStep()) });
+  print({ event: "done" });
+}
+print({ event: "end", peakMemoryBytes: process.resourceUsage().maxRSS * 1024 });

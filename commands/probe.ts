@@ -1,0 +1,81 @@
+import { defineCommand } from "./support/command.js";
+import type { ConfigOf, OptionTable } from "./support/options.js";
+import { engineOptions } from "./support/tables.js";
+
+const [BASELINES, CLASSIFIER] = ["Baselines", "Classifier"] as const;
+
+export const options = {
+  vim: {
+    type: "string",
+    value: "run",
+    required: true,
+    positional: true,
+    describe: "Run directory of train-vim, or a model file",
+  },
+  train: { type: "string", value: "file", required: true, describe: "Token file that the classifiers are fitted to" },
+  test: { type: "string", value: "file", required: true, describe: "Token file that they are judged by" },
+  out: { type: "string", value: "folder", alias: "o", describe: "Folder for probe.json and the chart (SVG and PNG)" },
+  blocks: {
+    type: "numbers",
+    integer: true,
+    min: 0,
+    describe: "Blocks to probe, counted from 1, 0 being the embeddings before the first; all unless given",
+  },
+  checkpoint: { type: "boolean", describe: "Use the newest checkpoint of a run that is not finished" },
+  batchSize: { type: "number", integer: true, min: 1, default: 32, describe: "Images shown to the VIM together" },
+  l2: {
+    type: "number",
+    min: 0,
+    describe: "Weight of the penalty |W|^2 / 2; unless given, chosen on a tenth held out of --train, for each block",
+    group: CLASSIFIER,
+  },
+  seed: {
+    type: "number",
+    integer: true,
+    min: 0,
+    max: 2 ** 32 - 1,
+    default: 0,
+    describe: "Decides the weights of the random VIM, and what is held out",
+    group: CLASSIFIER,
+  },
+  randomInit: { type: "boolean", default: true, describe: "Probe a VIM with random weights, too", group: BASELINES },
+  rawPixels: { type: "boolean", default: true, describe: "Classify the images' pixels, too", group: BASELINES },
+  pixelSize: {
+    type: "number",
+    integer: true,
+    min: 1,
+    describe: "Side that images are brought to for their pixels; the tokenizer's, but at most 32, unless given",
+    unit: "pixels",
+    group: BASELINES,
+  },
+  trainData: {
+    type: "string",
+    value: "path",
+    describe: "Images of --train, if no longer where they were encoded",
+    group: BASELINES,
+  },
+  testData: { type: "string", value: "path", describe: "Images of --test, likewise", group: BASELINES },
+  ...engineOptions,
+} as const satisfies OptionTable;
+
+export type ProbeConfig = ConfigOf<typeof options>;
+
+export const probe = defineCommand({
+  command: "probe",
+  describe: "Measure what a VIM has learned: a linear classifier on the features of each block",
+  options,
+  examples: [
+    ["vitvq probe runs/vim --train train.safetensors --test test.safetensors", "top-1 and top-5 by block"],
+    [
+      "vitvq probe runs/vim --train train.safetensors --test test.safetensors --out runs/probe",
+      "the same, as JSON and as a chart, too",
+    ],
+    [
+      "vitvq probe runs/vim --train train.safetensors --test test.safetensors --blocks 15 --no-random-init",
+      "one block, without the second VIM",
+    ],
+  ],
+  dryRun: true,
+  force: true,
+  handler: async (context) => (await import("./run/probe.js")).run(context),
+});

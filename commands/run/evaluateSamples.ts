@@ -1,0 +1,169 @@
+/** `evaluate` of samples: their nearest training images say whether they show their class and whether they are copies. */
+import path from "node:path";
+import { decodeImage } from "../../lib/data/decode.js";
+import { type ImageSource, openSource } from "../../lib/data/source.js";
+import { centredView } from "../../lib/data/view.js";
+import { writeAtomically, writeJson } from "../../lib/files/atomic.js";
+import { encodePng } from "../../lib/ui/canvas.js";
+import { formatInteger, formatPercent, formatSignificant } from "../../lib/ui/format.js";
+import { type Cell, textTable } from "../../lib/ui/table.js";
+import { pairGrid, pictureLayout } from "../support/pictures.js";
+import { openReporter } from "../support/reporter.js";
+import { createSpread } from "../support/spread.js";
+import { version } from "../support/version.js";
+import type { EvaluateContext } from "./evaluate.js";
+import { type Found, type Loaded, loadImages, type Reading, searchNearest } from "./neighbourSearch.js";
+import { openSampleFolder, type SampleFolder } from "./sampleFolder.js";
+import { expectKnownClasses, type SetScores, scoreSet } from "./sampleScores.js";
+
+/**
+ * Root mean square gap below which two images count as the same: 8 levels of 255, which rounding and light compression
+ * stay under and different photographs do not.
+ */
+const COPY_DISTANCE = 0.03;
+
+export async function evaluateSamples(
+  context: EvaluateContext,
+  paths: { samples: string; reference: string },
+): Promise<void> {
+  const { config, dryRun, result } = context;
+  const samples = await openSampleFolder(paths.samples);
+  const reference = await openSource(paths.reference, config.labels === undefined ? {} : { labels: config.labels });
+  const real = config.real === undefined ? undefined : await openSource(config.real);
+  expectKnownClasses(samples.source, reference);
+  if (real) expectKnownClasses(real, reference);
+  if (dryRun)
+    return result(
+      { dryRun: true, samples: samples.source.count, referenceImages: reference.count },
+      `would compare ${formatInteger(samples.source.count)} samples with ${formatInteger(reference.count)} images`,
+    );
+  const began = performance.now();
+  const search = await compare(context, { samples, reference, real });
+  const { scores, realScores, loaded, found } = search;
+  const figures = {
+    command: "evaluate",
+    version: version(),
+    sampleFolder: path.resolve(paths.samples),
+    reference: path.resolve(paths.reference),
+    referenceImages: search.compared,
+    imageSize: samples.size,
+    channels: samples.channels,
+    copyDistance: config.copyDistance ?? COPY_DISTANCE,
+    damaged: search.damaged,
+    ...scores,
+    ...(real && realScores ? { real: { data: path.resolve(real.path), ...realScores } } : {}),
+    seconds: (performance.now() - began) / 1000,
+  };
+  if (config.out !== undefined) {
+    const picture = await neighbourPicture({ samples, reference, loaded, found, resize: config.resize });
+    await writeAtomically(path.join(config.out, "neighbours.png"), await encodePng(picture));
+    await writeJson(path.join(config.out, "samples.json"), figures);
+  }
+  result(figures, summary(figures, figures.copyDistance));
+}
+
+type Sets = { samples: SampleFolder; reference: ImageSource; real: ImageSource | undefined };
+
+async function compare(context: EvaluateContext, { samples, reference, real }: Sets) {
+  const { config } = context;
+  const reporter = await openReporter(context);
+  try {
+    const reading: Reading = {
+      size: samples.size,
+      channels: samples.channels,
+      resize: config.resize,
+      batchSize: config.batchSize,
+      strict: config.strict,
+      onDamaged: (name, reason) => reporter.warn(`${name}: left out: ${reason}`),
+    };
+    const loaded = await loadImages(samples.source, reading, config.limit);
+    const others = real && (await loadImages(real, reading, config.limit));
+    const bar = reporter.bar({ total: reference.count, unit: "images", label: "comparing" });
+    const queries = [loaded, ...(others ? [others] : [])].map(({ pixels }) => pixels);
+    const search = await searchNearest(queries, {
+      references: reference,
+      reading,
+      onProgress: (references) => bar.update(references),
+    });
+    bar.stop();
+    const [found, realFound] = search.found;
+    const copyDistance = config.copyDistance ?? COPY_DISTANCE;
+    const scoresOf = (source: ImageSource, { indices }: Loaded, nearest: Found) =>
+      scoreSet({ source, indices, nearest, reference, copyDistance });
+    return {
+      loaded,
+      found: found!,
+      compared: search.compared,
+      damaged: search.damaged + loaded.damaged + (others?.damaged ?? 0),
+      scores: scoresOf(samples.source, loaded, found!),
+      realScores: real && others && realFound && scoresOf(real, others, realFound),
+    };
+  } finally {
+    reporter.stop();
+  }
+}
+
+type Pictured = {
+  samples: SampleFolder;
+  reference: ImageSource;
+  loaded: Loaded;
+  found: Found;
+  resize: "cover" | "squash";
+};
+
+/** Some samples over their nearest training images. */
+async function neighbourPicture({ samples, reference, loaded, found, resize }: Pictured) {
+  const { source, size, channels } = samples;
+  const labels = Array.from(loaded.indices, (index) => source.label(index));
+  const { columns, shown } = pictureLayout(new Set(labels).size);
+  const spread = createSpread<number>(shown);
+  for (const [row, label] of labels.entries()) spread.offer(label, () => row);
+  const chosen = spread.items();
+  const view = centredView({ size, channels }, resize);
+  const pixels = size ** 2 * channels;
+  const pairs = await Promise.all(
+    chosen.map(async ({ item: row }) => {
+      const nearest = await decodeImage(reference.input(found.indices[row]!), view);
+      return [loaded.pixels.subarray(row * pixels, (row + 1) * pixels), nearest] as const;
+    }),
+  );
+  const byColumn = chosen.every(({ label }, i) => label >= 0 && label === chosen[i % columns]?.label);
+  const names = chosen.slice(0, columns).map(({ label }) => source.classNames?.[label] ?? String(label));
+  return pairGrid({
+    pairs,
+    names: ["sample", "nearest"],
+    size: { height: size, width: size, channels },
+    columns,
+    ...(byColumn ? { columnLabels: names } : {}),
+  });
+}
+
+type Summarized = SetScores & { referenceImages: number; real?: SetScores };
+
+function summary({ referenceImages, real, ...samples }: Summarized, copyDistance: number): string {
+  const share = (value: number | null | undefined) => (typeof value === "number" ? formatPercent(value) : "-");
+  const row = (name: string, cell: (of: SetScores) => Cell): Cell[] => [
+    name,
+    cell(samples),
+    ...(real ? [cell(real)] : []),
+  ];
+  const ofReal = new Map(real?.perClass.map((one) => [one.className, one.nearestClassShare]));
+  const classes = samples.perClass.map((one): Cell[] => [
+    `  ${one.className}`,
+    share(one.nearestClassShare),
+    ...(real ? [share(ofReal.get(one.className))] : []),
+  ]);
+  const table = textTable({
+    header: ["", "samples", ...(real ? ["real images"] : [])],
+    rows: [
+      row("images", ({ images }) => images),
+      row("nearest training image of the same class", (of) => share(of.nearestClassShare)),
+      ...classes,
+      row("mean distance to it", (of) => formatSignificant(of.meanDistance)),
+      row("least distance", (of) => formatSignificant(of.minDistance)),
+      row(`copies (distance up to ${copyDistance})`, ({ copies }) => copies),
+    ],
+    align: ["left", "right", "right"],
+  });
+  return `${table}among ${formatInteger(referenceImages)} training images`;
+}

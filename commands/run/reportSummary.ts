@@ -1,0 +1,181 @@
+/** One object of figures out of everything that was found. */
+import type { Findings, FoundFile, FoundRun } from "./reportSearch.js";
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** The headline is of the first of each kind; everything is listed under `found`. Null stands for what is missing. */
+export type Summary = {
+  readonly psnr: number | null;
+  readonly psnrOfMeanMse: number | null;
+  readonly ssim: number | null;
+  readonly mae: number | null;
+  readonly usage: number | null;
+  readonly batchUsage: number | null;
+  readonly perplexity: number | null;
+  readonly codebookSize: number | null;
+  readonly tokensPerImage: number | null;
+  readonly evaluatedImages: number | null;
+  readonly nearestClassShare: number | null;
+  readonly realNearestClassShare: number | null;
+  readonly sampleImages: number | null;
+  readonly copies: number | null;
+  readonly meanDistance: number | null;
+  readonly realMeanDistance: number | null;
+  readonly probe: ProbeSummary | null;
+  readonly stage1: StageSummary | null;
+  readonly stage2: StageSummary | null;
+  /** Wall seconds by piece of work, null where unknown; `total` is the sum of the known ones. */
+  readonly seconds: Readonly<
+    Record<"stage1" | "stage2" | "evaluation" | "sampleEvaluation" | "probe" | "total", number | null>
+  >;
+  readonly seeds: Readonly<Record<"stage1" | "stage2" | "samples", number | null>>;
+  readonly found: Readonly<Record<string, readonly Json[]>>;
+};
+
+/** Top-1 shares of the test images, 0..1. */
+export type ProbeSummary = {
+  readonly best: { readonly block: number | null; readonly top1: number | null };
+  readonly rawPixels: number | null;
+  readonly randomInit: number | null;
+  readonly majorityClass: number | null;
+};
+
+/** Where and how a run was trained, and the last value of each of its metrics. */
+export type StageSummary = Json & {
+  readonly run: string;
+  readonly finished: boolean;
+  readonly seed: number | null;
+  readonly step: number | null;
+  readonly seconds: number | null;
+};
+
+export function summarize(findings: Findings): Summary {
+  const { evaluations, samples, probes, sampleFolders } = findings;
+  const evaluation = evaluations[0]?.content;
+  const sampled = samples[0]?.content;
+  const probe = probes[0]?.content;
+  const stage1 = stageOf(findings.tokenizerRuns[0]);
+  const stage2 = stageOf(findings.priorRuns[0]);
+  const encoding = findings.encodings[0]?.content;
+  const reconstruction = (key: string) => numberAt(evaluation, key);
+  const codes = (key: string) => numberAt(evaluation, key) ?? numberAt(encoding, key);
+  return {
+    psnr: reconstruction("psnr"),
+    psnrOfMeanMse: reconstruction("psnrOfMeanMse"),
+    ssim: reconstruction("ssim"),
+    mae: reconstruction("mae"),
+    usage: codes("usage"),
+    batchUsage: codes("batchUsage"),
+    perplexity: codes("perplexity"),
+    codebookSize: reconstruction("codebookSize") ?? numberAt(encoding, "vocabulary"),
+    tokensPerImage: codes("tokensPerImage"),
+    evaluatedImages: reconstruction("images"),
+    nearestClassShare: numberAt(sampled, "nearestClassShare"),
+    realNearestClassShare: numberAt(sampled, "real", "nearestClassShare"),
+    sampleImages: numberAt(sampled, "images") ?? countOf(sampleFolders[0]),
+    copies: numberAt(sampled, "copies"),
+    meanDistance: numberAt(sampled, "meanDistance"),
+    realMeanDistance: numberAt(sampled, "real", "meanDistance"),
+    probe: probe ? probeOf(probe) : null,
+    stage1,
+    stage2,
+    seconds: secondsOf({
+      stage1: stage1?.seconds ?? null,
+      stage2: stage2?.seconds ?? null,
+      evaluation: numberAt(evaluation, "seconds"),
+      sampleEvaluation: numberAt(sampled, "seconds"),
+      probe: numberAt(probe, "seconds"),
+    }),
+    seeds: {
+      stage1: stage1?.seed ?? null,
+      stage2: stage2?.seed ?? null,
+      samples: numberAt(sampleFolders[0]?.content, "seed"),
+    },
+    found: listAll(findings),
+  };
+}
+
+/**
+ * Seconds that a run took, from the pace that its metrics record: `sum (steps since the last record) * batchSize /
+ * imagesPerSecond`; null when a record lacks its pace. What precedes the first step is not in it.
+ */
+export function trainingSeconds({ config, metrics }: Pick<FoundRun, "config" | "metrics">): number | null {
+  const batchSize = numberAt(config, "options", "batchSize");
+  if (batchSize === null || metrics.length === 0) return null;
+  let [seconds, before] = [0, 0];
+  for (const record of metrics) {
+    const pace = numberAt(record, "imagesPerSecond");
+    if (pace === null || pace <= 0) return null;
+    seconds += ((record.step - before) * batchSize) / pace;
+    before = record.step;
+  }
+  return seconds;
+}
+
+/** The number that lies at a path of keys, or null. */
+export function numberAt(value: unknown, ...keys: readonly string[]): number | null {
+  const end = keys.reduce<unknown>(
+    (at, key) => (typeof at === "object" && at !== null && Object.hasOwn(at, key) ? (at as Json)[key] : undefined),
+    value,
+  );
+  return typeof end === "number" && Number.isFinite(end) ? end : null;
+}
+
+function stageOf(run: FoundRun | undefined): StageSummary | null {
+  if (!run) return null;
+  const last: Record<string, unknown> = {};
+  for (const record of run.metrics)
+    for (const [name, value] of Object.entries(record)) if (value !== null) last[name] = value;
+  return {
+    ...last,
+    run: run.folder,
+    finished: run.finished,
+    seed: numberAt(run.config, "options", "seed"),
+    step: numberAt(last, "step"),
+    seconds: trainingSeconds(run),
+  };
+}
+
+/** Baselines are objects with a `top1`, or null where one was not had. */
+function probeOf(probe: Json): ProbeSummary {
+  return {
+    best: { block: numberAt(probe, "best", "block"), top1: numberAt(probe, "best", "top1") },
+    rawPixels: numberAt(probe, "baselines", "rawPixels", "top1"),
+    randomInit: numberAt(probe, "baselines", "randomInit", "top1"),
+    majorityClass: numberAt(probe, "baselines", "majorityClass", "top1"),
+  };
+}
+
+function secondsOf(known: Omit<Summary["seconds"], "total">): Summary["seconds"] {
+  const values = Object.values(known).filter((value) => value !== null);
+  return { ...known, total: values.length > 0 ? values.reduce((a, b) => a + b, 0) : null };
+}
+
+function countOf(folder: FoundFile | undefined): number | null {
+  const images = folder?.content["images"];
+  return Array.isArray(images) ? images.length : null;
+}
+
+/** Every file with its content, runs with their config's words and last metrics; lists of images only counted. */
+function listAll(findings: Findings): Summary["found"] {
+  const contents = (files: readonly FoundFile[]) => files.map(({ file, content }) => ({ ...content, path: file }));
+  const runs = (found: readonly FoundRun[]) =>
+    found.map((run) => ({
+      ...stageOf(run),
+      version: run.config["version"] ?? null,
+      options: run.config["options"] ?? null,
+    }));
+  return {
+    tokenizerRuns: runs(findings.tokenizerRuns),
+    priorRuns: runs(findings.priorRuns),
+    evaluations: contents(findings.evaluations),
+    samples: contents(findings.samples),
+    sampleFolders: findings.sampleFolders.map((folder) => ({
+      ...folder.content,
+      path: folder.file,
+      images: countOf(folder),
+    })),
+    probes: contents(findings.probes),
+    encodings: contents(findings.encodings),
+  };
+}

@@ -1,0 +1,119 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { Findings, FoundRun } from "../../../commands/run/reportSearch.js";
+import { numberAt, summarize, trainingSeconds } from "../../../commands/run/reportSummary.js";
+import { summaryText } from "../../../commands/run/reportText.js";
+
+const test = suite("commands/run/reportSummary");
+
+const nothing: Findings = {
+  tokenizerRuns: [],
+  priorRuns: [],
+  evaluations: [],
+  samples: [],
+  sampleFolders: [],
+  probes: [],
+  encodings: [],
+  damaged: [],
+};
+
+const run: FoundRun = {
+  folder: "vq",
+  config: { command: "train-vq", options: { batchSize: 8, seed: 3 } },
+  metrics: [
+    { step: 10, loss: 2, psnr: 20, imagesPerSecond: 80 },
+    { step: 30, loss: 1, psnr: null, imagesPerSecond: 40 },
+  ],
+  finished: true,
+};
+
+test("what is missing is null and has no line", () => {
+  const summary = summarize(nothing);
+  const { found, seconds, seeds, ...figures } = summary;
+  for (const [name, value] of Object.entries({ ...figures, ...seconds, ...seeds })) assert.is(value, null, name);
+  assert.ok(Object.values(found).every((list) => list.length === 0));
+  assert.is(summaryText(summary), "");
+});
+
+test("a stage has its last known metrics, and its time from its pace", () => {
+  const { stage1, seconds, seeds } = summarize({ ...nothing, tokenizerRuns: [run] });
+  assert.is(stage1?.["loss"], 1);
+  assert.is(stage1?.["psnr"], 20, "the newest that is a number");
+  assert.is(stage1?.step, 30);
+  assert.is(seeds.stage1, 3);
+  assert.is(stage1?.seconds, 1 + 4); // 10 steps of 8 images at 80 a second, 20 at 40
+  assert.is(seconds.total, 5);
+});
+
+test("without pace or batch size the time is unknown", () => {
+  assert.is(trainingSeconds({ ...run, config: { command: "train-vq" } }), null);
+  assert.is(trainingSeconds({ ...run, metrics: [{ step: 1 }] }), null);
+  assert.is(trainingSeconds({ ...run, metrics: [] }), null);
+});
+
+test("headlines come from the first file of a kind, seconds add up", () => {
+  const summary = summarize({
+    ...nothing,
+    evaluations: [
+      {
+        file: "evaluation.json",
+        content: { psnr: 21.5, usage: 0.5, batchUsage: 0.25, perplexity: 7, images: 9, seconds: 2 },
+      },
+      { file: "more/evaluation.json", content: { psnr: 1 } },
+    ],
+    samples: [
+      {
+        file: "s/samples.json",
+        content: {
+          images: 40,
+          nearestClassShare: 0.6,
+          copies: 1,
+          meanDistance: 0.2,
+          real: { nearestClassShare: 0.8 },
+          seconds: 3,
+        },
+      },
+    ],
+    sampleFolders: [{ file: "samples/index.json", content: { seed: 5, images: [{}, {}] } }],
+    probes: [
+      {
+        file: "probe.json",
+        content: {
+          best: { block: 4, top1: 0.7 },
+          baselines: { rawPixels: { top1: 0.8 }, randomInit: null, majorityClass: { top1: 0.1 } },
+        },
+      },
+    ],
+  });
+  assert.equal(
+    [summary.psnr, summary.usage, summary.batchUsage, summary.perplexity, summary.evaluatedImages],
+    [21.5, 0.5, 0.25, 7, 9],
+  );
+  assert.equal([summary.nearestClassShare, summary.realNearestClassShare, summary.sampleImages], [0.6, 0.8, 40]);
+  assert.equal(summary.probe, { best: { block: 4, top1: 0.7 }, rawPixels: 0.8, randomInit: null, majorityClass: 0.1 });
+  assert.equal([summary.seconds.total, summary.seconds.stage1, summary.seeds.samples], [5, null, 5]);
+  assert.is(summary.found["evaluations"]?.length, 2);
+  assert.equal(summary.found["sampleFolders"], [{ seed: 5, images: 2, path: "samples/index.json" }]);
+  const lines = summaryText(summary).trimEnd().split("\n");
+  assert.match(lines[0]!, /^reconstruction +PSNR 21\.50 dB; 9 images$/);
+  assert.match(
+    lines.join("\n"),
+    /samples +40 images, nearest training image of their class 60\.0% \(real images 80\.0%\)/,
+  );
+  assert.match(lines.join("\n"), /probe +top-1 70\.0% at block 4, raw pixels 80\.0%, most frequent class 10\.0%/);
+});
+
+test("usage falls back on what encoding printed", () => {
+  const encodings = [{ file: "a.encode.json", content: { usage: 0.9, perplexity: 12, vocabulary: 64 } }];
+  const { usage, perplexity, codebookSize, psnr } = summarize({ ...nothing, encodings });
+  assert.equal([usage, perplexity, codebookSize, psnr], [0.9, 12, 64, null]);
+});
+
+test("a number is found at a path of own keys only", () => {
+  assert.is(numberAt({ a: { b: 2 } }, "a", "b"), 2);
+  for (const value of [{ a: 2 }, { a: { b: "2" } }, { a: null }, null, undefined, { a: [1] }])
+    assert.is(numberAt(value, "a", "b"), null);
+  assert.is(numberAt([], "constructor", "length"), null);
+});
+
+test.run();

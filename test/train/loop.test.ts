@@ -1,0 +1,186 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { DivergedError, EXIT, StoppedError } from "../../lib/errors.js";
+import { type IntervalReport, type LoopOptions, type StepReport, trainLoop } from "../../lib/train/loop.js";
+import type { StopSignal } from "../../lib/train/signals.js";
+
+const test = suite("train/loop");
+
+type Plan = Partial<Omit<LoopOptions, "step" | "log" | "save" | "signals">> & {
+  /** Steps whose numbers are not finite. */
+  bad?: readonly number[];
+  /** What the process is told during a step. */
+  signals?: Readonly<Record<number, StopSignal | "SIGUSR1">>;
+};
+
+/** Runs the loop over steps whose loss is their number, and records what it did. */
+async function run({ bad = [], signals = {}, ...options }: Plan) {
+  const steps: number[] = [];
+  const logs: IntervalReport[] = [];
+  const saves: number[] = [];
+  let stop: StopSignal | undefined;
+  let saveRequested = false;
+  const watch = {
+    get stop() {
+      return stop;
+    },
+    takeSaveRequest() {
+      const requested = saveRequested;
+      saveRequested = false;
+      return requested;
+    },
+    close: () => {},
+  };
+  const outcome = await trainLoop({
+    start: 0,
+    total: 10,
+    logEvery: 4,
+    checkpointEvery: 3,
+    patience: 3,
+    ...options,
+    signals: watch,
+    step: async (step): Promise<StepReport> => {
+      steps.push(step);
+      const signal = signals[step];
+      if (signal === "SIGUSR1") saveRequested = true;
+      else if (signal) stop = signal;
+      return { metrics: { loss: step }, applied: !bad.includes(step) };
+    },
+    log: async (report) => {
+      logs.push(report);
+    },
+    save: async (step) => {
+      saves.push(step);
+    },
+  }).catch((error: unknown) => error);
+  return { steps, logs, saves, outcome };
+}
+
+const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
+
+test("every step is done once; logs and checkpoints come at their intervals and at the end", async () => {
+  const { steps, logs, saves, outcome } = await run({});
+  assert.equal(steps, range(0, 10));
+  assert.equal(
+    logs.map(({ step }) => step),
+    [4, 8, 10],
+  );
+  assert.equal(saves, [3, 6, 9, 10]);
+  assert.is(outcome, 0);
+});
+
+test("logged metrics are means over the interval", async () => {
+  const { logs } = await run({});
+  assert.equal(
+    logs.map(({ metrics }) => metrics["loss"]),
+    [1.5, 5.5, 8.5],
+  );
+  for (const { secondsPerStep, total } of logs) assert.ok(secondsPerStep >= 0 && total === 10);
+});
+
+test("a run that goes on does the steps that are left, at the same intervals", async () => {
+  const { steps, logs, saves } = await run({ start: 6 });
+  assert.equal(steps, range(6, 10));
+  assert.equal(
+    logs.map(({ step, metrics }) => [step, metrics["loss"]]),
+    [
+      [8, 6.5],
+      [10, 8.5],
+    ],
+  );
+  assert.equal(saves, [9, 10]);
+});
+
+test("a run with all steps done does nothing", async () => {
+  const { steps, logs, saves, outcome } = await run({ start: 10 });
+  assert.equal([steps, logs, saves, outcome], [[], [], [], 0]);
+});
+
+test("skipped steps are counted and left out of the means", async () => {
+  const { logs, outcome } = await run({ bad: [1, 2, 5] });
+  assert.is(outcome, 3);
+  assert.equal(
+    logs.map(({ metrics, skipped }) => [metrics["loss"], skipped]),
+    [
+      [1.5, 2],
+      [(4 + 6 + 7) / 3, 3],
+      [8.5, 3],
+    ],
+  );
+});
+
+test("an interval of skipped steps alone has no metrics", async () => {
+  const { logs } = await run({ bad: [2, 3], logEvery: 2 });
+  assert.equal(logs[1]!.metrics, {});
+});
+
+test("no checkpoint is written while steps are being skipped", async () => {
+  assert.equal((await run({ bad: [1, 2] })).saves, [6, 9, 10], "the one due after step 3 is left out");
+  assert.equal((await run({ bad: [8, 9] })).saves, [3, 6], "nor the last one");
+});
+
+test("patience steps skipped in a row end the run with exit code 5, the last checkpoint standing", async () => {
+  const { steps, saves, outcome } = await run({ bad: [4, 5, 6, 7] });
+  assert.instance(outcome, DivergedError);
+  assert.is((outcome as DivergedError).exitCode, EXIT.diverged);
+  assert.match((outcome as Error).message, /step 7: .*3 steps in a row.*--resume/);
+  assert.equal(steps, range(0, 7));
+  assert.equal(saves, [3]);
+});
+
+test("as many skipped steps with sound ones between them do not", async () => {
+  const { steps, outcome } = await run({ bad: [0, 1, 3, 4, 6, 7] });
+  assert.equal(steps, range(0, 10));
+  assert.is(outcome, 6);
+});
+
+for (const [signal, exitCode] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+] as const)
+  test(`${signal} saves after the step it came in, then stops with ${exitCode}`, async () => {
+    const { steps, saves, outcome } = await run({ signals: { 4: signal } });
+    assert.instance(outcome, StoppedError);
+    assert.is((outcome as StoppedError).exitCode, exitCode);
+    assert.match((outcome as Error).message, new RegExp(`${signal} after step 5, saved; --resume`));
+    assert.equal(steps, range(0, 5));
+    assert.equal(saves, [3, 5]);
+  });
+
+test("a stop where a checkpoint is due anyway saves once", async () => {
+  const { saves } = await run({ signals: { 5: "SIGINT" } });
+  assert.equal(saves, [3, 6]);
+});
+
+test("a stop in the last step lets the run finish", async () => {
+  const { outcome, saves } = await run({ signals: { 9: "SIGTERM" } });
+  assert.is(outcome, 0);
+  assert.equal(saves, [3, 6, 9, 10]);
+});
+
+test("SIGUSR1 saves once and the run goes on", async () => {
+  const { steps, saves, outcome } = await run({ signals: { 3: "SIGUSR1" } });
+  assert.equal(steps, range(0, 10));
+  assert.equal(saves, [3, 4, 6, 9, 10]);
+  assert.is(outcome, 0);
+});
+
+test("an error in a step ends the run as it is, without a checkpoint", async () => {
+  const failing = trainLoop({
+    start: 0,
+    total: 3,
+    logEvery: 1,
+    checkpointEvery: 1,
+    patience: 1,
+    signals: { stop: undefined, takeSaveRequest: () => false, close: () => {} },
+    step: async () => {
+      throw new Error("out of data");
+    },
+    log: async () => assert.unreachable("logged"),
+    save: async () => assert.unreachable("saved"),
+  });
+  const message = await failing.catch((error: Error) => error.message);
+  assert.is(message, "out of data");
+});
+
+test.run();

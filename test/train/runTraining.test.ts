@@ -1,0 +1,181 @@
+import { rm } from "node:fs/promises";
+import path from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { DivergedError } from "../../lib/errors.js";
+import { readCheckpoint } from "../../lib/files/checkpoints.js";
+import { readMetrics } from "../../lib/files/metricsFile.js";
+import { readModel } from "../../lib/files/readModel.js";
+import { openRun } from "../../lib/files/runDirectory.js";
+import { type RunTraining, runTraining, type TrainingReport } from "../../lib/train/runTraining.js";
+import type { Trainer } from "../../lib/train/trainer.js";
+import { floats, namesIn, present } from "../files/support.js";
+import { inTemporaryFolder } from "../support.js";
+
+const test = suite("train/runTraining");
+
+/** Adds 1 to its only weight a step; fails or goes bad where told. */
+function countingTrainer(start: number, { failAt, badFrom }: Faults): Trainer & { closed: boolean } {
+  const weight = floats([1], 0);
+  return {
+    closed: false,
+    async step(step) {
+      if (step === failAt) throw new Error("power cut");
+      if (badFrom !== undefined && step >= badFrom) return { metrics: {}, applied: false };
+      assert.is(weight.data[0], step, `step ${step} follows on ${start}`);
+      weight.data[0]! += 1;
+      return { metrics: { loss: step }, applied: true };
+    },
+    takeIntervalMetrics: () => ({ usage: 0.5 }),
+    save: () => ({ model: { weight }, state: { double: floats([1], 2 * weight.data[0]!) }, metadata: { note: "hi" } }),
+    restore({ model, state, metadata }) {
+      assert.is(state["double"]!.data[0], 2 * model["weight"]!.data[0]!);
+      assert.equal(metadata["note"], "hi");
+      weight.data.set(model["weight"]!.data);
+    },
+    async close() {
+      this.closed = true;
+    },
+  };
+}
+
+type Faults = { failAt?: number; badFrom?: number };
+type Plan = Faults & Partial<RunTraining> & { folder: string };
+
+async function train({ folder, failAt, badFrom, ...options }: Plan) {
+  const run = await openRun(folder, { mode: options.resume ? "resume" : "new", command: "test" });
+  await run.writeConfig({ command: "test" });
+  const reports: TrainingReport[] = [];
+  const notes: string[] = [];
+  const starts: number[] = [];
+  const illustrated: number[] = [];
+  const trainers: { closed: boolean }[] = [];
+  const faults = { ...(failAt !== undefined && { failAt }), ...(badFrom !== undefined && { badFrom }) };
+  const outcome = await runTraining({
+    run,
+    resume: false,
+    total: 10,
+    logEvery: 2,
+    checkpointEvery: 4,
+    patience: 2,
+    illustrateEvery: 100,
+    batchSize: 8,
+    createTrainer: async (start) => {
+      starts.push(start);
+      const trainer = countingTrainer(start, faults);
+      trainers.push(trainer);
+      return trainer;
+    },
+    illustrate: async (_, step) => {
+      illustrated.push(step);
+      return { psnr: step };
+    },
+    onInterval: (report) => reports.push(report),
+    onNote: (note) => notes.push(note),
+    ...options,
+  }).catch((error: unknown) => error as Error);
+  assert.equal(
+    trainers.map(({ closed }) => closed),
+    trainers.map(() => true),
+    "the trainer is closed, whatever happens",
+  );
+  assert.is(process.listenerCount("SIGUSR1"), 0, "no signal handler stays behind");
+  return { outcome, reports, notes, starts, illustrated };
+}
+
+const metricsOf = (folder: string) => readMetrics(path.join(folder, "metrics.jsonl"));
+const stepsOf = async (folder: string) => (await metricsOf(folder)).map(({ step }) => step);
+const inRun = (body: (folder: string) => Promise<void>) => () =>
+  inTemporaryFolder((folder) => body(path.join(folder, "run")));
+
+test(
+  "a run leaves metrics at every interval, checkpoints, and the finished model",
+  inRun(async (folder) => {
+    const { outcome, reports, starts } = await train({ folder });
+    assert.equal(outcome, { steps: 10, skipped: 0, last: { loss: 8.5, usage: 0.5, psnr: 10 } });
+    assert.equal(starts, [0]);
+    assert.equal(await stepsOf(folder), [2, 4, 6, 8, 10]);
+    const last = present((await metricsOf(folder)).at(-1));
+    assert.equal([last["loss"], last["usage"], last["psnr"]], [8.5, 0.5, 10]);
+    assert.ok((last["imagesPerSecond"] as number) > 0);
+    assert.equal(reports.map(({ step }) => step), await stepsOf(folder));
+    assert.ok(reports.every(({ secondsLeft }) => Number.isFinite(secondsLeft)));
+    assert.equal(await namesIn(path.join(folder, "checkpoints")), ["step-000008", "step-000010"]);
+    const { tensors, metadata } = await readModel(folder);
+    assert.is(tensors["weight"]!.data[0], 10);
+    assert.equal(metadata, { note: "hi", step: 10 });
+  }),
+);
+
+test(
+  "pictures come with the first line after each of their intervals, and at the end",
+  inRun(async (folder) => {
+    const { illustrated } = await train({ folder, total: 23, logEvery: 4, illustrateEvery: 6 });
+    assert.equal(illustrated, [8, 12, 20, 23]);
+    const withScores = (await metricsOf(folder)).filter((record) => "psnr" in record);
+    assert.equal(withScores.map(({ step }) => step), illustrated);
+  }),
+);
+
+test(
+  "a run that was cut off goes on from its newest checkpoint, and its metrics have no line twice",
+  inRun(async (folder) => {
+    const cut = await train({ folder, failAt: 7 });
+    assert.match((cut.outcome as Error).message, /power cut/);
+    assert.equal(await stepsOf(folder), [2, 4, 6]);
+    const { outcome, notes, starts } = await train({ folder, resume: true });
+    assert.equal(starts, [4]);
+    assert.equal(notes, ["continuing after step 4 of 10"]);
+    assert.is((outcome as { steps: number }).steps, 6);
+    assert.equal(await stepsOf(folder), [2, 4, 6, 8, 10]);
+    assert.is((await readModel(folder)).tensors["weight"]!.data[0], 10);
+  }),
+);
+
+test(
+  "a run cut off before its first checkpoint begins anew",
+  inRun(async (folder) => {
+    await train({ folder, failAt: 3 });
+    const { starts, notes } = await train({ folder, resume: true });
+    assert.equal([starts, notes], [[0], []]);
+    assert.equal(await stepsOf(folder), [2, 4, 6, 8, 10]);
+  }),
+);
+
+test(
+  "a run cut off between its last checkpoint and the finished model only writes the model",
+  inRun(async (folder) => {
+    await train({ folder });
+    await rm(path.join(folder, "model.safetensors"));
+    const { outcome, starts } = await train({ folder, resume: true });
+    assert.equal(starts, [10]);
+    assert.is((outcome as { steps: number }).steps, 0);
+    assert.is((await readModel(folder)).tensors["weight"]!.data[0], 10);
+  }),
+);
+
+test(
+  "a run that diverges keeps its last good checkpoint and finishes no model",
+  inRun(async (folder) => {
+    const { outcome } = await train({ folder, badFrom: 6 });
+    assert.instance(outcome, DivergedError);
+    assert.equal(await namesIn(path.join(folder, "checkpoints")), ["step-000004"]);
+    const run = await openRun(folder, { mode: "resume", command: "test" });
+    assert.not.ok(await run.isFinished());
+    const { model } = await readCheckpoint(present(await run.latestCheckpoint()));
+    assert.is(model["weight"]!.data[0], 4);
+  }),
+);
+
+test(
+  "a damaged checkpoint is passed over with a note",
+  inRun(async (folder) => {
+    await train({ folder, total: 9 });
+    await rm(path.join(folder, "checkpoints", "step-000009", "state.safetensors"));
+    const { notes, starts } = await train({ folder, resume: true });
+    assert.equal(starts, [8]);
+    assert.match(notes.join("\n"), /step 9 passed over/);
+  }),
+);
+
+test.run();

@@ -1,0 +1,181 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { FileError } from "../../lib/errors.js";
+import type { Saved } from "../../lib/train/trainer.js";
+import {
+  ADVERSARIAL,
+  advance,
+  expectExactResume,
+  expectSameState,
+  imagesOf,
+  movedTensors,
+  OPTIMIZER,
+  snapshot,
+  TASK,
+  TOKENIZER,
+  tokenizerTrainer,
+} from "./support.js";
+
+const test = suite("train/tokenizerTrainer");
+
+const paramsUnder = (network: string, { state }: Saved) =>
+  Object.fromEntries(Object.entries(state).filter(([name]) => name.startsWith(`${network}/params/`)));
+const moved = (network: string, before: Saved, after: Saved) =>
+  movedTensors(paramsUnder(network, before), paramsUnder(network, after)).map((name) =>
+    name.slice(`${network}/params/`.length),
+  );
+const namesOf = (network: string, saved: Saved) =>
+  Object.keys(paramsUnder(network, saved)).map((name) => name.slice(`${network}/params/`.length));
+
+test("one batch is learned by heart: the squared error falls under 0.01 within 250 steps", async () => {
+  const trainer = await tokenizerTrainer({
+    optimizer: { ...OPTIMIZER, schedule: () => 1e-2, weightDecay: 0 },
+    task: { ...TASK, weights: { ...TASK.weights, logitLaplace: 0 }, model: { ...TOKENIZER, logitLaplace: false } },
+    nextImages: async () => imagesOf(0),
+  });
+  const metrics = await advance(trainer, 0, 250);
+  const [first, last] = [metrics[0]!["l2"]!, metrics.at(-1)!["l2"]!];
+  await trainer.close();
+  assert.ok(first > 0.1, `it began at ${first}`);
+  assert.ok(last < 0.01, `it ended at ${last}`);
+});
+
+test("every parameter of the tokenizer moves, codewords that were chosen among them", async () => {
+  const trainer = await tokenizerTrainer();
+  const before = snapshot(trainer);
+  await advance(trainer, 0, 1);
+  const after = snapshot(trainer);
+  await trainer.close();
+  const still = namesOf("model", before).filter((name) => !moved("model", before, after).includes(name));
+  assert.equal(still, []);
+});
+
+test("without adversarial loss there is no discriminator", async () => {
+  const trainer = await tokenizerTrainer();
+  const [metrics] = await advance(trainer, 0, 1);
+  const { state } = trainer.save();
+  await trainer.close();
+  assert.not.ok(Object.keys(state).some((name) => name.startsWith("discriminator")));
+  assert.not.ok("generator" in metrics! || "discriminator" in metrics!);
+});
+
+test("the discriminator is untouched before its start, and moves from then on, as the tokenizer does", async () => {
+  const trainer = await tokenizerTrainer({ task: ADVERSARIAL, adversarialStart: 2 });
+  const start = snapshot(trainer);
+  const early = await advance(trainer, 0, 2);
+  const waiting = snapshot(trainer);
+  assert.equal(moved("discriminator", start, waiting), []);
+  assert.equal(waiting.metadata["updates"], { model: 2, discriminator: 0 });
+  assert.not.ok("discriminator" in early[1]!);
+  const [metrics] = await advance(trainer, 2, 3);
+  const playing = snapshot(trainer);
+  await trainer.close();
+  assert.ok(metrics!["discriminator"]! > 0 && metrics!["generator"]! > 0);
+  assert.equal(playing.metadata["updates"], { model: 3, discriminator: 1 });
+  assert.ok(moved("discriminator", waiting, playing).length > 0.9 * namesOf("discriminator", waiting).length);
+  assert.equal(moved("model", waiting, playing), namesOf("model", waiting));
+});
+
+test("the R1 penalty comes at its interval and moves the discriminator alone", async () => {
+  const withPenalty = await tokenizerTrainer({ task: ADVERSARIAL });
+  const without = await tokenizerTrainer({ task: { ...ADVERSARIAL, r1: { gamma: 0, every: 4 } } });
+  const metrics = await advance(withPenalty, 0, 5);
+  assert.equal(
+    metrics.map((one) => "r1" in one),
+    [true, false, false, false, true],
+  );
+  await advance(without, 0, 1);
+  assert.equal(withPenalty.save().metadata["updates"], { model: 5, discriminator: 7 });
+  const again = await tokenizerTrainer({ task: ADVERSARIAL });
+  await advance(again, 0, 1);
+  const [one, other] = [snapshot(again), snapshot(without)];
+  for (const trainer of [withPenalty, without, again]) await trainer.close();
+  assert.equal(moved("model", one, other), []);
+  assert.ok(moved("discriminator", one, other).length > 0);
+});
+
+test("before quantizing begins the codebook waits, then it starts on latents", async () => {
+  const trainer = await tokenizerTrainer({ task: { ...TASK, revival: { quantizeFrom: 2, every: 0 } } });
+  const start = snapshot(trainer);
+  await advance(trainer, 0, 1);
+  const first = snapshot(trainer);
+  assert.equal(
+    namesOf("model", start).filter((name) => !moved("model", start, first).includes(name)),
+    ["quantizer/codebook"],
+  );
+  const [metrics] = await advance(trainer, 1, 2);
+  assert.is(metrics!["revived"], TOKENIZER.codebookSize);
+  assert.ok(moved("model", first, snapshot(trainer)).includes("quantizer/codebook"));
+  await trainer.close();
+});
+
+test("numbers that are not finite move neither network, and the next sound batch does", async () => {
+  let bad = true;
+  const trainer = await tokenizerTrainer({
+    task: ADVERSARIAL,
+    nextImages: async () => (bad ? imagesOf(0).fill(Number.NaN, 0, 1) : imagesOf(0)),
+  });
+  const before = snapshot(trainer);
+  assert.not.ok((await trainer.step(0)).applied);
+  expectSameState(snapshot(trainer), before);
+  bad = false;
+  assert.ok((await trainer.step(1)).applied);
+  assert.ok(moved("discriminator", before, snapshot(trainer)).length > 0);
+  await trainer.close();
+});
+
+test("the same seed trains the same weights, another seed others", async () => {
+  const trained = async (seed: number) => {
+    const trainer = await tokenizerTrainer({ seed, task: ADVERSARIAL });
+    await advance(trainer, 0, 3);
+    const saved = snapshot(trainer);
+    await trainer.close();
+    return saved;
+  };
+  const once = await trained(1);
+  expectSameState(await trained(1), once);
+  assert.ok(movedTensors(once.model, (await trained(2)).model).includes("encoder/patches/kernel"));
+});
+
+test("usage counts the codes chosen since it was last asked for", async () => {
+  const trainer = await tokenizerTrainer();
+  await advance(trainer, 0, 3);
+  const { usage } = trainer.takeIntervalMetrics();
+  assert.ok(usage! > 0 && usage! <= 1 && Number.isInteger(usage! * TOKENIZER.codebookSize));
+  assert.equal(trainer.takeIntervalMetrics(), { usage: 0 });
+  await trainer.close();
+});
+
+test("exact resume: 5 steps, a checkpoint and 7 more are 12 steps, bit by bit", () =>
+  expectExactResume((start) => tokenizerTrainer({}, start), { middle: 5, total: 12 }));
+
+test("exact resume with revival, a discriminator that starts later, and R1", () =>
+  expectExactResume(
+    (start) =>
+      tokenizerTrainer(
+        { task: { ...ADVERSARIAL, revival: { quantizeFrom: 2, every: 3 } }, adversarialStart: 3 },
+        start,
+      ),
+    { middle: 5, total: 12 },
+  ));
+
+test("exact resume without a moving average, and from before quantizing began", () =>
+  expectExactResume(
+    (start) =>
+      tokenizerTrainer(
+        { optimizer: { ...OPTIMIZER, ema: 0 }, task: { ...TASK, revival: { quantizeFrom: 6, every: 0 } } },
+        start,
+      ),
+    { middle: 5, total: 8 },
+  ));
+
+test("the state of another model is refused", async () => {
+  const trainer = await tokenizerTrainer();
+  const other = await tokenizerTrainer({ task: { ...TASK, model: { ...TOKENIZER, codebookSize: 32 } } });
+  assert.throws(
+    () => other.restore(snapshot(trainer)),
+    (error: unknown) => error instanceof FileError && /quantizer\/codebook.*\[32, 4\].*\[16, 4\]/.test(error.message),
+  );
+});
+
+test.run();
