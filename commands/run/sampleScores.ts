@@ -96,8 +96,16 @@ function classScores({ source, indices, nearest, reference }: Omit<ScoreSetOptio
   };
 }
 
-/** The label that `reference` gives to the class which `source` gives `label`; -1 for none. */
+/**
+ * The label that `reference` gives to the class which `source` gives `label`; -1 for none. Where one side only numbers
+ * its classes (an IDX file without names), the number decides.
+ */
 function referenceLabel(source: ImageSource, label: number, reference: ImageSource): number {
   const name = source.classNames?.[label];
-  return label < 0 || name === undefined ? -1 : (reference.classNames?.indexOf(name) ?? -1);
+  if (label < 0 || name === undefined) return -1;
+  const named = reference.classNames?.indexOf(name) ?? -1;
+  if (named >= 0) return named;
+  const other = reference.classNames?.[label];
+  const onlyNumbered = name === String(label) || other === String(label);
+  return other !== undefined && onlyNumbered ? label : -1;
 }

@@ -8,7 +8,9 @@ export async function writeImage(file: string, image: Float32Array, size: ImageS
   const { default: sharp } = await import("sharp");
   const { height, width, channels } = size;
   const bytes = Buffer.from(toBytes(image).buffer);
-  await writeAtomically(file, await sharp(bytes, { raw: { width, height, channels } }).png().toBuffer());
+  const picture = sharp(bytes, { raw: { width, height, channels } });
+  const coloured = channels === 1 ? picture.toColourspace("b-w") : picture; // else grey is stored as RGB
+  await writeAtomically(file, await coloured.png().toBuffer());
 }
 
 /** [0, 1] as 0..255. */

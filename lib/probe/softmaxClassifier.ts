@@ -126,7 +126,7 @@ async function fitPath(options: Omit<FitOptions, "l2"> & { l2s: readonly number[
   try {
     let parameters: Float64Array = new Float64Array(objective.parameters);
     for (const l2 of l2s) {
-      const white = whitening({ covariance, ridge: classes * l2 + LEAST_RIDGE, classes });
+      const white = whitening({ covariance, ridge: classes * l2 + LEAST_RIDGE });
       const { x, ...end } = await minimizeFrom(parameters, {
         objective,
         classes,

@@ -39,37 +39,17 @@ export type WhiteningOptions = {
   readonly covariance: Float32Array;
   /** Added to its diagonal, > 0. */
   readonly ridge: number;
-  /** C. */
-  readonly classes: number;
 };
 
 /** The coordinates for features of this covariance. */
-export function whitening({ covariance, ridge, classes: C }: WhiteningOptions): Whitening {
+export function whitening({ covariance, ridge }: WhiteningOptions): Whitening {
   const D = Math.sqrt(covariance.length);
   const L = cholesky(covariance, D, ridge);
+  const byColumn = (map: (column: Float64Array) => void) => (matrix: Float64Array) => mapColumns(matrix, D, map);
   return {
-    whiten: (weights) => {
-      const whitened = new Float64Array(D * C);
-      for (let a = 0; a < D; a++)
-        for (let b = 0; b <= a; b++) addRow(whitened, b, { from: weights, row: a, times: L[a * D + b]!, C });
-      return whitened;
-    },
-    restore: (whitened) => {
-      const weights = whitened.slice();
-      for (let a = D - 1; a >= 0; a--) {
-        scaleRow(weights, a, { by: 1 / L[a * D + a]!, C });
-        for (let b = 0; b < a; b++) addRow(weights, b, { from: weights, row: a, times: -L[a * D + b]!, C });
-      }
-      return weights;
-    },
-    gradient: (byWeights) => {
-      const gradient = byWeights.slice();
-      for (let a = 0; a < D; a++) {
-        for (let b = 0; b < a; b++) addRow(gradient, a, { from: gradient, row: b, times: -L[a * D + b]!, C });
-        scaleRow(gradient, a, { by: 1 / L[a * D + a]!, C });
-      }
-      return gradient;
-    },
+    whiten: byColumn((x) => multiplyTransposed(L, x)),
+    restore: byColumn((x) => solveTransposed(L, x)),
+    gradient: byColumn((x) => solve(L, x)),
   };
 }
 
@@ -86,15 +66,47 @@ function cholesky(matrix: Float32Array, D: number, ridge: number): Float64Array 
   return L;
 }
 
-type RowOf = { readonly from: Float64Array; readonly row: number; readonly times: number; readonly C: number };
-
-/** `target[at] += times * from[row]`, rows of C. */
-function addRow(target: Float64Array, at: number, { from, row, times, C }: RowOf): void {
-  for (let c = 0; c < C; c++) target[at * C + c]! += times * from[row * C + c]!;
+/** `x <- L^T x` */
+function multiplyTransposed(L: Float64Array, x: Float64Array): void {
+  const D = x.length;
+  for (let a = 0; a < D; a++) {
+    const value = x[a]!;
+    x[a] = 0;
+    for (let b = 0; b <= a; b++) x[b]! += L[a * D + b]! * value;
+  }
 }
 
-function scaleRow(target: Float64Array, at: number, { by, C }: { by: number; C: number }): void {
-  for (let c = 0; c < C; c++) target[at * C + c]! *= by;
+/** `x <- L^-T x` */
+function solveTransposed(L: Float64Array, x: Float64Array): void {
+  const D = x.length;
+  for (let a = D - 1; a >= 0; a--) {
+    const value = x[a]! / L[a * D + a]!;
+    x[a] = value;
+    for (let b = 0; b < a; b++) x[b]! -= L[a * D + b]! * value;
+  }
+}
+
+/** `x <- L^-1 x` */
+function solve(L: Float64Array, x: Float64Array): void {
+  const D = x.length;
+  for (let a = 0; a < D; a++) {
+    let sum = x[a]!;
+    for (let b = 0; b < a; b++) sum -= L[a * D + b]! * x[b]!;
+    x[a] = sum / L[a * D + a]!;
+  }
+}
+
+/** A copy of `matrix` [D, C] with each column changed in place by `map`, one after the other in contiguous memory. */
+function mapColumns(matrix: Float64Array, D: number, map: (column: Float64Array) => void): Float64Array {
+  const mapped = new Float64Array(matrix.length);
+  const C = matrix.length / D;
+  const column = new Float64Array(D);
+  for (let c = 0; c < C; c++) {
+    for (let d = 0; d < D; d++) column[d] = matrix[d * C + c]!;
+    map(column);
+    for (let d = 0; d < D; d++) mapped[d * C + c] = column[d]!;
+  }
+  return mapped;
 }
 
 function sparser(features: Float32Array, dim: number): Float32Array {

@@ -114,7 +114,8 @@ class Caches {
   }
 
   append(results: NamedHostTensors): void {
-    for (const [name, array] of this.arrays) array.set(results[`new/${name}`]!.data as Float32Array, this.filled * this.row);
+    for (const [name, array] of this.arrays)
+      array.set(results[`new/${name}`]!.data as Float32Array, this.filled * this.row);
     this.filled++;
   }
 

@@ -20,7 +20,9 @@ function composed(logits: tf.Tensor, targets: tf.Tensor): tf.Scalar {
 function valueAndGradient(loss: (x: tf.Tensor, targets: tf.Tensor) => tf.Scalar) {
   return onCpu(() => {
     const targets = tf.tensor1d(TARGETS, "int32");
-    const { value, grad } = tf.valueAndGrad((x: tf.Tensor) => tf.mul(loss(x, targets), 3) as tf.Scalar)(tensorOf(LOGITS));
+    const { value, grad } = tf.valueAndGrad((x: tf.Tensor) => tf.mul(loss(x, targets), 3) as tf.Scalar)(
+      tensorOf(LOGITS),
+    );
     return { value: numbersOf(value), gradient: numbersOf(grad) };
   });
 }

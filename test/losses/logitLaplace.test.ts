@@ -34,7 +34,9 @@ test("every pixel's likelihood, the mean and both gradients are the reference's"
     return {
       each: golden.x01.map((x, i) => loss([x], imageOf([golden.mu[i]!]), imageOf([golden.ln_b[i]!])).dataSync()[0]!),
       mean: loss(golden.x01, ...parameters).dataSync(),
-      gradients: tf.grads((m: tf.Tensor, s: tf.Tensor) => loss(golden.x01, m, s))([...parameters]).map(numbersOf),
+      gradients: tf
+        .grads((m: tf.Tensor, s: tf.Tensor) => loss(golden.x01, m, s))([...parameters])
+        .map(numbersOf),
     };
   });
   expectClose(each, golden.per_element_nll, "likelihoods", { relative: 1e-6 });
@@ -57,7 +59,9 @@ test("the image of a mean undoes the mapping of pixels", async () => {
   const image = onCpu(() => numbersOf(logitLaplaceImage(tf.tensor1d(golden.mu))));
   const want = golden.unmapped_sigmoid_mu;
   expectClose(image, want, "image", { absolute: 1e-6 });
-  const back = onCpu(() => numbersOf(logitLaplaceImage(tf.tensor1d([0.1, 0.5, 0.9].map((y) => Math.log(y / (1 - y)))))));
+  const back = onCpu(() =>
+    numbersOf(logitLaplaceImage(tf.tensor1d([0.1, 0.5, 0.9].map((y) => Math.log(y / (1 - y)))))),
+  );
   expectClose(back, [0, 0.5, 1], "pixels of the ends and the middle", { absolute: 1e-6 });
 });
 
@@ -72,8 +76,10 @@ test("an image of one constant value costs no less than the floor allows", () =>
   const cost = (raw: number) =>
     onCpu(() => {
       const mean = tf.fill([1, 2, 2, 1], 0); // the logit of mid-grey
-      return logitLaplaceLoss(tf.fill([1, 2, 2, 1], 0.5), { mean, logScale: flooredLogScale(tf.fill(mean.shape, raw)) })
-        .dataSync()[0]!;
+      return logitLaplaceLoss(tf.fill([1, 2, 2, 1], 0.5), {
+        mean,
+        logScale: flooredLogScale(tf.fill(mean.shape, raw)),
+      }).dataSync()[0]!;
     });
   assert.ok(Math.abs(cost(-1000) - cost(-100)) < 1e-6);
   assert.ok(cost(-100) < cost(0));

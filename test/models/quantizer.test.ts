@@ -89,7 +89,10 @@ test("the code is that of the nearest codeword, found by plain loops", () => {
 test("of equally near codewords the first is taken", () => {
   const twice = { shape: [16, 8], values: [...CODEBOOK.values.slice(0, 64), ...CODEBOOK.values.slice(0, 64)] };
   const codes = onCpu(() => numbersOf(quantize({ codebook: tensorOf(twice) }, PORT, tensorOf(LATENTS)).codes));
-  assert.ok(codes.every((code) => code < 8), String(codes));
+  assert.ok(
+    codes.every((code) => code < 8),
+    String(codes),
+  );
 });
 
 /** Gradient of sum(straightThrough * upstream) by the latents. */

@@ -41,7 +41,9 @@ function weightsOf(config: VimConfig): NamedHostTensors {
   const large = Object.entries(named).map(
     ([name, tensor]) => [name, { ...tensor, data: tensor.data.map((v) => 10 * v) }] as const,
   );
-  return Object.fromEntries(large.map(([name, tensor]) => (/gain$/.test(name) ? [name, named[name]!] : [name, tensor])));
+  return Object.fromEntries(
+    large.map(([name, tensor]) => (/gain$/.test(name) ? [name, named[name]!] : [name, tensor])),
+  );
 }
 
 function codesOf(seed: number): Int32Array {
@@ -83,15 +85,16 @@ async function fullPass(engine: Engine, config: VimConfig) {
 }
 
 const results = ({ logits, cache }: VimStep): NamedTensors =>
-  Object.assign(
-    { logits },
-    ...cache.map(({ k, v }, i) => ({ [`new/k${i}`]: k, [`new/v${i}`]: v })),
-  ) as NamedTensors;
+  Object.assign({ logits }, ...cache.map(({ k, v }, i) => ({ [`new/k${i}`]: k, [`new/v${i}`]: v }))) as NamedTensors;
 
 const names = Array.from({ length: TINY.depth }, (_, i) => [`k${i}`, `v${i}`]).flat();
 
 /** The two programs of sampling, the first one for `given` codes. */
-async function cachedPrograms(engine: Engine, config: VimConfig, given: number): Promise<{ prefill: Program; step: Program }> {
+async function cachedPrograms(
+  engine: Engine,
+  config: VimConfig,
+  given: number,
+): Promise<{ prefill: Program; step: Program }> {
   const constants = weightsOf(config);
   const codes: Record<string, TensorSpec> = given > 0 ? { given: { dtype: "int32", shape: [BATCH, given] } } : {};
   const prefill = await engine.compile(
@@ -136,7 +139,9 @@ async function cachedPass(engine: Engine, config: VimConfig, { codes, given }: {
   const logits = [now["logits"]!.data];
   for (let t = given; t < T - 1; t++) {
     const shape = [t + 1, BATCH, config.heads, config.dim / config.heads];
-    const past = names.map((name) => [name, { dtype: "float32", shape, data: Float32Array.from(rows[name]!.flat()) }] as const);
+    const past = names.map(
+      (name) => [name, { dtype: "float32", shape, data: Float32Array.from(rows[name]!.flat()) }] as const,
+    );
     now = await step.run({ code: int32([BATCH], column(t)), position: int32([1], [t]), ...Object.fromEntries(past) });
     for (const name of names) rows[name]!.push([...now[`new/${name}`]!.data]);
     logits.push(now["logits"]!.data);
@@ -253,7 +258,8 @@ test("row plus column positions are the learned table that holds their sums", as
       },
       { name: "positions", inputs, constants },
     );
-    return (await program.run({ classIds: int32([BATCH], [0, 1]), given: int32([BATCH, T], codesOf(6)) }))["logits"]!.data;
+    return (await program.run({ classIds: int32([BATCH], [0, 1]), given: int32([BATCH, T], codesOf(6)) }))["logits"]!
+      .data;
   };
   const weights = weightsOf(TINY);
   const [rows, columns] = [weights["positions/rows"]!.data, weights["positions/columns"]!.data];

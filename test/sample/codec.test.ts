@@ -54,7 +54,9 @@ async function decoded(codes: Int32Array, batchSize: number): Promise<Float32Arr
 
 /** The model as it is, on the JavaScript backend. */
 const want = onCpu(() => {
-  const tensors = Object.entries(weights).map(([name, { data, shape }]) => [name, tf.tensor(data, [...shape])] as const);
+  const tensors = Object.entries(weights).map(
+    ([name, { data, shape }]) => [name, tf.tensor(data, [...shape])] as const,
+  );
   const params = paramTree(vitVqganSpec(MODEL), Object.fromEntries(tensors));
   const { image, quantized } = autoencode(params, MODEL, tf.tensor(images, [IMAGES, 8, 8, 3]));
   return { codes: numbersOf(quantized.codes), images: numbersOf(tf.clipByValue(image, 0, 1)) };

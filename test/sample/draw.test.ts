@@ -151,7 +151,8 @@ test("filters out of range are refused by name, those at the edge are not", () =
       () => checkFilter(filter(change)),
       (error: unknown) => error instanceof UsageError && pattern.test(error.message),
     );
-  for (const temperature of [-0.1, Number.NaN, Number.POSITIVE_INFINITY]) refused({ temperature }, /^temperature: want/);
+  for (const temperature of [-0.1, Number.NaN, Number.POSITIVE_INFINITY])
+    refused({ temperature }, /^temperature: want/);
   for (const topK of [-1, 1.5]) refused({ topK }, /^top-k: want/);
   for (const topP of [0, -1, 1.01, Number.NaN]) refused({ topP }, /^top-p: want/);
   for (const change of [{ temperature: 0 }, { topK: 0 }, { topP: 1 }]) checkFilter(filter(change));

@@ -6,7 +6,7 @@ import { UsageError } from "../../lib/errors.js";
 import { noClass, sequenceLength, type VimConfig, vimForward, vimSpec } from "../../lib/models/vim.js";
 import { flattenSpecs, initialise, paramTree } from "../../lib/nn/params.js";
 import { PLAIN_SAMPLING } from "../../lib/sample/draw.js";
-import { createSampler, type Sampler, type SampleRequest, type SamplerOptions } from "../../lib/sample/sampler.js";
+import { createSampler, type SampleRequest, type Sampler, type SamplerOptions } from "../../lib/sample/sampler.js";
 import { expectRejection } from "../files/support.js";
 
 const test = suite("sample/sampler");
@@ -114,7 +114,10 @@ test("progress is told after every position", () =>
   withSampler({}, async (sampler) => {
     const told: number[] = [];
     await sampler.sample(request({ onPosition: (drawn) => told.push(drawn) }));
-    assert.equal(told, Array.from({ length: T }, (_, t) => t + 1));
+    assert.equal(
+      told,
+      Array.from({ length: T }, (_, t) => t + 1),
+    );
   }));
 
 test("a sequence of one code needs no cache", () => {

@@ -25,7 +25,11 @@ async function golden(name: "optim_AdamW" | "optim_Adam_l2"): Promise<GoldenRun>
 const specOf = (shape: number[], decay: boolean) => ({ shape, init: { kind: "zeros" }, decay }) as const;
 
 /** Weights after each update; `gradientAt` may add to the given gradient. */
-function train(run: GoldenRun, weightDecay: number, gradientAt: (step: number, weights: ArrayLike<number>) => number[]) {
+function train(
+  run: GoldenRun,
+  weightDecay: number,
+  gradientAt: (step: number, weights: ArrayLike<number>) => number[],
+) {
   const params = { w: floats([run.w0.length], ...run.w0) };
   const state = { params, moments: zeroMoments(params), specs: { w: specOf([run.w0.length], true) } };
   const [beta1, beta2] = run.betas;

@@ -73,7 +73,9 @@ test("a moved code lies on a latent, at the length codes have at the start, and 
   const latents = rowsOf(LATENTS.data);
   for (const row of [...codebookOf(optimizer), ...rowsOf(optimizer.weights[CODEBOOK]!.data)]) {
     expectClose([Math.hypot(...row)], [Math.sqrt(DIM)], "length", { absolute: 1e-6 });
-    const cosines = latents.map((z) => row.reduce((sum, v, i) => sum + v * z[i]!, 0) / Math.hypot(...z) / Math.sqrt(DIM));
+    const cosines = latents.map(
+      (z) => row.reduce((sum, v, i) => sum + v * z[i]!, 0) / Math.hypot(...z) / Math.sqrt(DIM),
+    );
     expectClose([Math.max(...cosines)], [1], "cosine with the nearest latent", { absolute: 1e-6 });
   }
 });

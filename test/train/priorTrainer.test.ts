@@ -150,7 +150,8 @@ test("the state of another model is refused", async () => {
   const other = await priorTrainer({ model: { ...VIM, vocabulary: 20 } });
   assert.throws(
     () => other.restore(saved),
-    (error: unknown) => error instanceof FileError && /want codes of shape \[20, 8\], got \[12, 8\]/.test(error.message),
+    (error: unknown) =>
+      error instanceof FileError && /want codes of shape \[20, 8\], got \[12, 8\]/.test(error.message),
   );
 });
 

@@ -17,7 +17,10 @@ test("a reconstruction is the image decoded from its codes, for any number of im
   const images = imagesOf(0); // 4 images
   for (const seed of [1, 2]) {
     const weights = weightsOf(seed);
-    const [encoder, decoder] = [await createEncoder({ ...options, weights }), await createDecoder({ ...options, weights })];
+    const [encoder, decoder] = [
+      await createEncoder({ ...options, weights }),
+      await createDecoder({ ...options, weights }),
+    ];
     const want = await decoder.decode(await encoder.encode(images));
     expectClose(await reconstructor.reconstruct(weights, images), want, `seed ${seed}`, { absolute: 1e-5 });
     await encoder.close();

@@ -98,7 +98,10 @@ test(
     const last = present((await metricsOf(folder)).at(-1));
     assert.equal([last["loss"], last["usage"], last["psnr"]], [8.5, 0.5, 10]);
     assert.ok((last["imagesPerSecond"] as number) > 0);
-    assert.equal(reports.map(({ step }) => step), await stepsOf(folder));
+    assert.equal(
+      reports.map(({ step }) => step),
+      await stepsOf(folder),
+    );
     assert.ok(reports.every(({ secondsLeft }) => Number.isFinite(secondsLeft)));
     assert.equal(await namesIn(path.join(folder, "checkpoints")), ["step-000008", "step-000010"]);
     const { tensors, metadata } = await readModel(folder);
@@ -113,7 +116,10 @@ test(
     const { illustrated } = await train({ folder, total: 23, logEvery: 4, illustrateEvery: 6 });
     assert.equal(illustrated, [8, 12, 20, 23]);
     const withScores = (await metricsOf(folder)).filter((record) => "psnr" in record);
-    assert.equal(withScores.map(({ step }) => step), illustrated);
+    assert.equal(
+      withScores.map(({ step }) => step),
+      illustrated,
+    );
   }),
 );
 

@@ -44,8 +44,7 @@ test("losses are reported unweighted, their weighted sum as the loss", async () 
   const weights = { l1: 0.5, l2: 2, logitLaplace: 0.25, vq: 3, adversarial: 0.75 };
   const [weighted, plain] = [await results(weights), await results({ l1: 1 })];
   const names = ["l1", "l2", "logitLaplace", "codebook", "commitment", "generator", "discriminator"];
-  for (const name of names)
-    expectClose([scalarOf(weighted, name)], [scalarOf(plain, name)], name, { relative: 1e-6 });
+  for (const name of names) expectClose([scalarOf(weighted, name)], [scalarOf(plain, name)], name, { relative: 1e-6 });
   const [l1, l2, ll, codebook, commitment, generator] = names.map((name) => scalarOf(weighted, name)) as number[];
   const sum = 0.5 * l1! + 2 * l2! + 0.25 * ll! + 3 * (codebook! + commitment!) + 0.75 * generator!;
   expectClose([scalarOf(weighted, "loss")], [sum], "loss", { relative: 1e-6 });

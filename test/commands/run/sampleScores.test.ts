@@ -48,6 +48,20 @@ test("classes are matched by name, not by number", () => {
   );
 });
 
+test("a class that one side only numbers is matched by its number", () => {
+  const numbered = labelled([0, 1, 2], ["0", "1", "2"]);
+  const nearest = { indices: Int32Array.of(0, 1, 2), distances: Float64Array.of(0.1, 0.1, 0.1) };
+  for (const [source, references] of [
+    [numbered, reference],
+    [reference, numbered],
+  ] as const) {
+    expectKnownClasses(source, references);
+    const options = { source, indices: Int32Array.of(0, 1, 2), nearest, reference: references, copyDistance: 0 };
+    assert.is(scoreSet(options).nearestClassShare, 1);
+  }
+  assert.throws(() => expectKnownClasses(labelled([3], ["0", "1", "2", "3"]), reference), /"3"/);
+});
+
 test("images without a class count for distances only", () => {
   const source = labelled([-1, 1, -1], ["bird", "cat"]);
   const nearest = { indices: Int32Array.of(0, 1, 2), distances: Float64Array.of(0.2, 0.1, 0.3) };

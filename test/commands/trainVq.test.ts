@@ -1,0 +1,132 @@
+import { existsSync } from "node:fs";
+import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { latestCheckpoint, readCheckpoint } from "../../lib/files/checkpoints.js";
+import { readModel } from "../../lib/files/readModel.js";
+import { namesIn, present } from "../files/support.js";
+import { fixture, inTemporaryFolder } from "../support.js";
+import { fail, jsonOf, metricsOf, succeed, trainVq } from "./support/training.js";
+
+const test = suite("commands/train-vq");
+
+test("a training ends with a model, checkpoints, metrics, a picture and one JSON object", () =>
+  inTemporaryFolder(async (folder) => {
+    const out = path.join(folder, "vq");
+    const finished = await succeed(trainVq(out, "--steps", "9", "--sample-every", "4", "--json"));
+    const result = jsonOf(finished);
+    assert.equal([result["steps"], result["skipped"], result["run"]], [9, 0, out]);
+    assert.ok((result["loss"] as number) > 0 && (result["psnr"] as number) > 0);
+    assert.equal(await namesIn(out), [
+      "checkpoints",
+      "config.json",
+      "last",
+      "metrics.jsonl",
+      "model.safetensors",
+      "samples",
+    ]);
+    assert.equal(await namesIn(path.join(out, "samples")), ["step-000004.png", "step-000008.png", "step-000009.png"]);
+    assert.equal(await namesIn(path.join(out, "checkpoints")), ["step-000008", "step-000009"]);
+    assert.equal(
+      (await metricsOf(out)).map(({ step }) => step),
+      [2, 4, 6, 8, 9],
+    );
+    const { config } = await readModel(out);
+    const options = config["options"] as Record<string, unknown>;
+    assert.equal([options["seed"], options["steps"], options["codebookSize"]], [0, 9, 32]);
+    assert.match(finished.stderr, /1,000 images from .*onnxruntime on cpu/);
+    assert.match(finished.stderr, /parameters .*16 codes of 32 an image/);
+
+    // The finished run is left alone: by --resume at once, without it with a complaint.
+    const bytes = await readFile(path.join(out, "model.safetensors"));
+    const again = jsonOf(await succeed(trainVq(out, "--steps", "9", "--resume", "--json")));
+    assert.equal(again, { run: out, finished: true, steps: 9 });
+    await fail(trainVq(out, "--steps", "9"), 2, /not empty.*--resume.*--force/);
+    assert.equal(await readFile(path.join(out, "model.safetensors")), bytes);
+
+    await fail(["train-vq", "--out", out, "--resume", "--codebook-size", "64"], 2, /--codebook-size/);
+    const forced = jsonOf(await succeed(trainVq(out, "--steps", "2", "--force", "--json", "--seed", "5")));
+    assert.is(forced["steps"], 2);
+    assert.equal(await namesIn(path.join(out, "checkpoints")), ["step-000002"]);
+  }));
+
+test("--dry-run counts and writes nothing", () =>
+  inTemporaryFolder(async (folder) => {
+    const out = path.join(folder, "vq");
+    const plan = jsonOf(await succeed(trainVq(out, "--steps", "9", "--dry-run", "--json")));
+    assert.equal([plan["dryRun"], plan["images"], plan["codesPerImage"]], [true, 1000, 16]);
+    assert.ok((plan["model"] as number) > 1000);
+    assert.not.ok(existsSync(out));
+  }));
+
+test("missing data, and a folder without images, end with 3", () =>
+  inTemporaryFolder(async (folder) => {
+    const out = path.join(folder, "vq");
+    await fail(["train-vq", path.join(folder, "nowhere"), "--out", out], 3, /nowhere/);
+    await mkdir(path.join(folder, "empty"));
+    await fail(["train-vq", path.join(folder, "empty"), "--out", out, "--json"], 3, /empty/);
+    assert.not.ok(existsSync(out));
+  }));
+
+test("sizes that do not fit are refused by the name of their option", () =>
+  inTemporaryFolder(async (folder) => {
+    const out = path.join(folder, "vq");
+    const small = ["train-vq", fixture("emoji-mini", "val"), "--out", out, "--preset", "tiny"];
+    await fail([...small, "--patch-size", "5"], 2, /--patch-size: want a divisor of the image size 32, got 5/);
+    await fail([...small, "--encoder-heads", "3"], 2, /--encoder-heads: want a divisor of the encoder's width 128/);
+    assert.not.ok(existsSync(out));
+  }));
+
+/** Images of one class, one of them cut short and one not an image at all. */
+async function damagedFolder(folder: string): Promise<string> {
+  const data = path.join(folder, "data");
+  await cp(fixture("emoji-mini", "val", "food"), path.join(data, "food"), { recursive: true });
+  const [name] = await namesIn(path.join(data, "food"));
+  const whole = await readFile(path.join(data, "food", present(name)));
+  await writeFile(path.join(data, "food", "cut.png"), whole.subarray(0, whole.length / 2));
+  await writeFile(path.join(data, "food", "text.png"), "no image");
+  return data;
+}
+
+const ON_EMOJI = [
+  ...["--image-size", "32", "--channels", "3", "--preset", "tiny", "--adversarial-weight", "0", "--threads", "1"],
+  ...["--encoder-dim", "8", "--encoder-depth", "1", "--decoder-dim", "8", "--decoder-depth", "1"],
+  ...["--steps", "4", "--batch-size", "14"],
+];
+
+test("damaged images are left out, named once and counted; with --strict they end the run with 3", () =>
+  inTemporaryFolder(async (folder) => {
+    const data = await damagedFolder(folder);
+    const args = ["train-vq", data, "--out", path.join(folder, "vq"), ...ON_EMOJI];
+    const finished = await succeed([...args, "--json"]);
+    for (const name of ["cut.png", "text.png"])
+      assert.is(finished.stderr.match(new RegExp(`${name}.*: left out`, "g"))?.length, 1, finished.stderr);
+    assert.is(jsonOf(finished)["damaged"], 2);
+    await fail([...args.slice(0, 3), path.join(folder, "strict"), ...ON_EMOJI, "--strict"], 3, /(cut|text)\.png/);
+  }));
+
+test("images of which none can be read end the run with 3", () =>
+  inTemporaryFolder(async (folder) => {
+    await mkdir(path.join(folder, "data"));
+    await writeFile(path.join(folder, "data", "text.png"), "no image");
+    await fail(["train-vq", path.join(folder, "data"), "--out", path.join(folder, "vq"), ...ON_EMOJI], 3);
+  }));
+
+test("a learning rate out of all bounds ends with 5, and the last checkpoint loads", () =>
+  inTemporaryFolder(async (folder) => {
+    const out = path.join(folder, "vq");
+    await succeed(trainVq(out, "--steps", "4"));
+    const more = ["--resume", "--steps", "60", "--warmup", "500", "--lr", "1e37", "--patience", "3"];
+    const args = [...trainVq(out, ...more), "--json"].filter((arg) => arg !== "500" && arg !== "--warmup");
+    const finished = await fail(args, 5, /not finite 3 steps in a row.*--resume/);
+    assert.equal((jsonOf(finished)["error"] as Record<string, unknown>)["exitCode"], 5);
+    const checkpoint = present(await latestCheckpoint(out));
+    assert.equal(checkpoint.notes, []);
+    const { model } = await readCheckpoint(checkpoint);
+    for (const [name, { data }] of Object.entries(model)) assert.ok(data.every(Number.isFinite), name);
+    // The run had ended once, after 4 steps; asked for more it has not.
+    await fail([...args.filter((arg) => arg !== "--json")], 5);
+  }));
+
+test.run();
