@@ -21,8 +21,8 @@ import { writeJson } from "../lib/files/atomic.js";
 import { STACK_SIZES } from "../lib/models/sizes.js";
 import { environment, machine, waitForQuiet } from "./machine.js";
 import { positiveInteger, stackArguments } from "./options.js";
-import { type Ready, type Side, type SideCommand, startSide } from "./side.js";
-import { isUndisturbed, type Round, type Summary, summarise } from "./summary.js";
+import { type Ready, type Side, type SideCommand, startSide, type Turn } from "./side.js";
+import { isUndisturbed, median, type Round, type Summary, summarise } from "./summary.js";
 import type { StackSize } from "./trainStack.js";
 
 type Case = { readonly size: StackSize; readonly update: "none" | "adamw" };
@@ -79,16 +79,14 @@ async function compareAll(names: readonly string[]): Promise<void> {
     const result = await compare(one);
     results[names[i]!] = result;
     print(`\n${names[i]}: ${describe(result)}`);
+    if (values.name !== undefined) await writeResults(values.name, results);
   }
-  if (values.name === undefined) return;
-  const file = path.join(bench, "results", `${values.name}.json`);
-  await writeJson(file, {
-    date: new Date().toISOString(),
-    machine: machine(),
-    environment: environment(threadSettings()),
-    results,
-  });
-  print(`\nwrote ${path.relative(process.cwd(), file)}`);
+}
+
+async function writeResults(name: string, results: Readonly<Record<string, CaseResult>>): Promise<void> {
+  const settings = environment(threadSettings());
+  const all = { date: new Date().toISOString(), machine: machine(), environment: settings, results };
+  await writeJson(path.join(bench, "results", `${name}.json`), all);
 }
 
 async function compare(one: Case): Promise<CaseResult> {
@@ -117,6 +115,7 @@ async function takeTurns(vitvq: Side, pytorch: Side): Promise<Turns> {
     await waitForQuiet(positiveInteger("patience", values.patience));
     const ours = await afterPause(vitvq.measure);
     rounds.push({ vitvq: ours, pytorch: await afterPause(pytorch.measure) });
+    reportRound(rounds);
   }
   return {
     summary: summarise(rounds),
@@ -124,6 +123,13 @@ async function takeTurns(vitvq: Side, pytorch: Side): Promise<Turns> {
     sides: { vitvq: vitvq.ready, pytorch: pytorch.ready },
     rounds,
   };
+}
+
+function reportRound(rounds: readonly Round[]): void {
+  const { vitvq, pytorch } = rounds.at(-1)!;
+  const side = ({ seconds, otherLoad }: Turn) =>
+    `${median(seconds).toFixed(3)} s with ${(100 * otherLoad).toFixed(0)}% taken by others`;
+  process.stderr.write(`round ${rounds.length}: vitvq ${side(vitvq)}; pytorch ${side(pytorch)}\n`);
 }
 
 /** The other side's idle threads spin for a moment before they sleep. */

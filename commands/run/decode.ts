@@ -1,6 +1,6 @@
 /** The work of `decode`: token file in, PNGs or a grid out. */
 import { existsSync } from "node:fs";
-import { mkdir, readdir } from "node:fs/promises";
+import { mkdir, readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { openEngine } from "../../lib/engine/open.js";
 import { UsageError } from "../../lib/errors.js";
@@ -34,20 +34,19 @@ export async function run(context: Context): Promise<void> {
     const { imageSize, channels } = tokenizer.model;
     const size = { height: imageSize, width: imageSize, channels };
     const bar = reporter.bar({ total: count, unit: "images", label: "decoding" });
-    const kept: Float32Array[] = [];
+    const pixels = imageSize ** 2 * channels;
+    const all = new Float32Array(grid ? count * pixels : 0);
     for (let done = 0; done < count; done += config.batchSize) {
       const rows = Math.min(config.batchSize, count - done);
       const images = await decoder.decode(await tokens.readRange(config.from + done, rows));
-      if (grid) kept.push(images);
+      if (grid) all.set(images, done * pixels);
       else await writeAll(images, { rows, first: config.from + done, folder: config.out, size });
       bar.update(done + rows);
     }
     bar.stop();
     await decoder.close();
-    if (grid) {
-      const all = Float32Array.from(kept.flatMap((images) => [...images]));
+    if (grid)
       await writeAtomically(config.out, await encodePng(imageGrid({ images: all, size, columns: config.columns })));
-    }
     context.result({ out: config.out, images: count, grid }, `${config.out}: ${count} images`);
   } finally {
     reporter.stop();
@@ -82,6 +81,7 @@ async function writeAll(
 
 async function expectFree(out: string, force: boolean): Promise<void> {
   if (force || !existsSync(out)) return;
-  if (out.toLowerCase().endsWith(".png") || (await readdir(out)).length > 0)
+  const isFolder = (await stat(out)).isDirectory();
+  if (!isFolder || (await readdir(out)).length > 0)
     throw new UsageError(`${out} exists; --force replaces what is there, or name another place`);
 }

@@ -3,6 +3,7 @@ import path from "node:path";
 import { type Augment, NO_AUGMENT } from "../../lib/data/augment.js";
 import { sequentialBatches, trainingBatches } from "../../lib/data/batches.js";
 import { type ImageSource, openSource } from "../../lib/data/source.js";
+import { centredView, type ViewSettings } from "../../lib/data/view.js";
 import { engineVersions, openEngine } from "../../lib/engine/open.js";
 import type { Engine } from "../../lib/engine/types.js";
 import { UsageError } from "../../lib/errors.js";
@@ -20,7 +21,7 @@ import { warmupCosine } from "../../lib/train/schedules.js";
 import type { TokenizerTask } from "../../lib/train/tokenizerSteps.js";
 import { TokenizerTrainer } from "../../lib/train/tokenizerTrainer.js";
 import { encodePng } from "../../lib/ui/canvas.js";
-import { formatCount, formatDuration } from "../../lib/ui/format.js";
+import { formatCount, formatDuration, formatInteger } from "../../lib/ui/format.js";
 import { comparisonGrid } from "../../lib/ui/gridCompositions.js";
 import type { CommandContext } from "../support/command.js";
 import { isFinishedFor, modeOf } from "../support/finished.js";
@@ -44,7 +45,9 @@ export async function run(context: Context): Promise<void> {
   const reporter = await openReporter(context);
   try {
     const engine = await openEngine(config.engine, { threads: threadsOf(config) });
-    reporter.info(`train-vq: ${source.count} images from ${source.path}, engine ${engine.name} on ${engine.device}`);
+    reporter.info(
+      `train-vq: ${formatInteger(source.count)} images from ${source.path}, engine ${engine.name} on ${engine.device}`,
+    );
     reporter.info(
       `${formatCount(counts.model)} parameters (encoder ${formatCount(counts.encoder)}, decoder ` +
         `${formatCount(counts.decoder)})${counts.discriminator ? `, discriminator ${formatCount(counts.discriminator)}` : ""}; ` +
@@ -59,7 +62,14 @@ export async function run(context: Context): Promise<void> {
       return context.result({ run: config.out, finished: true, steps: config.steps }, `${config.out} is finished`);
     await runFolder.writeConfig(storedConfig(context, task, { source, engine }));
     const began = performance.now();
-    const { steps, skipped, last } = await train(context, { task, source, validation, engine, runFolder, reporter });
+    const { steps, skipped, damaged, last } = await train(context, {
+      task,
+      source,
+      validation,
+      engine,
+      runFolder,
+      reporter,
+    });
     const seconds = (performance.now() - began) / 1000;
     context.result(
       {
@@ -67,6 +77,7 @@ export async function run(context: Context): Promise<void> {
         model: path.join(config.out, "model.safetensors"),
         steps,
         skipped,
+        damaged,
         seconds,
         parameters: counts,
         ...last,
@@ -90,8 +101,8 @@ type Parts = {
 async function train(context: Context, { task, source, validation, engine, runFolder, reporter }: Parts) {
   const { config } = context;
   const view = { size: config.imageSize, channels: config.channels };
-  const onDamaged = (name: string, reason: string) => reporter.warn(`${name}: left out: ${reason}`);
-  const held = await firstImages(validation, { view, config, onDamaged });
+  const onDamaged = warnOnce((warning) => reporter.warn(warning));
+  const held = await firstImages(validation, { view, config, onDamaged: onDamaged(validation) });
   const reconstructor = await createReconstructor({
     engine,
     model: task.model,
@@ -99,7 +110,7 @@ async function train(context: Context, { task, source, validation, engine, runFo
   });
   let batches: ReturnType<typeof trainingBatches> | undefined;
   try {
-    return await runTraining({
+    const result = await runTraining({
       run: runFolder,
       resume: context.resume,
       total: config.steps,
@@ -117,7 +128,7 @@ async function train(context: Context, { task, source, validation, engine, runFo
           seed: config.seed,
           startStep: start,
           strict: config.strict,
-          onDamaged,
+          onDamaged: onDamaged(source),
         });
         const { next } = batches;
         return new TokenizerTrainer({
@@ -144,29 +155,35 @@ async function train(context: Context, { task, source, validation, engine, runFo
       onInterval: (report) => reportRow(reporter, report),
       onNote: (note) => reporter.info(note),
     });
+    return { ...result, damaged: batches?.damaged.length ?? 0 };
   } finally {
     await batches?.close();
     await reconstructor.close();
   }
 }
 
+type OnDamaged = (name: string, reason: string) => void;
+
+/** Says of each damaged image of a source that it is left out, once however often it is met. */
+function warnOnce(warn: (warning: string) => void): (source: ImageSource) => OnDamaged {
+  const known = new Set<string>();
+  return (source) => (name, reason) => {
+    const place = path.join(source.path, name);
+    if (!known.has(place)) warn(`${name}: left out: ${reason}`);
+    known.add(place);
+  };
+}
+
 /** A few validation images, kept for the length of the run. */
 async function firstImages(
   source: ImageSource,
-  {
-    view,
-    config,
-    onDamaged,
-  }: {
-    view: { size: number; channels: 1 | 3 };
-    config: TrainVqConfig;
-    onDamaged: (name: string, reason: string) => void;
-  },
+  { view, config, onDamaged }: { view: ViewSettings; config: TrainVqConfig; onDamaged: OnDamaged },
 ): Promise<{ images: Float32Array; count: number }> {
   const limit = Math.min(SCORED, source.count);
   for await (const { images, labels } of sequentialBatches({
     source,
     view,
+    place: () => centredView(view, config.resize),
     batchSize: limit,
     limit,
     strict: config.strict,

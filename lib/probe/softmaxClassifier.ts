@@ -148,6 +148,9 @@ async function fitPath(options: Omit<FitOptions, "l2"> & { l2s: readonly number[
 /** Above what rounding leaves of directions in which features do not vary; standardized features vary by 1. */
 const LEAST_RIDGE = 1e-5;
 
+/** What float32 makes of a gradient that is 0, as it is at zero weights where features say nothing of the classes. */
+const ROUNDING = 1e-6;
+
 type Search = Required<Pick<FitOptions, "l2" | "tolerance" | "maxIterations">> & {
   readonly objective: SoftmaxObjective;
   readonly classes: number;
@@ -170,7 +173,8 @@ async function minimizeFrom(start: Float64Array, search: Search): Promise<Minimu
   const from = onWeights(start, white.whiten);
   const atZero = largest((await evaluate(new Float64Array(start.length))).gradient);
   const here = largest((await evaluate(from)).gradient);
-  const relative = here > 0 ? (tolerance * atZero) / here : 0; // to the gradient at zero weights, wherever it starts
+  const enough = Math.max(tolerance * atZero, ROUNDING); // measured by the one at zero weights, wherever it starts
+  const relative = here > 0 ? enough / here : 0;
   const end = await minimize({ start: from, evaluate, tolerance: relative, maxIterations });
   return { ...end, x: onWeights(end.x, white.restore) };
 }

@@ -172,6 +172,34 @@ test("selects the strongest of equally good l2, in whatever order they come", as
   );
 });
 
+test("needs few steps where features are nearly the same, as those of neighbouring pixels are", async () => {
+  const { normal } = rngFrom(6);
+  const [rows, dim] = [120, 12];
+  const labels = Int32Array.from({ length: rows }, (_, i) => i % 3);
+  const features = new Float32Array(rows * dim);
+  for (let row = 0; row < rows; row++) {
+    let walk = labels[row]! + normal();
+    for (let d = 0; d < dim; d++) features[row * dim + d] = walk += 0.05 * normal();
+  }
+  const { fit } = await fitSoftmaxClassifier({ engine, features, labels, classes: 3, l2: 1e-4 });
+  assert.ok(fit.converged && fit.iterations < 60, JSON.stringify(fit)); // without whitening, 157
+});
+
+test("is done at once where features say nothing", async () => {
+  const labels = Int32Array.from({ length: 30 }, (_, i) => i % 3);
+  const features = new Float32Array(30 * 4).fill(0.1);
+  const { fit } = await fitSoftmaxClassifier({ engine, features, labels, classes: 3, l2: 1e-4 });
+  assert.ok(fit.converged && fit.iterations === 0, JSON.stringify(fit));
+});
+
+test("a trial ends in the same place wherever on the grid it begins", async () => {
+  const options = { ...clouds(90, 5, 1), engine, seed: 1 };
+  const alone = await fitWithSelection({ ...options, l2Grid: [1e-3] });
+  const after = await fitWithSelection({ ...options, l2Grid: [1, 1e-1, 1e-3] });
+  expectClose([after.trials[2]!.fit.value], [alone.trials[0]!.fit.value], "loss at 1e-3", { relative: 1e-4 });
+  assert.ok(after.trials.every(({ fit }) => fit.converged));
+});
+
 test("disposes its program, also when a run fails", async () => {
   const data = clouds(30, 5, 1);
   let alive = 0;

@@ -104,7 +104,7 @@ export async function waitFor(holds: () => boolean | Promise<boolean>): Promise<
 }
 
 /** A line of the table of a training. */
-export const ROW = /^\s+\d+ .*\d\s*$/m;
+export const ROW = /^\s+\d+ +\d/m;
 
 /** The step that `last` names. */
 export async function lastStep(run: string): Promise<number> {

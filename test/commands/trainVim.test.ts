@@ -1,0 +1,90 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { readModel } from "../../lib/files/readModel.js";
+import { namesIn } from "../files/support.js";
+import { inTemporaryFolder } from "../support.js";
+import { fail, IMAGES, jsonOf, metricsOf, succeed, trainVim, trainVq } from "./support/training.js";
+
+const test = suite("commands/train-vim");
+
+const shared = await mkdtemp(path.join(tmpdir(), "vitvq-test-"));
+const [tokenizer, tokens] = [path.join(shared, "vq"), path.join(shared, "codes.safetensors")];
+const encode = (run: string, out: string) =>
+  succeed(["encode", IMAGES, "-t", run, "-o", out, "--limit", "40", "--threads", "1"]);
+test.before(async () => {
+  await succeed(trainVq(tokenizer, "--steps", "4"));
+  await encode(tokenizer, tokens);
+});
+test.after(() => rm(shared, { recursive: true, force: true }));
+
+test("a training ends with a model that knows its classes and its tokenizer, and one JSON object", () =>
+  inTemporaryFolder(async (folder) => {
+    const out = path.join(folder, "vim");
+    const args = trainVim(tokens, out, "--steps", "9", "--val", tokens, "--sample-every", "4", "--json");
+    const result = jsonOf(await succeed(args));
+    assert.equal([result["steps"], result["skipped"]], [9, 0]);
+    assert.ok((result["nll"] as number) > 0 && (result["valNll"] as number) > 0);
+    const names = ["checkpoints", "config.json", "last", "metrics.jsonl", "model.safetensors", "samples"];
+    assert.equal(await namesIn(out), names);
+    const metrics = await metricsOf(out);
+    assert.equal(
+      metrics.map(({ step, valNll }) => [step, valNll !== undefined]),
+      [
+        [2, false],
+        [4, true],
+        [6, false],
+        [8, true],
+        [9, true],
+      ],
+    );
+    const { config, tensors } = await readModel(out);
+    assert.equal((config["tokenizer"] as Record<string, unknown>)["hash"], (await readModel(tokenizer)).hash);
+    assert.equal(tensors["classes"]!.shape, [11, 8]);
+    assert.equal(tensors["codes"]!.shape, [32, 8]);
+    assert.is((config["data"] as { classNames: string[] }).classNames.length, 10);
+
+    assert.equal(jsonOf(await succeed([...args, "--resume"])), { run: out, finished: true, steps: 9 });
+    await fail(args, 2, /not empty.*--resume.*--force/);
+    await fail(["train-vq", IMAGES, "--out", out, "--resume"], 4, /train-vim run, not one of train-vq/);
+  }));
+
+test("--unconditional leaves the classes out", () =>
+  inTemporaryFolder(async (folder) => {
+    const out = path.join(folder, "vim");
+    const finished = await succeed(trainVim(tokens, out, "--steps", "1", "--unconditional"));
+    assert.match(finished.stderr, /unconditional/);
+    assert.equal((await readModel(out)).tensors["classes"]!.shape, [1, 8]);
+  }));
+
+test("--dry-run counts and writes nothing", () =>
+  inTemporaryFolder(async (folder) => {
+    const out = path.join(folder, "vim");
+    const plan = jsonOf(await succeed(trainVim(tokens, out, "--dry-run", "--json")));
+    assert.equal([plan["dryRun"], plan["rows"]], [true, 40]);
+    assert.not.ok(existsSync(out));
+  }));
+
+test("a file that is missing, is no token file, or was made by another tokenizer ends with 4", () =>
+  inTemporaryFolder(async (folder) => {
+    const out = path.join(folder, "vim");
+    await fail(trainVim(path.join(folder, "none.safetensors"), out), 4, /none\.safetensors/);
+    await writeFile(path.join(folder, "text.safetensors"), "no tokens at all");
+    await fail(trainVim(path.join(folder, "text.safetensors"), out), 4, /text\.safetensors/);
+    const [run, others] = [path.join(folder, "other"), path.join(folder, "others.safetensors")];
+    await succeed(trainVq(run, "--steps", "1", "--seed", "9"));
+    await encode(run, others);
+    await fail(trainVim(tokens, out, "--val", others), 4, /others\.safetensors: its codes are of another tokenizer/);
+    assert.not.ok(existsSync(out));
+  }));
+
+test("heads that do not divide the width are refused", () =>
+  inTemporaryFolder(async (folder) => {
+    const args = ["train-vim", tokens, "--out", path.join(folder, "vim"), "--dim", "10", "--heads", "4"];
+    await fail(args, 2, /--heads: want a divisor of the width 10, got 4/);
+  }));
+
+test.run();
