@@ -61,7 +61,9 @@ test("a second stop signal ends the process at once", async () => {
     output += chunk.toString();
     if (output === "ready\n" || output === "ready\nSIGINT\n") child.kill("SIGINT");
   });
+  const patience = globalThis.setTimeout(() => child.kill("SIGKILL"), 10_000);
   const signal = await new Promise((resolve) => child.on("close", (_, by) => resolve(by)));
+  clearTimeout(patience);
   assert.is(signal, "SIGINT");
   assert.is(output, "ready\nSIGINT\n");
 });

@@ -64,7 +64,10 @@ export type Running = {
   readonly finished: Promise<Finished & { signal: NodeJS.Signals | null }>;
 };
 
-/** Starts the program without waiting for its end. */
+const LIFETIME = 90_000; // ms; a test that fails must not leave an endless training behind
+const PATIENCE = 60_000; // ms
+
+/** Starts the program without waiting for its end, which comes by force if need be. */
 export function start(args: readonly string[]): Running {
   const child = spawn(process.execPath, [path.join(projectRoot, "dist", "bin", "vitvq.js"), ...args], {
     cwd: projectRoot,
@@ -77,10 +80,12 @@ export function start(args: readonly string[]): Running {
   child.stderr.on("data", (chunk: Buffer) => {
     stderr += chunk.toString();
   });
+  const limit = globalThis.setTimeout(() => child.kill("SIGKILL"), LIFETIME);
   const finished = new Promise<Finished & { signal: NodeJS.Signals | null }>((resolve, reject) => {
     child.on("error", reject);
     child.on("close", (status, signal) => {
       running = false;
+      clearTimeout(limit);
       resolve({ status, signal, stdout, stderr });
     });
   });
@@ -94,11 +99,11 @@ export function start(args: readonly string[]): Running {
   };
 }
 
-/** Waits until a condition holds, 20 seconds at most. */
+/** Waits until a condition holds, but not for ever. */
 export async function waitFor(holds: () => boolean | Promise<boolean>): Promise<void> {
-  const end = performance.now() + 20_000;
+  const end = performance.now() + PATIENCE;
   while (!(await holds())) {
-    assert.ok(performance.now() < end, "waited 20 seconds in vain");
+    assert.ok(performance.now() < end, "waited in vain");
     await setTimeout(5);
   }
 }
