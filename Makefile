@@ -46,11 +46,11 @@ dist/.built: node_modules/.installed tsconfig.json $(SOURCES)
 FASHION_MNIST ?= data/fashion-mnist
 
 demo_DATA := fixtures/fashion-mnist-mini
-demo_VQ := --preset tiny --image-size 28 --channels 1 --encoder-depth 2 --decoder-depth 3 \
-  --codebook-size 256 --code-dim 8 --adversarial-weight 0 --logit-laplace-weight 0.01 \
-  --steps 1000 --warmup 50 --checkpoint-every 200 --sample-every 200 --seed 1
+demo_VQ := --preset tiny --image-size 28 --channels 1 --encoder-dim 96 --encoder-depth 2 --decoder-dim 96 \
+  --decoder-depth 2 --codebook-size 512 --code-dim 8 --adversarial-weight 0 --logit-laplace-weight 0.01 \
+  --steps 1000 --lr 2e-3 --warmup 50 --checkpoint-every 200 --sample-every 200 --seed 1
 demo_VIM := --preset tiny --depth 4 \
-  --steps 1500 --lr 1.5e-3 --log-every 100 --checkpoint-every 300 --sample-every 300 --seed 1
+  --steps 800 --lr 2e-3 --warmup 50 --log-every 100 --checkpoint-every 200 --sample-every 200 --seed 1
 
 fashion_DATA = $(FASHION_MNIST)
 fashion_VQ := --preset tiny --image-size 28 --channels 1 --encoder-depth 3 --decoder-depth 4 \

@@ -273,6 +273,10 @@ test("what has no lowering is refused in plain words", () => {
     run((image) => tf.conv2d(image, tf.ones([1, 1, 2, 1]) as tf.Tensor4D, 1, "valid", "NCHW")),
     /traced with channels last, got NCHW/,
   );
+  assert.throws(
+    run((image) => tf.conv2d(image, tf.ones([1, 2, 3, 1]) as tf.Tensor4D, 1, 0)),
+    /give explicit padding for kernels or strides that are not square/,
+  );
   const gradient = (f: (image: tf.Tensor4D) => tf.Tensor) =>
     run((image) => tf.grad((t: tf.Tensor) => f(t as tf.Tensor4D))(image));
   assert.throws(
