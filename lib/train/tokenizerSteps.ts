@@ -90,7 +90,8 @@ export function r1Step(task: TokenizerTask): Step {
   return (inputs) => {
     const critic = underPrefix(DISCRIMINATOR, inputs);
     const { loss, gradients } = valueAndGradients(() => {
-      const penalty = r1Penalty((images) => judge(task, critic, images), inputs["images"]!, task.r1.gamma);
+      const real = centred(inputs["images"]!); // the penalty is that of the range the network sees, as in StyleGAN2
+      const penalty = r1Penalty((images) => logits(task, critic, images), real, task.r1.gamma);
       return { loss: tf.mul(penalty, task.r1.every) as tf.Scalar };
     }, critic);
     return { r1: tf.div(loss, task.r1.every), ...gradientOutputs(DISCRIMINATOR, gradients) };
@@ -110,10 +111,19 @@ function modelTree(task: TokenizerTask, inputs: NamedTensors) {
   return paramTree(vitVqganSpec(task.model), underPrefix(MODEL, inputs));
 }
 
-/** Discriminator logits [B] of images in [0, 1]; the network sees [-1, 1]. */
+/** Discriminator logits [B] of images in [0, 1]. */
 function judge(task: TokenizerTask, critic: NamedTensors, images: tf.Tensor): tf.Tensor {
-  const centred = tf.sub(tf.mul(images, 2), 1);
-  return discriminate(paramTree(discriminatorSpec(task.discriminator), critic), task.discriminator, centred);
+  return logits(task, critic, centred(images));
+}
+
+/** Discriminator logits [B] of images in [-1, 1]. */
+function logits(task: TokenizerTask, critic: NamedTensors, images: tf.Tensor): tf.Tensor {
+  return discriminate(paramTree(discriminatorSpec(task.discriminator), critic), task.discriminator, images);
+}
+
+/** Pixels of [0, 1] in [-1, 1]. */
+function centred(images: tf.Tensor): tf.Tensor {
+  return tf.sub(tf.mul(images, 2), 1);
 }
 
 function pixelLosses(task: TokenizerTask, images: tf.Tensor, { image, density }: Reconstruction) {

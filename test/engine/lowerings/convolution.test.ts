@@ -274,7 +274,7 @@ test("what has no lowering is refused in plain words", () => {
     /traced with channels last, got NCHW/,
   );
   assert.throws(
-    run((image) => tf.conv2d(image, tf.ones([1, 2, 3, 1]) as tf.Tensor4D, 1, 0)),
+    run((image) => tf.conv2d(image, tf.ones([2, 1, 3, 1]) as tf.Tensor4D, 1, 0)),
     /give explicit padding for kernels or strides that are not square/,
   );
   const gradient = (f: (image: tf.Tensor4D) => tf.Tensor) =>
