@@ -80,7 +80,7 @@ export const trainVim = defineCommand({
   describe: "Train a VIM, the autoregressive Transformer over codes (stage 2)",
   options,
   presets: {
-    tiny: { size: "tiny", batchSize: 64, lr: 1e-3, lrFinal: 1e-4, warmup: 100, hold: 0.5 },
+    tiny: { size: "tiny", batchSize: 64, lr: 2e-3, lrFinal: 1e-4, warmup: 100, hold: 0.5 },
     small: { size: "small" },
     base: { size: "base" },
     large: { size: "large" },
