@@ -155,7 +155,7 @@ function expectFastBlas({ versions }: Ready): void {
   if (values["any-blas"] || !blas.startsWith("libblas")) return;
   throw new UsageError(
     `PyTorch multiplies matrices with the reference BLAS here (${blas}), which is ten times slower than OpenBLAS: a ` +
-      "ratio would say nothing; install libopenblas0-pthread, or pass --any-blas",
+      "ratio would say nothing; install libopenblas0-openmp, or pass --any-blas",
   );
 }
 
