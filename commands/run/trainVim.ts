@@ -4,21 +4,24 @@ import { tokenBatches } from "../../lib/data/tokens.js";
 import { engineVersions, openEngine } from "../../lib/engine/open.js";
 import type { Engine } from "../../lib/engine/types.js";
 import { FileError, UsageError } from "../../lib/errors.js";
-import { openRun, type Run } from "../../lib/files/runDirectory.js";
+import type { Run } from "../../lib/files/runDirectory.js";
 import { openTokenFile, type TokenFile } from "../../lib/files/tokenFile.js";
 import { VIM_SIZES } from "../../lib/models/sizes.js";
-import { noClass, type VimConfig, vimSpec } from "../../lib/models/vim.js";
+import { noClass, sequenceLength, type VimConfig, vimSpec } from "../../lib/models/vim.js";
 import { countParameters, flattenSpecs } from "../../lib/nn/params.js";
+import type { TrainingSize } from "../../lib/train/estimate.js";
+import { priorLossPlan, priorPlan } from "../../lib/train/plans.js";
 import { PriorTrainer } from "../../lib/train/priorTrainer.js";
 import { runTraining } from "../../lib/train/runTraining.js";
 import { warmupHoldExponential } from "../../lib/train/schedules.js";
 import { formatCount, formatDuration } from "../../lib/ui/format.js";
 import type { CommandContext } from "../support/command.js";
-import { isFinishedFor, modeOf } from "../support/finished.js";
 import { openReporter, reportRow } from "../support/reporter.js";
 import { threadsOf } from "../support/threads.js";
 import { version } from "../support/version.js";
 import type { options, TrainVimConfig } from "../trainVim.js";
+import { estimateRun, reportDryRun } from "./dryRun.js";
+import { openTraining } from "./openTraining.js";
 
 type Context = CommandContext<typeof options>;
 
@@ -43,11 +46,12 @@ export async function run(context: Context): Promise<void> {
       `${formatCount(parameters)} parameters; ${model.classes ? `${model.classes} classes` : "unconditional"}; ` +
         `${model.vocabulary} codes`,
     );
-    if (context.dryRun)
-      return context.result({ dryRun: true, parameters, rows: tokens.count, model }, "nothing written (--dry-run)");
-    const runFolder = await openRun(config.out, { mode: modeOf(context), command: "train-vim", keep: config.keep });
-    if (context.resume && (await isFinishedFor(runFolder, config.steps)))
-      return context.result({ run: config.out, finished: true, steps: config.steps }, `${config.out} is finished`);
+    if (context.dryRun) {
+      const estimate = await estimateRun(engine, priorSize(model, config, parameters), config.steps);
+      return reportDryRun(context, { parameters, rows: tokens.count, model }, estimate);
+    }
+    const runFolder = await openTraining(context, "train-vim");
+    if (!runFolder) return;
     await runFolder.writeConfig(storedConfig(context, model, { tokens, engine }));
     const began = performance.now();
     const { steps, skipped, last } = await train(context, { model, tokens, validation, engine, runFolder, reporter });
@@ -101,6 +105,7 @@ async function train(context: Context, { model, tokens, validation, engine, runF
           nextBatch: next,
         });
       },
+      waited: () => batches?.waited ?? 0,
       illustrate: async (trainer) =>
         validation ? { valNll: await validationNll(trainer as PriorTrainer, validation, config.batchSize) } : {},
       onInterval: (report) => reportRow(reporter, report),
@@ -138,6 +143,14 @@ function vimConfig(config: TrainVimConfig, tokens: TokenFile): VimConfig {
     classes: config.unconditional ? 0 : classCount(tokens),
     positions: config.positions,
   };
+}
+
+function priorSize(model: VimConfig, config: TrainVimConfig, parameters: number): TrainingSize {
+  const { batchSize, ema, val } = config;
+  const work = [{ plan: priorPlan(model, config), perStep: 1 }];
+  if (val !== undefined) work.push({ plan: priorLossPlan(model, batchSize), perStep: 0 });
+  const batchBytes = 4 * batchSize * (sequenceLength(model) + 1);
+  return { work, parameters, averaged: ema > 0 ? parameters : 0, batchBytes };
 }
 
 function classCount({ classNames, labels }: TokenFile): number {

@@ -8,13 +8,9 @@ import { engineVersions, openEngine } from "../../lib/engine/open.js";
 import type { Engine } from "../../lib/engine/types.js";
 import { UsageError } from "../../lib/errors.js";
 import { writeAtomically } from "../../lib/files/atomic.js";
-import { openRun, type Run } from "../../lib/files/runDirectory.js";
+import type { Run } from "../../lib/files/runDirectory.js";
 import { pixelErrors } from "../../lib/metrics/pixelErrors.js";
 import { psnrSummary } from "../../lib/metrics/psnr.js";
-import { STACK_SIZES } from "../../lib/models/sizes.js";
-import { discriminatorSpec } from "../../lib/models/styleganDiscriminator.js";
-import { type StackConfig, type VitVqganConfig, vitVqganSpec } from "../../lib/models/vitVqgan.js";
-import { countParameters, flattenSpecs } from "../../lib/nn/params.js";
 import { createReconstructor } from "../../lib/train/reconstructor.js";
 import { runTraining } from "../../lib/train/runTraining.js";
 import { warmupCosine } from "../../lib/train/schedules.js";
@@ -24,11 +20,13 @@ import { encodePng } from "../../lib/ui/canvas.js";
 import { formatCount, formatDuration, formatInteger } from "../../lib/ui/format.js";
 import { comparisonGrid } from "../../lib/ui/gridCompositions.js";
 import type { CommandContext } from "../support/command.js";
-import { isFinishedFor, modeOf } from "../support/finished.js";
 import { openReporter, reportRow } from "../support/reporter.js";
 import { threadsOf } from "../support/threads.js";
 import { version } from "../support/version.js";
 import type { options, TrainVqConfig } from "../trainVq.js";
+import { estimateRun, reportDryRun } from "./dryRun.js";
+import { openTraining } from "./openTraining.js";
+import { codesPerImage, parameterCounts, tokenizerSize, tokenizerTask } from "./tokenizerTask.js";
 
 type Context = CommandContext<typeof options>;
 
@@ -54,12 +52,12 @@ export async function run(context: Context): Promise<void> {
         `${codesPerImage(task.model)} codes of ${config.codebookSize} an image`,
     );
     if (context.dryRun) {
+      const estimate = await estimateRun(engine, tokenizerSize(task, config, SHOWN), config.steps);
       const plan = { ...counts, images: source.count, codesPerImage: codesPerImage(task.model), config: task };
-      return context.result({ dryRun: true, ...plan }, "nothing written (--dry-run)");
+      return reportDryRun(context, plan, estimate);
     }
-    const runFolder = await openRun(config.out, { mode: modeOf(context), command: "train-vq", keep: config.keep });
-    if (context.resume && (await isFinishedFor(runFolder, config.steps)))
-      return context.result({ run: config.out, finished: true, steps: config.steps }, `${config.out} is finished`);
+    const runFolder = await openTraining(context, "train-vq");
+    if (!runFolder) return;
     await runFolder.writeConfig(storedConfig(context, task, { source, engine }));
     const began = performance.now();
     const { steps, skipped, damaged, last } = await train(context, {
@@ -141,6 +139,7 @@ async function train(context: Context, { task, source, validation, engine, runFo
           nextImages: async () => (await next()).images,
         });
       },
+      waited: () => batches?.waited ?? 0,
       illustrate: async (trainer, step) => {
         const images = await reconstructor.reconstruct(trainer.save().model, held.images);
         const size = { height: config.imageSize, width: config.imageSize, channels: config.channels };
@@ -193,70 +192,6 @@ async function firstImages(
   throw new UsageError(`--val: no readable image in ${source.path}`);
 }
 
-/** The networks and losses that options describe. */
-export function tokenizerTask(config: TrainVqConfig): TokenizerTask {
-  const model: VitVqganConfig = {
-    imageSize: config.imageSize,
-    channels: config.channels,
-    patchSize: config.patchSize,
-    encoder: stackOf(config, "encoder"),
-    decoder: stackOf(config, "decoder"),
-    codebookSize: config.codebookSize,
-    codeDim: config.codeDim,
-    l2Norm: config.l2Norm,
-    commitment: config.commitment,
-    straightThrough: config.straightThrough,
-    vqReduction: config.vqReduction,
-    head: config.head,
-    positions: config.positions,
-    logitLaplace: config.logitLaplaceWeight > 0,
-  };
-  if (config.imageSize % config.patchSize !== 0)
-    throw new UsageError(`--patch-size: want a divisor of the image size ${config.imageSize}, got ${config.patchSize}`);
-  return {
-    model,
-    weights: {
-      l1: config.l1Weight,
-      l2: config.l2Weight,
-      logitLaplace: config.logitLaplaceWeight,
-      vq: config.vqWeight,
-      adversarial: config.adversarialWeight,
-    },
-    discriminator: { imageSize: config.imageSize, channels: config.channels, channelScale: config.discriminatorScale },
-    adversarialForm: config.adversarialForm,
-    revival: { quantizeFrom: config.quantizeFrom, every: config.restartEvery },
-    r1: { gamma: config.r1Gamma, every: config.r1Every },
-  };
-}
-
-function stackOf(config: TrainVqConfig, side: "encoder" | "decoder"): StackConfig {
-  const size = STACK_SIZES[config[side]];
-  const dim = config[`${side}Dim`];
-  const stack: StackConfig = {
-    dim: dim ?? size.dim,
-    depth: config[`${side}Depth`] ?? size.depth,
-    heads: config[`${side}Heads`] ?? size.heads,
-    mlpDim: config[`${side}MlpDim`] ?? (dim === undefined ? size.mlpDim : 4 * dim),
-    activation: config.activation,
-  };
-  if (stack.dim % stack.heads !== 0)
-    throw new UsageError(`--${side}-heads: want a divisor of the ${side}'s width ${stack.dim}, got ${stack.heads}`);
-  if (config.positions === "sincos" && stack.dim % 4 !== 0)
-    throw new UsageError(`--${side}-dim: sin-cos positions want a multiple of 4, got ${stack.dim}`);
-  return stack;
-}
-
-function parameterCounts(task: TokenizerTask) {
-  const spec = vitVqganSpec(task.model);
-  const count = (tree: Parameters<typeof flattenSpecs>[0]) => countParameters(flattenSpecs(tree));
-  return {
-    model: count(spec),
-    encoder: count(spec.encoder),
-    decoder: count(spec.decoder),
-    discriminator: task.weights.adversarial > 0 ? count(discriminatorSpec(task.discriminator)) : 0,
-  };
-}
-
 function optimizerOf(config: TrainVqConfig) {
   const { lr, lrFinal, warmup, steps, beta1, beta2, weightDecay, clip, ema } = config;
   const schedule = warmupCosine({ peak: lr, final: lrFinal, warmup, total: steps });
@@ -288,5 +223,4 @@ function storedConfig(
   };
 }
 
-const codesPerImage = ({ imageSize, patchSize }: VitVqganConfig) => (imageSize / patchSize) ** 2;
 const pictureName = (step: number) => `step-${String(step).padStart(6, "0")}.png`;

@@ -32,6 +32,9 @@ type NodeRequest = {
   readonly domain?: string;
 };
 
+/** A finished graph that still knows the types of what its nodes make besides the outputs. */
+export type TracedGraph = OnnxGraph & { readonly intermediates: readonly OnnxValue[] };
+
 export type OutputType = { readonly type: ElementType; readonly shape: readonly number[] };
 
 /** Sizes that stand for varying dimensions while tracing: primes that no other size is likely to be a multiple of. */
@@ -40,6 +43,7 @@ const STAND_INS = [1009, 1013, 1019, 1021];
 export class GraphBuilder {
   private readonly nodes: OnnxNode[] = [];
   private readonly known = new Map<string, readonly string[]>();
+  private readonly types = new Map<string, OutputType>();
   private readonly inputs: OnnxValue[] = [];
   private readonly initializers = new Map<string, OnnxInitializer>();
   private readonly varying = new Map<number, string>();
@@ -83,7 +87,7 @@ export class GraphBuilder {
   whole(sym: Sym): string {
     const compact = this.compact(sym);
     if (sameShape(sym.stored.shape, sym.shape)) return compact;
-    return this.node({ op: "Expand", inputs: [compact, this.int64(sym.shape)] });
+    return this.node({ op: "Expand", inputs: [compact, this.int64(sym.shape)] }, sym);
   }
 
   /** Name of a value that broadcasts to `sym` (equal to it unless it is a broadcast of something smaller). */
@@ -92,30 +96,33 @@ export class GraphBuilder {
     stored.name ??=
       stored.channelsFirst === undefined
         ? this.writeConstant(stored.values ?? [], stored.shape, sym.type)
-        : this.node({ op: "Transpose", inputs: [stored.channelsFirst], attributes: { perm: [0n, 2n, 3n, 1n] } });
+        : this.channelsLast(stored.channelsFirst, { type: sym.type, shape: stored.shape });
     return stored.name;
   }
 
-  /** Appends a node with one output, or finds the equal one made before. */
-  node(request: NodeRequest): string {
-    return this.multi(request, 1)[0]!;
+  /** Appends a node whose one output is of the given type, or finds the equal one made before. */
+  node(request: NodeRequest, type: OutputType): string {
+    return this.multi(request, [type])[0]!;
   }
 
   /** Appends a node with several outputs. */
-  multi({ op, inputs, attributes = {}, domain = "" }: NodeRequest, outputs: number): readonly string[] {
+  multi({ op, inputs, attributes = {}, domain = "" }: NodeRequest, outputs: readonly OutputType[]): readonly string[] {
     const words = Object.entries(attributes).map(([name, value]) => `${name}=${String(value)}`);
-    const key = JSON.stringify([this.freshScope, domain, op, outputs, inputs, words]);
+    const key = JSON.stringify([this.freshScope, domain, op, outputs.length, inputs, words]);
     const before = this.known.get(key);
     if (before) return before;
-    const names = Array.from({ length: outputs }, () => `%${this.counter++}`);
+    const names = outputs.map(() => `%${this.counter++}`);
+    outputs.forEach((type, i) => {
+      this.types.set(names[i]!, type);
+    });
     this.known.set(key, names);
     this.nodes.push({ op, domain, inputs, outputs: names, attributes });
     return names;
   }
 
   /** Like `node`, giving the result as a symbol. */
-  sym(request: NodeRequest, { type, shape }: OutputType): Sym {
-    return this.named(this.node(request), { type, shape });
+  sym(request: NodeRequest, type: OutputType): Sym {
+    return this.named(this.node(request, type), type);
   }
 
   /** The symbol of an existing value. */
@@ -161,7 +168,7 @@ export class GraphBuilder {
    * later nodes of the file first, so a reversed file runs in the order of emission, backward pieces right before their
    * use; otherwise every recomputed tensor would be made early and kept alive.
    */
-  finish(name: string, outputs: Readonly<Record<string, Sym>>): OnnxGraph {
+  finish(name: string, outputs: Readonly<Record<string, Sym>>): TracedGraph {
     const renamed = new Map<string, string>();
     const values: OnnxValue[] = [];
     for (const [outputName, sym] of Object.entries(outputs)) {
@@ -180,7 +187,11 @@ export class GraphBuilder {
     }));
     const read = new Set(nodes.flatMap((node) => node.inputs));
     const initializers = [...this.initializers.values()].filter((tensor) => read.has(tensor.name));
-    return { name, nodes: nodes.reverse(), inputs: this.inputs, outputs: values, initializers };
+    const made = new Set(nodes.flatMap((node) => node.outputs));
+    const intermediates = [...this.types].flatMap(([value, { type, shape }]) =>
+      made.has(value) ? [{ name: value, type, shape }] : [],
+    );
+    return { name, nodes: nodes.reverse(), inputs: this.inputs, outputs: values, intermediates, initializers };
   }
 
   private needed(wanted: Set<string>): OnnxNode[] {
@@ -191,6 +202,11 @@ export class GraphBuilder {
       for (const input of node.inputs) wanted.add(input);
     }
     return kept.reverse();
+  }
+
+  /** The images [B, C, H, W] as `last`, [B, H, W, C]. */
+  private channelsLast(images: string, last: OutputType): string {
+    return this.node({ op: "Transpose", inputs: [images], attributes: { perm: [0n, 2n, 3n, 1n] } }, last);
   }
 
   private standIn(dim: string): number {

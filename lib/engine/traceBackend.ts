@@ -4,8 +4,8 @@
  * tfjs differentiates as usual on top of it, so a step function together with its gradients becomes one graph.
  */
 import * as tf from "@tensorflow/tfjs";
-import { GraphBuilder, type Sym } from "./graphBuilder.js";
-import type { ElementType, OnnxGraph } from "./onnx.js";
+import { GraphBuilder, type Sym, type TracedGraph } from "./graphBuilder.js";
+import type { ElementType } from "./onnx.js";
 import type { DType, NamedHostTensors, NamedTensors, Step, StepOptions } from "./types.js";
 
 export const TRACE_BACKEND = "vitvq-trace";
@@ -129,9 +129,9 @@ const backend = new TraceBackend();
 tf.registerBackend(TRACE_BACKEND, () => backend, -1);
 
 /** Runs `step` once on symbols and returns the graph of everything its outputs need. */
-export function trace(step: Step, options: StepOptions, target: Target): OnnxGraph {
+export function trace(step: Step, options: StepOptions, target: Target): TracedGraph {
   const graph = new GraphBuilder();
-  let finished: OnnxGraph | undefined;
+  let finished: TracedGraph | undefined;
   withBackend({ graph, target, symbols: new WeakMap() }, () =>
     tf.tidy(() => {
       const inputs: NamedTensors = {};

@@ -42,7 +42,7 @@ export class CodebookRevival {
    */
   revive(optimizer: Optimizer, latents: HostTensor, step: number): number {
     const { quantizeFrom, every } = this.options;
-    const starting = step === quantizeFrom - 1;
+    const starting = this.isStarting(step);
     const due = every > 0 && step >= quantizeFrom && (step + 1) % every === 0;
     if (!starting && !due) return 0;
     const { dim, size } = this.codebook;
@@ -58,6 +58,12 @@ export class CodebookRevival {
       moved++;
     }
     return moved;
+  }
+
+  /** At the last step before quantizing, or at the first one after it when that was skipped: no code was moved then. */
+  private isStarting(step: number): boolean {
+    const last = this.options.quantizeFrom - 1;
+    return step === last || (step > last && this.lastUsed.some((used) => used < last));
   }
 
   state(): NamedHostTensors {

@@ -18,6 +18,8 @@ export type IntervalReport = {
   /** Steps skipped since the start of this process for numbers that were not finite. */
   readonly skipped: number;
   readonly secondsPerStep: number;
+  /** Seconds of the whole interval. */
+  readonly seconds: number;
 };
 
 export type LoopOptions = {
@@ -95,15 +97,16 @@ class Interval {
     }
   }
 
-  close(step: number): Pick<IntervalReport, "step" | "metrics" | "secondsPerStep"> {
+  close(step: number): Pick<IntervalReport, "step" | "metrics" | "secondsPerStep" | "seconds"> {
     const metrics = Object.fromEntries(
       Object.entries(this.sums).map(([name, sum]) => [name, sum / this.counts[name]!]),
     );
-    const secondsPerStep = (performance.now() - this.began) / 1000 / Math.max(1, step - this.from);
+    const seconds = (performance.now() - this.began) / 1000;
+    const secondsPerStep = seconds / Math.max(1, step - this.from);
     this.sums = {};
     this.counts = {};
     this.from = step;
     this.began = performance.now();
-    return { step, metrics, secondsPerStep };
+    return { step, metrics, secondsPerStep, seconds };
   }
 }

@@ -5,9 +5,10 @@ import { flattenSpecs, initialise } from "../nn/params.js";
 import { streamSeed, uniformAt } from "../random.js";
 import { globalNorm } from "./adamW.js";
 import type { StepReport } from "./loop.js";
-import { inputSpecs, scalarOf, underPrefix, withPrefix } from "./named.js";
+import { scalarOf, underPrefix, withPrefix } from "./named.js";
 import { Optimizer, type OptimizerOptions } from "./optimizer.js";
-import { bitsPerDimension, priorLossStep, priorStep } from "./priorSteps.js";
+import { compilePlan, priorLossPlan, priorPlan } from "./plans.js";
+import { bitsPerDimension } from "./priorSteps.js";
 import { GRADIENT, MODEL } from "./tokenizerSteps.js";
 import type { Saved, Trainer } from "./trainer.js";
 
@@ -55,7 +56,7 @@ export class PriorTrainer implements Trainer {
     const batch = await this.training.nextBatch();
     const classIds = this.classIds(batch.labels, streamSeed(seed, "classDropout", step));
     const dropoutSeed = Int32Array.of(streamSeed(seed, "dropout", step) | 0);
-    this.program ??= this.compile(priorStep(this.training.model, dropout), dropout > 0);
+    this.program ??= compilePlan(this.training.engine, priorPlan(this.training.model, this.training));
     const results = await (await this.program).run({
       ...withPrefix(MODEL, this.optimizer.params),
       ...this.inputs(batch.codes, classIds),
@@ -73,7 +74,8 @@ export class PriorTrainer implements Trainer {
 
   /** Mean NLL in nats per code of a batch under the weights to use; labels are shown. */
   async evaluate(batch: PriorBatch): Promise<number> {
-    this.lossProgram ??= this.compile(priorLossStep(this.training.model), false);
+    const { engine, model, batchSize } = this.training;
+    this.lossProgram ??= compilePlan(engine, priorLossPlan(model, batchSize));
     const classIds = this.classIds(batch.labels, undefined);
     const inputs = { ...withPrefix(MODEL, this.weights), ...this.inputs(batch.codes, classIds) };
     return scalarOf(await (await this.lossProgram).run(inputs), "nll");
@@ -119,19 +121,5 @@ export class PriorTrainer implements Trainer {
       codes: { dtype: "int32", shape: [batchSize, this.codesPerImage], data: codes },
       classIds: { dtype: "int32", shape: [batchSize], data: classIds },
     };
-  }
-
-  private compile(step: ReturnType<typeof priorStep>, withDropout: boolean): Promise<Program> {
-    const { engine, model, batchSize } = this.training;
-    const params = inputSpecs(withPrefix(MODEL, flattenSpecs(vimSpec(model))));
-    return engine.compile(step, {
-      name: "train-vim",
-      inputs: {
-        ...params,
-        codes: { dtype: "int32", shape: [batchSize, this.codesPerImage] },
-        classIds: { dtype: "int32", shape: [batchSize] },
-        ...(withDropout ? { dropoutSeed: { dtype: "int32", shape: [1] } } : {}),
-      },
-    });
   }
 }

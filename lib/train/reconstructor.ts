@@ -1,8 +1,8 @@
 import type { Engine, NamedHostTensors } from "../engine/types.js";
-import { type VitVqganConfig, vitVqganSpec } from "../models/vitVqgan.js";
-import { flattenSpecs } from "../nn/params.js";
-import { inputSpecs, withPrefix } from "./named.js";
-import { MODEL, reconstructionStep } from "./tokenizerSteps.js";
+import type { VitVqganConfig } from "../models/vitVqgan.js";
+import { withPrefix } from "./named.js";
+import { compilePlan, reconstructionPlan } from "./plans.js";
+import { MODEL } from "./tokenizerSteps.js";
 
 export type Reconstructor = {
   /**
@@ -21,13 +21,7 @@ export async function createReconstructor(options: {
 }): Promise<Reconstructor> {
   const { engine, model, batchSize } = options;
   const shape = [batchSize, model.imageSize, model.imageSize, model.channels];
-  const program = await engine.compile(reconstructionStep(model), {
-    name: "reconstruct",
-    inputs: {
-      ...inputSpecs(withPrefix(MODEL, flattenSpecs(vitVqganSpec(model)))),
-      images: { dtype: "float32", shape },
-    },
-  });
+  const program = await compilePlan(engine, reconstructionPlan(model, batchSize));
   const perBatch = shape.reduce((a, b) => a * b, 1);
   return {
     async reconstruct(weights, images) {

@@ -19,6 +19,8 @@ export type RunTraining = {
   readonly batchSize: number;
   /** Makes the trainer, its data starting with step `start`. */
   readonly createTrainer: (start: number) => Promise<Trainer>;
+  /** Seconds that steps have waited for data since the start; their share is logged as `dataWait`. */
+  readonly waited: () => number;
   /** Writes pictures or scores of the state after `step` steps; what it returns joins the metrics. */
   readonly illustrate?: (trainer: Trainer, step: number) => Promise<Record<string, number>>;
   readonly onInterval: (report: TrainingReport) => void;
@@ -57,13 +59,16 @@ export async function runTraining(options: RunTraining): Promise<TrainingResult>
         onNote(`continuing after step ${start} of ${total}`);
       }
       let last: Record<string, number> = {};
+      let waited = 0;
       const skipped = await trainLoop({
         ...options,
         start,
         signals,
         step: (step) => trainer.step(step),
         log: async (report) => {
-          last = await logInterval(options, trainer, report);
+          const dataWait = (options.waited() - waited) / report.seconds;
+          waited = options.waited();
+          last = await logInterval(options, trainer, { ...report, dataWait });
         },
         save: (step) => save(run, trainer, step),
       });
@@ -78,12 +83,12 @@ export async function runTraining(options: RunTraining): Promise<TrainingResult>
   }
 }
 
-async function logInterval(options: RunTraining, trainer: Trainer, report: IntervalReport) {
-  const { step, total, secondsPerStep, skipped } = report;
+async function logInterval(options: RunTraining, trainer: Trainer, report: IntervalReport & { dataWait: number }) {
+  const { step, total, secondsPerStep, skipped, dataWait } = report;
   const scores = options.illustrate && isIllustrationDue(options, step) ? await options.illustrate(trainer, step) : {};
   const metrics = { ...report.metrics, ...trainer.takeIntervalMetrics(), ...scores };
   const imagesPerSecond = options.batchSize / secondsPerStep;
-  await options.run.appendMetrics({ step, ...metrics, imagesPerSecond, ...(skipped > 0 ? { skipped } : {}) });
+  await options.run.appendMetrics({ step, ...metrics, imagesPerSecond, dataWait, ...(skipped > 0 ? { skipped } : {}) });
   options.onInterval({ ...report, metrics, imagesPerSecond, secondsLeft: (total - step) * secondsPerStep });
   return metrics;
 }

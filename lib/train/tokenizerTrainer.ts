@@ -6,17 +6,10 @@ import { flattenSpecs, initialise } from "../nn/params.js";
 import { globalNorm } from "./adamW.js";
 import { CodebookRevival } from "./codebookRevival.js";
 import type { StepReport } from "./loop.js";
-import { inputSpecs, scalarOf, underPrefix, withPrefix } from "./named.js";
+import { scalarOf, underPrefix, withPrefix } from "./named.js";
 import { Optimizer, type OptimizerOptions } from "./optimizer.js";
-import {
-  DISCRIMINATOR,
-  GRADIENT,
-  MODEL,
-  r1Step,
-  type TokenizerStepOptions,
-  type TokenizerTask,
-  tokenizerStep,
-} from "./tokenizerSteps.js";
+import { compilePlan, tokenizerPlan } from "./plans.js";
+import { DISCRIMINATOR, GRADIENT, MODEL, type TokenizerStepOptions, type TokenizerTask } from "./tokenizerSteps.js";
 import type { Saved, Trainer } from "./trainer.js";
 
 export type TokenizerTraining = {
@@ -138,18 +131,12 @@ export class TokenizerTrainer implements Trainer {
   }
 
   private program(kind: TokenizerStepOptions | "r1"): Promise<Program> {
-    const name =
-      kind === "r1" ? "r1" : `${kind.quantized ? "quantized" : "continuous"}${kind.adversarial ? " adversarial" : ""}`;
-    const known = this.programs.get(name);
+    const key = kind === "r1" ? kind : `${kind.quantized} ${kind.adversarial}`;
+    const known = this.programs.get(key);
     if (known) return known;
-    const { engine, task } = this.training;
-    const images = { dtype: "float32", shape: this.imageShape() } as const;
-    const model = inputSpecs(withPrefix(MODEL, flattenSpecs(vitVqganSpec(task.model))));
-    const critic = inputSpecs(withPrefix(DISCRIMINATOR, flattenSpecs(discriminatorSpec(task.discriminator))));
-    const inputs = kind === "r1" ? critic : kind.adversarial ? { ...model, ...critic } : model;
-    const step = kind === "r1" ? r1Step(task) : tokenizerStep(task, kind);
-    const compiled = engine.compile(step, { name: `train-vq ${name}`, inputs: { ...inputs, images } });
-    this.programs.set(name, compiled);
+    const { engine, task, batchSize } = this.training;
+    const compiled = compilePlan(engine, tokenizerPlan(task, kind, batchSize));
+    this.programs.set(key, compiled);
     return compiled;
   }
 }

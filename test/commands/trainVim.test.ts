@@ -60,11 +60,12 @@ test("--unconditional leaves the classes out", () =>
     assert.equal((await readModel(out)).tensors["classes"]!.shape, [1, 8]);
   }));
 
-test("--dry-run counts and writes nothing", () =>
+test("--dry-run counts, estimates time and memory, and writes nothing", () =>
   inTemporaryFolder(async (folder) => {
     const out = path.join(folder, "vim");
     const plan = jsonOf(await succeed(trainVim(tokens, out, "--dry-run", "--json")));
     assert.equal([plan["dryRun"], plan["rows"]], [true, 40]);
+    assert.ok((plan["seconds"] as number) > 0 && (plan["peakBytes"] as number) > 5e7);
     assert.not.ok(existsSync(out));
   }));
 

@@ -51,12 +51,15 @@ test("a training ends with a model, checkpoints, metrics, a picture and one JSON
     assert.equal(await namesIn(path.join(out, "checkpoints")), ["step-000002"]);
   }));
 
-test("--dry-run counts and writes nothing", () =>
+test("--dry-run counts, estimates time and memory, and writes nothing", () =>
   inTemporaryFolder(async (folder) => {
     const out = path.join(folder, "vq");
     const plan = jsonOf(await succeed(trainVq(out, "--steps", "9", "--dry-run", "--json")));
     assert.equal([plan["dryRun"], plan["images"], plan["codesPerImage"]], [true, 1000, 16]);
     assert.ok((plan["model"] as number) > 1000);
+    const [step, seconds, peak] = [plan["secondsPerStep"], plan["seconds"], plan["peakBytes"]] as number[];
+    assert.ok(step! > 0 && Math.abs(seconds! / step! - 9) < 1e-6, `${seconds} s, ${step} s a step`);
+    assert.ok(peak! > 5e7 && peak! < 4e9, `${peak} bytes`);
     assert.not.ok(existsSync(out));
   }));
 

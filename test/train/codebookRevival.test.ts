@@ -105,6 +105,16 @@ test("when quantizing begins every code starts on a latent, used or not", () => 
   assert.equal(movedBetween(before, codebookOf(optimizer)), [0, 1, 2, 3, 4, 5]);
 });
 
+test("the codebook starts on latents at the first step that is not skipped", () => {
+  const { optimizer, revival } = start({ quantizeFrom: 8, every: 0 });
+  const before = codebookOf(optimizer);
+  // Steps 7 and 8 were not finite, so that neither reached the codebook.
+  revival.observe([0, 1], 9);
+  assert.is(revival.revive(optimizer, LATENTS, 9), SIZE);
+  assert.equal(movedBetween(before, codebookOf(optimizer)), [0, 1, 2, 3, 4, 5]);
+  for (let step = 10; step < 30; step++) assert.is(revival.revive(optimizer, LATENTS, step), 0, `step ${step}`);
+});
+
 test("with an interval of 0 and quantizing from the beginning nothing is ever moved", () => {
   const { optimizer, revival } = start({ quantizeFrom: 0, every: 0 });
   for (let step = 0; step < 50; step++) assert.is(revival.revive(optimizer, LATENTS, step), 0);

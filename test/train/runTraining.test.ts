@@ -60,6 +60,7 @@ async function train({ folder, failAt, badFrom, ...options }: Plan) {
     patience: 2,
     illustrateEvery: 100,
     batchSize: 8,
+    waited: () => 0,
     createTrainer: async (start) => {
       starts.push(start);
       const trainer = countingTrainer(start, faults);
@@ -107,6 +108,25 @@ test(
     const { tensors, metadata } = await readModel(folder);
     assert.is(tensors["weight"]!.data[0], 10);
     assert.equal(metadata, { note: "hi", step: 10 });
+  }),
+);
+
+test(
+  "the share of an interval that went into waiting for data is logged",
+  inRun(async (folder) => {
+    let seconds = 0;
+    const waited = () => seconds;
+    // Pictures take 20 ms of the interval after theirs; from step 5 on, 10 of them are told to be waiting.
+    const illustrate = async (_: Trainer, step: number) => {
+      const until = performance.now() + 20;
+      while (performance.now() < until);
+      seconds += step >= 5 ? 0.01 : 0;
+      return {};
+    };
+    await train({ folder, total: 8, logEvery: 1, illustrateEvery: 1, waited, illustrate });
+    const shares = (await metricsOf(folder)).map((record) => record["dataWait"] as number);
+    assert.equal(shares.slice(0, 5), [0, 0, 0, 0, 0]);
+    for (const share of shares.slice(5)) assert.ok(share > 0.1 && share <= 0.5, `${share}`);
   }),
 );
 

@@ -3,7 +3,7 @@ import type * as tf from "@tensorflow/tfjs";
 import { broadcastShapes, type GraphBuilder, type Sym } from "../graphBuilder.js";
 import type { Attribute, ElementType } from "../onnx.js";
 import { defineLowering, elementOf } from "../traceBackend.js";
-import { channelsFirst, preferPlanes } from "./layout.js";
+import { channelsFirst, firstOrder, fourAxes, preferPlanes } from "./layout.js";
 
 /** A node over broadcast operands whose result is itself kept unexpanded. */
 export function elementwise(
@@ -17,10 +17,13 @@ export function elementwise(
   const stored = operands.map((sym) => sym.stored.shape).reduce(broadcastShapes);
   if (preferPlanes(operands)) {
     const inputs = operands.map((sym) => channelsFirst(graph, sym));
-    return { type, shape, stored: { shape: stored, channelsFirst: graph.node({ op, inputs, attributes, domain }) } };
+    const made = { type, shape: firstOrder(fourAxes(stored)) };
+    const name = graph.node({ op, inputs, attributes, domain }, made);
+    return { type, shape, stored: { shape: stored, channelsFirst: name } };
   }
   const inputs = operands.map((sym) => graph.compact(sym));
-  return { type, shape, stored: { shape: stored, name: graph.node({ op, inputs, attributes, domain }) } };
+  const name = graph.node({ op, inputs, attributes, domain }, { type, shape: stored });
+  return { type, shape, stored: { shape: stored, name } };
 }
 
 /** The number `value` as a symbol that broadcasts against anything. */

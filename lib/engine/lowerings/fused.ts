@@ -16,8 +16,8 @@ defineLowering("LayerNorm", ({ inputs: { x, gain, bias }, attributes, graph }) =
     inputs: [graph.whole(x!), graph.whole(gain!), graph.whole(bias!)],
     attributes: { axis: -1n, epsilon: Number(attributes["epsilon"]) },
   };
-  const [y, mean, inverse] = graph.multi(request, 3);
   const rows = { type: x!.type, shape: [...x!.shape.slice(0, -1), 1] };
+  const [y, mean, inverse] = graph.multi(request, [x!, rows, rows]);
   return [graph.named(y!, x!), graph.named(mean!, rows), graph.named(inverse!, rows)];
 });
 
@@ -78,17 +78,21 @@ function shifts(graph: GraphBuilder, target: Target): Shifts {
  * operand flags of the products. q [B, heads, 1, d] is scaled already, the cache is [t, B, heads, d].
  */
 defineLowering("CachedAttention", ({ inputs: { q, k, v, cacheK, cacheV }, graph }) => {
-  const node = (op: string, inputs: readonly string[], attributes: Record<string, bigint | bigint[]> = {}) =>
-    graph.node({ op, inputs, attributes });
+  const [t, batch, heads, d] = cacheK!.shape as [number, number, number, number];
+  type Attributes = Record<string, bigint | bigint[]>;
+  const node = (op: string, inputs: readonly string[], rows: readonly [number, number], attributes: Attributes = {}) =>
+    graph.node({ op, inputs, attributes }, { type: q!.type, shape: [batch, heads, ...rows] });
   const [query, key, value] = [graph.whole(q!), graph.whole(k!), graph.whole(v!)];
-  const keys = node("Transpose", [graph.whole(cacheK!)], { perm: [1n, 2n, 3n, 0n] }); // [B, heads, d, t]
-  const values = node("Transpose", [graph.whole(cacheV!)], { perm: [1n, 2n, 0n, 3n] }); // [B, heads, t, d]
-  const past = node("MatMul", [query, keys]); // [B, heads, 1, t]
-  const own = node("ReduceSum", [node("Mul", [query, key]), graph.int64([-1])], { keepdims: 1n }); // [B, heads, 1, 1]
-  const weights = node("Softmax", [node("Concat", [past, own], { axis: -1n })], { axis: -1n });
-  const cut = (from: number, to: number) =>
-    node("Slice", [weights, graph.int64([from]), graph.int64([to]), graph.int64([-1])]);
-  const fromCache = node("MatMul", [cut(0, -1), values]);
-  const fromOwn = node("Mul", [cut(-1, Number.MAX_SAFE_INTEGER), value]);
+  const keys = node("Transpose", [graph.whole(cacheK!)], [d, t], { perm: [1n, 2n, 3n, 0n] });
+  const values = node("Transpose", [graph.whole(cacheV!)], [t, d], { perm: [1n, 2n, 0n, 3n] });
+  const past = node("MatMul", [query, keys], [1, t]);
+  const products = node("Mul", [query, key], [1, d]);
+  const own = node("ReduceSum", [products, graph.int64([-1])], [1, 1], { keepdims: 1n });
+  const scores = node("Concat", [past, own], [1, t + 1], { axis: -1n });
+  const weights = node("Softmax", [scores], [1, t + 1], { axis: -1n });
+  const cut = (from: number, to: number, length: number) =>
+    node("Slice", [weights, graph.int64([from]), graph.int64([to]), graph.int64([-1])], [1, length]);
+  const fromCache = node("MatMul", [cut(0, -1, t), values], [1, d]);
+  const fromOwn = node("Mul", [cut(-1, Number.MAX_SAFE_INTEGER, 1), value], [1, d]);
   return graph.sym({ op: "Add", inputs: [fromCache, fromOwn] }, q!);
 });

@@ -47,9 +47,15 @@ export function channelsFirst(graph: GraphBuilder, sym: Sym): string {
   const shape = fourAxes(stored.shape);
   const name = graph.compact(sym);
   if (sizeOf(shape) === 1 && stored.shape.length < 4) return name;
-  if (onlyOnesMove(shape)) return graph.node({ op: "Reshape", inputs: [name, graph.int64(firstOrder(shape))] });
-  const four = stored.shape.length === 4 ? name : graph.node({ op: "Reshape", inputs: [name, graph.int64(shape)] });
-  const moved = graph.node({ op: "Transpose", inputs: [four], attributes: { perm: [0n, 3n, 1n, 2n] } });
+  const reshaped = (to: readonly number[]) =>
+    graph.node({ op: "Reshape", inputs: [name, graph.int64(to)] }, { type: sym.type, shape: to });
+  if (onlyOnesMove(shape)) return reshaped(firstOrder(shape));
+  const request = {
+    op: "Transpose",
+    inputs: [stored.shape.length === 4 ? name : reshaped(shape)],
+    attributes: { perm: [0n, 3n, 1n, 2n] },
+  };
+  const moved = graph.node(request, { type: sym.type, shape: firstOrder(shape) });
   if (stored.shape.length === 4) stored.channelsFirst = moved;
   return moved;
 }
@@ -63,9 +69,11 @@ function onlyOnesMove([, height, width, channels]: readonly number[]): boolean {
   return channels === 1 || height! * width! === 1;
 }
 
-const fourAxes = (shape: readonly number[]): number[] => [
+/** A shape of up to four axes with ones before it. */
+export const fourAxes = (shape: readonly number[]): number[] => [
   ...Array.from({ length: 4 - shape.length }, () => 1),
   ...shape,
 ];
 
-const firstOrder = (shape: readonly number[]): number[] => [0, 3, 1, 2].map((axis) => shape[axis]!);
+/** [B, H, W, C] as [B, C, H, W]. */
+export const firstOrder = (shape: readonly number[]): number[] => [0, 3, 1, 2].map((axis) => shape[axis]!);

@@ -21,7 +21,12 @@ defineLowering("MaxPoolGrad", ({ inputs: { dy, input }, attributes, graph }) => 
     throw new Error("the gradient of max pooling is traced only for windows that do not overlap");
   const x = planes(graph, input!);
   const attributesOut = windowAttributes(geometry);
-  const [, places] = graph.multi({ op: "MaxPool", inputs: [graph.whole(x)], attributes: attributesOut }, 2);
+  const { shape } = planes(graph, dy!);
+  const types = [
+    { type: x.type, shape },
+    { type: "int64", shape },
+  ] as const;
+  const [, places] = graph.multi({ op: "MaxPool", inputs: [graph.whole(x)], attributes: attributesOut }, types);
   const inputs = [graph.whole(planes(graph, dy!)), places!, graph.int64(x.shape)];
   return imagesOf(graph, graph.sym({ op: "MaxUnpool", inputs, attributes: attributesOut }, x));
 });

@@ -2,7 +2,7 @@
 import { type GraphBuilder, type OutputType, type Sym, sizeOf } from "../graphBuilder.js";
 import { defineLowering, type LoweringCall } from "../traceBackend.js";
 import { cast, multiply, number } from "./elementwise.js";
-import { havePlanes, onlyPlanes, planes } from "./layout.js";
+import { firstOrder, havePlanes, onlyPlanes, planes } from "./layout.js";
 
 const REDUCTIONS = {
   Sum: "ReduceSum",
@@ -56,7 +56,8 @@ export function reduce(
   if (onlyPlanes(x) && havePlanes(x) && (keepDims || sameOrder(axes))) {
     const inputs = [graph.whole(planes(graph, x)), graph.int64(places)];
     if (!keepDims) return graph.sym({ op, inputs, attributes }, type);
-    return { ...type, stored: { shape, channelsFirst: graph.node({ op, inputs, attributes }) } };
+    const made = graph.node({ op, inputs, attributes }, { type: x.type, shape: firstOrder(shape) });
+    return { ...type, stored: { shape, channelsFirst: made } };
   }
   return graph.sym({ op, inputs: [graph.whole(x), graph.int64(axes)], attributes }, type);
 }

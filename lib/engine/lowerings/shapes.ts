@@ -95,7 +95,7 @@ export function reshape(graph: GraphBuilder, x: Sym, shape: readonly number[]): 
 /** A one-element value seen as any shape it broadcasts to. */
 function scalarAs(graph: GraphBuilder, x: Sym, shape: readonly number[]): Sym {
   if (x.stored.shape.length <= shape.length) return { ...x, shape };
-  const name = graph.node({ op: "Reshape", inputs: [graph.compact(x), graph.int64([])] });
+  const name = graph.node({ op: "Reshape", inputs: [graph.compact(x), graph.int64([])] }, { type: x.type, shape: [] });
   return { ...x, shape, stored: { shape: [], name } };
 }
 
@@ -143,10 +143,8 @@ export function split(graph: GraphBuilder, x: Sym, { axis, sizes }: { axis: numb
     inputs: [graph.whole(x), graph.int64(sizes)],
     attributes: { axis: BigInt(axis) },
   };
-  const names = graph.multi(request, sizes.length);
-  return names.map((name, part) =>
-    graph.named(name, { type: x.type, shape: x.shape.map((dim, i) => (i === axis ? sizes[part]! : dim)) }),
-  );
+  const types = sizes.map((size) => ({ type: x.type, shape: x.shape.map((dim, i) => (i === axis ? size : dim)) }));
+  return graph.multi(request, types).map((name, part) => graph.named(name, types[part]!));
 }
 
 /** Pieces joined along one axis. */

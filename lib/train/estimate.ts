@@ -1,0 +1,53 @@
+/** What a training will take, told before it begins. */
+import type { MachineRates } from "../engine/machineRates.js";
+import { stepCost } from "../engine/stepCost.js";
+import type { Plan } from "./plans.js";
+
+export type Work = {
+  readonly plan: Plan;
+  /** How often it runs in a training step, on average; 0 for what runs now and then. */
+  readonly perStep: number;
+};
+
+export type TrainingSize = {
+  /** Everything that will be compiled. */
+  readonly work: readonly Work[];
+  /** Numbers that the optimizers move. */
+  readonly parameters: number;
+  /** Numbers that have a moving average. */
+  readonly averaged: number;
+  /** Bytes of a batch. */
+  readonly batchBytes: number;
+};
+
+export type TrainingEstimate = {
+  readonly secondsPerStep: number;
+  /** Most memory of the process. */
+  readonly peakBytes: number;
+};
+
+/** Passes of the update over a parameter: gradient, weight and two moments read, three of them written. */
+const UPDATE_PASSES = 7;
+const AVERAGE_PASSES = 3;
+
+/** Batches that exist at a time: one in work, two being made. */
+const BATCHES = 3;
+
+/**
+ * Time of a step and memory of the process.
+ *
+ * Time: multiply-adds and bytes moved, at the machine's rates. Memory: what the process has now, weights and moments, the
+ * results of the largest step on the JavaScript side, and every program's own peak, since a session keeps its buffers.
+ * @param baseBytes what the process takes before anything is compiled
+ */
+export function estimateTraining(size: TrainingSize, rates: MachineRates, baseBytes: number): TrainingEstimate {
+  const costs = size.work.map(({ plan, perStep }) => ({ ...stepCost(plan.step, plan.options), perStep }));
+  const updated = 4 * (UPDATE_PASSES * size.parameters + AVERAGE_PASSES * size.averaged);
+  let secondsPerStep = updated / rates.bytes;
+  for (const { multiplyAdds, movedBytes, resultBytes, perStep } of costs)
+    secondsPerStep += perStep * (multiplyAdds / rates.multiplyAdds + (movedBytes + 2 * resultBytes) / rates.bytes);
+  const results = Math.max(...costs.map(({ resultBytes }) => resultBytes));
+  const state = 4 * (3 * size.parameters + size.averaged);
+  const programs = costs.reduce((sum, { peakBytes }) => sum + peakBytes, 0);
+  return { secondsPerStep, peakBytes: baseBytes + state + results + programs + BATCHES * size.batchBytes };
+}

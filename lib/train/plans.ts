@@ -1,0 +1,71 @@
+/** The programs that training compiles: each step with the names and shapes of what it is given. */
+import type { Engine, Program, Step, StepOptions, TensorSpec } from "../engine/types.js";
+import { discriminatorSpec } from "../models/styleganDiscriminator.js";
+import { sequenceLength, type VimConfig, vimSpec } from "../models/vim.js";
+import { type VitVqganConfig, vitVqganSpec } from "../models/vitVqgan.js";
+import { flattenSpecs, type SpecTree } from "../nn/params.js";
+import { inputSpecs, withPrefix } from "./named.js";
+import { priorLossStep, priorStep } from "./priorSteps.js";
+import {
+  DISCRIMINATOR,
+  MODEL,
+  r1Step,
+  reconstructionStep,
+  type TokenizerStepOptions,
+  type TokenizerTask,
+  tokenizerStep,
+} from "./tokenizerSteps.js";
+
+/** A step and what compiling it needs. */
+export type Plan = { readonly step: Step; readonly options: StepOptions };
+
+export function compilePlan(engine: Engine, { step, options }: Plan): Promise<Program> {
+  return engine.compile(step, options);
+}
+
+/** A step of stage 1: the losses of `kind`, or the R1 penalty alone. */
+export function tokenizerPlan(task: TokenizerTask, kind: TokenizerStepOptions | "r1", batchSize: number): Plan {
+  const critic = networkInputs(DISCRIMINATOR, discriminatorSpec(task.discriminator));
+  const images = imageInput(task.model, batchSize);
+  if (kind === "r1") return { step: r1Step(task), options: { name: "train-vq r1", inputs: { ...critic, ...images } } };
+  const model = networkInputs(MODEL, vitVqganSpec(task.model));
+  const inputs = { ...model, ...(kind.adversarial ? critic : {}), ...images };
+  return { step: tokenizerStep(task, kind), options: { name: `train-vq ${nameOf(kind)}`, inputs } };
+}
+
+/** Reconstruction by weights that are inputs, for a model that is still in training. */
+export function reconstructionPlan(model: VitVqganConfig, batchSize: number): Plan {
+  const inputs = { ...networkInputs(MODEL, vitVqganSpec(model)), ...imageInput(model, batchSize) };
+  return { step: reconstructionStep(model), options: { name: "reconstruct", inputs } };
+}
+
+/** A training step of stage 2. */
+export function priorPlan(model: VimConfig, { dropout, batchSize }: { dropout: number; batchSize: number }): Plan {
+  const seed: Record<string, TensorSpec> = dropout > 0 ? { dropoutSeed: { dtype: "int32", shape: [1] } } : {};
+  const inputs = { ...priorInputs(model, batchSize), ...seed };
+  return { step: priorStep(model, dropout), options: { name: "train-vim", inputs } };
+}
+
+/** The loss of stage 2 alone. */
+export function priorLossPlan(model: VimConfig, batchSize: number): Plan {
+  return { step: priorLossStep(model), options: { name: "train-vim loss", inputs: priorInputs(model, batchSize) } };
+}
+
+const nameOf = ({ quantized, adversarial }: TokenizerStepOptions) =>
+  `${quantized ? "quantized" : "continuous"}${adversarial ? " adversarial" : ""}`;
+
+function networkInputs(prefix: string, spec: SpecTree): Record<string, TensorSpec> {
+  return inputSpecs(withPrefix(prefix, flattenSpecs(spec)));
+}
+
+function imageInput({ imageSize, channels }: VitVqganConfig, batchSize: number): Record<string, TensorSpec> {
+  return { images: { dtype: "float32", shape: [batchSize, imageSize, imageSize, channels] } };
+}
+
+function priorInputs(model: VimConfig, batchSize: number): Record<string, TensorSpec> {
+  return {
+    ...networkInputs(MODEL, vimSpec(model)),
+    codes: { dtype: "int32", shape: [batchSize, sequenceLength(model)] },
+    classIds: { dtype: "int32", shape: [batchSize] },
+  };
+}
