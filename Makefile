@@ -53,10 +53,12 @@ demo_VIM := --preset tiny --depth 4 \
   --steps 800 --lr 2e-3 --warmup 50 --log-every 100 --checkpoint-every 200 --sample-every 200 --seed 1
 
 fashion_DATA = $(FASHION_MNIST)
-fashion_VQ := --preset tiny --image-size 28 --channels 1 --encoder-depth 3 --decoder-depth 4 \
+fashion_VQ := --preset tiny --image-size 28 --channels 1 --encoder-depth 2 --decoder-depth 4 \
   --codebook-size 512 --code-dim 8 --adversarial-weight 0 --logit-laplace-weight 0.01 \
-  --steps 8000 --warmup 200 --seed 1
-fashion_VIM := --preset tiny --dim 192 --heads 6 --depth 6 --steps 10000 --seed 1
+  --steps 6000 --batch-size 32 --lr 2e-3 --warmup 100 --checkpoint-every 1000 --sample-every 1000 --seed 1
+fashion_VIM := --preset tiny --dim 256 --heads 8 --depth 4 --dropout 0 --class-dropout 0.25 \
+  --steps 8000 --batch-size 32 --lr 1.5e-3 --warmup 100 --log-every 100 --checkpoint-every 1000 --sample-every 1000 --seed 1
+fashion_SAMPLE := --temperature 0.9
 
 NAMES := --class-names fixtures/fashion-mnist-mini/classes.txt
 training = $($(1)_DATA)/train-images-idx3-ubyte.gz
@@ -83,7 +85,7 @@ runs/%/vim/model.safetensors: runs/%/train.safetensors runs/%/test.safetensors
 
 # 5. Draw 50 images of every class, and see which class their nearest training image has.
 runs/%/samples/index.json: runs/%/vim/model.safetensors
-	$(VITVQ) sample $(<D) --tokenizer $(<D)/../vq --out $(@D) --count 500 --seed 1 --force
+	$(VITVQ) sample $(<D) --tokenizer $(<D)/../vq --out $(@D) --count 500 --seed 1 $($*_SAMPLE) --force
 
 runs/%/sample-scores/samples.json: runs/%/samples/index.json
 	$(VITVQ) evaluate --samples $(<D) --reference $(call training,$*) --real $(call held_out,$*) --out $(@D) --force
