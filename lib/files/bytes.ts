@@ -1,4 +1,5 @@
-import type { FileHandle } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
+import { FileError } from "../errors.js";
 
 const CHUNK = 2 ** 30; // bytes; one read or write call of Node takes less than 2^31
 
@@ -23,4 +24,15 @@ export async function readFully(handle: FileHandle, bytes: Uint8Array, position:
     at += bytesRead;
   }
   return true;
+}
+
+/** @throws FileError when the file is missing or cannot be opened */
+export async function openForReading(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, "r");
+  } catch (error) {
+    const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
+    const why = missing ? "no such file" : `cannot be opened: ${error instanceof Error ? error.message : error}`;
+    throw new FileError(`${path}: ${why}`, { cause: error });
+  }
 }

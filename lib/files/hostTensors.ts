@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import type { HostTensor, NamedHostTensors } from "../engine/types.js";
 import { FileError } from "../errors.js";
 import { bytesOf } from "./bytes.js";
+import { toHostTensor } from "./elements.js";
 import { type FileTensor, openSafetensors, writeSafetensors } from "./safetensors.js";
 
 /** Everything in one file. */
@@ -59,43 +60,12 @@ export function weightsHash(tensors: NamedHostTensors): string {
 
 const HASH_CHUNK = 2 ** 30; // bytes; one update call takes less than 2^31
 
-function toHost(path: string, name: string, { dtype, shape, data }: FileTensor): HostTensor {
-  switch (dtype) {
-    case "F32":
-      return { dtype: "float32", shape, data };
-    case "I32":
-      return { dtype: "int32", shape, data };
-    case "F16":
-      return { dtype: "float32", shape, data: widenFloat16(data) };
-    case "BF16":
-      return { dtype: "float32", shape, data: widenBfloat16(data) };
-    default:
-      throw new FileError(`${path}: tensor "${name}" is ${dtype}; want F32, F16, BF16 or I32`);
-  }
-}
+/** Types that weights here are kept in; anything else in such a file is not ours. */
+const WEIGHT_TYPES = ["F32", "F16", "BF16", "I32"];
 
-/** bfloat16 is the upper half of float32. */
-function widenBfloat16(halves: Uint16Array): Float32Array {
-  const bits = new Uint32Array(halves.length);
-  for (let i = 0; i < halves.length; i++) bits[i] = halves[i]! << 16;
-  return new Float32Array(bits.buffer);
-}
-
-function widenFloat16(halves: Uint16Array): Float32Array {
-  float16Values ??= Float32Array.from({ length: 65536 }, (_, half) => float16Value(half));
-  const values = new Float32Array(halves.length);
-  for (let i = 0; i < halves.length; i++) values[i] = float16Values[halves[i]!]!;
-  return values;
-}
-
-let float16Values: Float32Array | undefined; // of all 2^16 halves, made when first needed
-
-/** IEEE half precision: `(-1)^sign * 2^(exponent - 15) * (1 + mantissa / 1024)`, subnormal at exponent 0. */
-function float16Value(half: number): number {
-  const sign = half & 0x8000 ? -1 : 1;
-  const exponent = (half >> 10) & 0x1f;
-  const mantissa = half & 0x3ff;
-  if (exponent === 0x1f) return mantissa ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  if (exponent === 0) return sign * mantissa * 2 ** -24;
-  return sign * (1024 + mantissa) * 2 ** (exponent - 25);
+function toHost(path: string, name: string, tensor: FileTensor): HostTensor {
+  const what = `${path}: tensor "${name}"`;
+  if (!WEIGHT_TYPES.includes(tensor.dtype))
+    throw new FileError(`${what} is ${tensor.dtype}; want F32, F16, BF16 or I32`);
+  return toHostTensor(what, tensor);
 }

@@ -1,8 +1,8 @@
 /** The one reader and the one writer of safetensors files; tensors are read one by one or in rows, never all at once. */
-import { type FileHandle, open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { FileError } from "../errors.js";
 import { writeAtomically } from "./atomic.js";
-import { bytesOf, readFully, writeFully } from "./bytes.js";
+import { bytesOf, openForReading, readFully, writeFully } from "./bytes.js";
 import {
   decodeHeader,
   encodeHeader,
@@ -85,16 +85,6 @@ export async function writeSafetensors(
 }
 
 type OpenFile = { handle: FileHandle; header: Header; dataStart: number };
-
-async function openForReading(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, "r");
-  } catch (error) {
-    const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
-    const why = missing ? "no such file" : `cannot be opened: ${error instanceof Error ? error.message : error}`;
-    throw new FileError(`${path}: ${why}`, { cause: error });
-  }
-}
 
 async function readHeader(path: string, handle: FileHandle): Promise<{ header: Header; dataStart: number }> {
   const stats = await handle.stat();
