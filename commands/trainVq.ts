@@ -2,13 +2,9 @@ import { defineCommand } from "./support/command.js";
 import type { ConfigOf, OptionTable } from "./support/options.js";
 import { storedOptions } from "./support/resume.js";
 import { dataOptions, engineOptions, RESUMABLE, trainingOptions } from "./support/tables.js";
+import { lossOptions, modelOptions, tokenizerPresets } from "./support/tokenizerOptions.js";
 
-const SIZES = ["tiny", "small", "base", "large"] as const;
-const [DATA, MODEL, LOSSES, OPTIMIZER, RUN] = ["Data", "Model", "Losses", "Optimizer", "Run"] as const;
-
-const dimension = (describe: string) => ({ type: "number", integer: true, min: 1, describe, group: MODEL }) as const;
-const weight = (value: number, describe: string) =>
-  ({ type: "number", min: 0, default: value, describe, group: LOSSES }) as const;
+const [DATA, OPTIMIZER, RUN] = ["Data", "Optimizer", "Run"] as const;
 
 export const options = {
   data: {
@@ -42,127 +38,8 @@ export const options = {
     group: DATA,
   },
   flip: { type: "boolean", describe: "Mirror images at random", group: DATA },
-  imageSize: {
-    type: "number",
-    integer: true,
-    min: 1,
-    default: 256,
-    describe: "Side of the images",
-    unit: "pixels",
-    group: MODEL,
-  },
-  channels: { type: "number", choices: [1, 3], default: 3, describe: "1 for grey, 3 for colour", group: MODEL },
-  patchSize: {
-    type: "number",
-    integer: true,
-    min: 1,
-    default: 8,
-    describe: "Side of a patch; (image / patch)^2 codes an image",
-    unit: "pixels",
-    group: MODEL,
-  },
-  encoder: { type: "string", choices: SIZES, default: "small", describe: "Size of the encoder", group: MODEL },
-  decoder: { type: "string", choices: SIZES, default: "small", describe: "Size of the decoder", group: MODEL },
-  encoderDim: dimension("Width of the encoder, instead of its size's"),
-  encoderDepth: dimension("Blocks of the encoder"),
-  encoderHeads: dimension("Attention heads of the encoder"),
-  encoderMlpDim: dimension("Hidden width of the encoder's MLPs; 4 times its width when that is given"),
-  decoderDim: dimension("Width of the decoder, instead of its size's"),
-  decoderDepth: dimension("Blocks of the decoder"),
-  decoderHeads: dimension("Attention heads of the decoder"),
-  decoderMlpDim: dimension("Hidden width of the decoder's MLPs; 4 times its width when that is given"),
-  activation: {
-    type: "string",
-    choices: ["gelu", "tanh"],
-    default: "gelu",
-    describe: "Activation in the MLPs",
-    group: MODEL,
-  },
-  head: {
-    type: "string",
-    choices: ["tanh", "none"],
-    default: "tanh",
-    describe: "The paper's two-layer tanh head after each stack, or none",
-    group: MODEL,
-  },
-  positions: {
-    type: "string",
-    choices: ["sincos", "learned"],
-    default: "sincos",
-    describe: "Position embedding",
-    group: MODEL,
-  },
-  codebookSize: { type: "number", integer: true, min: 2, default: 8192, describe: "Number of codes", group: MODEL },
-  codeDim: { type: "number", integer: true, min: 1, default: 32, describe: "Width of a code", group: MODEL },
-  l2Norm: { type: "boolean", default: true, describe: "Compare latents and codes at unit length", group: MODEL },
-  straightThrough: {
-    type: "string",
-    choices: ["normalized", "raw"],
-    default: "normalized",
-    describe: "Latents the straight-through step is added to; the public ports use the raw ones",
-    group: MODEL,
-  },
-  quantizeFrom: {
-    type: "number",
-    integer: true,
-    min: 0,
-    default: 100,
-    describe:
-      "Step from which the decoder gets codewords; before, the latents themselves. The codebook then starts on latents",
-    group: MODEL,
-  },
-  restartEvery: {
-    type: "number",
-    integer: true,
-    min: 0,
-    default: 20,
-    describe: "Steps a code may go unused before it is moved onto a latent, 0 for never (the paper)",
-    group: MODEL,
-  },
-  l1Weight: weight(0, "Weight of the mean absolute error"),
-  l2Weight: weight(1, "Weight of the mean squared error"),
-  logitLaplaceWeight: weight(0.1, "Weight of the logit-Laplace likelihood; 0 also removes its scale head"),
-  vqWeight: weight(1, "Weight of codebook and commitment loss"),
-  commitment: weight(0.25, "Weight of the commitment loss within the VQ loss (beta)"),
-  vqReduction: {
-    type: "string",
-    choices: ["mean", "sum"],
-    default: "mean",
-    describe: "Over the code width in the VQ loss",
-    group: LOSSES,
-  },
-  adversarialWeight: weight(0.1, "Weight of the adversarial loss; 0 trains no discriminator"),
-  adversarialForm: {
-    type: "string",
-    choices: ["logistic", "hinge", "leastSquares"],
-    default: "logistic",
-    describe: "Form of the adversarial loss; logistic is non-saturating",
-    group: LOSSES,
-  },
-  adversarialStart: {
-    type: "number",
-    integer: true,
-    min: 0,
-    default: 0,
-    describe: "Step from which the adversarial loss counts",
-    group: LOSSES,
-  },
-  discriminatorScale: {
-    type: "number",
-    above: 0,
-    default: 1,
-    describe: "Channels of the discriminator over StyleGAN2's",
-    group: LOSSES,
-  },
-  r1Gamma: weight(10, "R1 gradient penalty of the discriminator"),
-  r1Every: {
-    type: "number",
-    integer: true,
-    min: 1,
-    default: 16,
-    describe: "Steps between R1 penalties",
-    group: LOSSES,
-  },
+  ...modelOptions,
+  ...lossOptions,
   lr: { type: "number", above: 0, default: 1e-4, describe: "Peak learning rate", group: OPTIMIZER },
   lrFinal: {
     type: "number",
@@ -198,27 +75,9 @@ export type TrainVqConfig = ConfigOf<typeof options>;
 
 export const trainVq = defineCommand({
   command: "train-vq",
-  describe: "Train a ViT-VQGAN image tokenizer (stage 1)",
+  describe: "Train an image tokenizer (stage 1)",
   options,
-  presets: {
-    tiny: {
-      imageSize: 32,
-      patchSize: 4,
-      encoder: "tiny",
-      decoder: "tiny",
-      codebookSize: 512,
-      codeDim: 8,
-      batchSize: 64,
-      lr: 2e-3,
-      lrFinal: 1e-4,
-      warmup: 100,
-      discriminatorScale: 0.125,
-    },
-    small: { encoder: "small", decoder: "small" },
-    base: { encoder: "base", decoder: "base" },
-    "small-large": { encoder: "small", decoder: "large" },
-    large: { encoder: "large", decoder: "large" },
-  },
+  presets: tokenizerPresets,
   examples: [
     [
       "vitvq train-vq photos/ --out runs/vq --preset tiny --steps 200",

@@ -6,8 +6,8 @@ import { openEngine } from "../../lib/engine/open.js";
 import type { Engine } from "../../lib/engine/types.js";
 import { FileError, UsageError } from "../../lib/errors.js";
 import { writeAtomically, writeJson } from "../../lib/files/atomic.js";
+import type { TokenizerConfig } from "../../lib/models/tokenizer.js";
 import { noClass, sequenceLength, type VimConfig } from "../../lib/models/vim.js";
-import type { VitVqganConfig } from "../../lib/models/vitVqgan.js";
 import { streamSeed } from "../../lib/random.js";
 import { createDecoder } from "../../lib/sample/codec.js";
 import { createSampler } from "../../lib/sample/sampler.js";
@@ -60,7 +60,7 @@ export async function run(context: Context): Promise<void> {
 
 type Drawing = {
   vim: LoadedModel<VimConfig>;
-  tokenizer: LoadedModel<VitVqganConfig>;
+  tokenizer: LoadedModel<TokenizerConfig>;
   plans: readonly Plan[];
   engine: Engine;
   reporter: Reporter;
@@ -97,7 +97,7 @@ type Drawn = {
   images: Float32Array;
   plans: readonly Plan[];
   classNames: readonly string[];
-  tokenizer: VitVqganConfig;
+  tokenizer: TokenizerConfig;
 };
 
 async function write({ config }: Context, { images, plans, classNames, tokenizer }: Drawn): Promise<void> {
@@ -172,7 +172,7 @@ function tokenizerPath({ stored }: LoadedModel<VimConfig>, given: string | undef
 }
 
 /** The decoder must have the codebook and grid the VIM was trained on. */
-function expectSameCodes({ stored, model }: LoadedModel<VimConfig>, tokenizer: LoadedModel<VitVqganConfig>): void {
+function expectSameCodes({ stored, model }: LoadedModel<VimConfig>, tokenizer: LoadedModel<TokenizerConfig>): void {
   const { hash } = (stored.config["tokenizer"] ?? {}) as { hash?: string };
   if (hash === tokenizer.hash) return;
   throw new FileError(

@@ -1,48 +1,114 @@
 /** What the options of `train-vq` describe: networks, losses, and how large a training of them is. */
 import { UsageError } from "../../lib/errors.js";
+import type { CnnVqganConfig } from "../../lib/models/cnnVqgan.js";
+import { type DiscriminatorConfig, discriminatorOf } from "../../lib/models/discriminator.js";
+import type { QuantizerConfig } from "../../lib/models/quantizer.js";
 import { STACK_SIZES } from "../../lib/models/sizes.js";
-import { discriminatorSpec } from "../../lib/models/styleganDiscriminator.js";
-import { type StackConfig, type VitVqganConfig, vitVqganSpec } from "../../lib/models/vitVqgan.js";
+import { codesPerImage, type TokenizerConfig, tokenizerOf } from "../../lib/models/tokenizer.js";
+import type { StackConfig, VitVqganConfig } from "../../lib/models/vitVqgan.js";
 import { countParameters, flattenSpecs } from "../../lib/nn/params.js";
+import type { EmaCodebookOptions } from "../../lib/train/emaCodebook.js";
 import type { TrainingSize, Work } from "../../lib/train/estimate.js";
+import { underPrefix } from "../../lib/train/named.js";
 import { reconstructionPlan, tokenizerPlan } from "../../lib/train/plans.js";
-import type { TokenizerTask } from "../../lib/train/tokenizerSteps.js";
+import type { PerceptualNetwork, TokenizerTask } from "../../lib/train/tokenizerSteps.js";
 import type { TrainVqConfig } from "../trainVq.js";
+import { perceptualWeightOf } from "./perceptualNetwork.js";
 
-/** The networks and losses that options describe. */
-export function tokenizerTask(config: TrainVqConfig): TokenizerTask {
-  const model: VitVqganConfig = {
-    imageSize: config.imageSize,
-    channels: config.channels,
-    patchSize: config.patchSize,
-    encoder: stackOf(config, "encoder"),
-    decoder: stackOf(config, "decoder"),
-    codebookSize: config.codebookSize,
-    codeDim: config.codeDim,
-    l2Norm: config.l2Norm,
-    commitment: config.commitment,
-    straightThrough: config.straightThrough,
-    vqReduction: config.vqReduction,
-    head: config.head,
-    positions: config.positions,
-    logitLaplace: config.logitLaplaceWeight > 0,
-  };
-  if (config.imageSize % config.patchSize !== 0)
-    throw new UsageError(`--patch-size: want a divisor of the image size ${config.imageSize}, got ${config.patchSize}`);
+/**
+ * The networks and losses that options describe.
+ * @throws UsageError when sizes do not fit each other
+ */
+export function tokenizerTask(config: TrainVqConfig, perceptual: PerceptualNetwork | undefined): TokenizerTask {
+  const model = config.architecture === "cnn" ? cnnModel(config) : vitModel(config);
+  const averages = config.codebookUpdate === "ema" ? { averages: codebookAverages(config, model) } : {};
   return {
     model,
     weights: {
       l1: config.l1Weight,
       l2: config.l2Weight,
       logitLaplace: config.logitLaplaceWeight,
+      perceptual: perceptualWeightOf(config),
       vq: config.vqWeight,
       adversarial: config.adversarialWeight,
     },
-    discriminator: { imageSize: config.imageSize, channels: config.channels, channelScale: config.discriminatorScale },
+    ...(perceptual ? { perceptual } : {}),
+    discriminator: discriminatorConfig(config),
     adversarialForm: config.adversarialForm,
+    adaptive: config.adversarialAdaptive,
     revival: { quantizeFrom: config.quantizeFrom, every: config.restartEvery },
+    ...averages,
+    recompute: config.recompute,
     r1: { gamma: config.r1Gamma, every: config.r1Every },
   };
+}
+
+function quantizerConfig(config: TrainVqConfig): QuantizerConfig {
+  const { codebookSize, codeDim, l2Norm, commitment, straightThrough, vqReduction } = config;
+  const { codebookUpdate, codebookInit } = config;
+  const quantizer = { codebookSize, codeDim, l2Norm, commitment, straightThrough, vqReduction };
+  return {
+    ...quantizer,
+    ...(codebookUpdate === "ema" ? { codebookUpdate } : {}),
+    ...(codebookInit === "uniform" ? { codebookInit } : {}),
+  };
+}
+
+function vitModel(config: TrainVqConfig): VitVqganConfig {
+  const { imageSize, channels, patchSize, head, positions } = config;
+  if (imageSize % patchSize !== 0)
+    throw new UsageError(`--patch-size: want a divisor of the image size ${imageSize}, got ${patchSize}`);
+  return {
+    imageSize,
+    channels,
+    patchSize,
+    encoder: stackOf(config, "encoder"),
+    decoder: stackOf(config, "decoder"),
+    ...quantizerConfig(config),
+    head,
+    positions,
+    logitLaplace: config.logitLaplaceWeight > 0,
+  };
+}
+
+function cnnModel(config: TrainVqConfig): CnnVqganConfig {
+  const { imageSize, channels, cnnWidth: width, cnnMultipliers: widthMultipliers, cnnGroups: groups } = config;
+  const sides = widthMultipliers.map((_, i) => imageSize / 2 ** i);
+  const grid = sides.at(-1)!;
+  if (!Number.isInteger(grid))
+    throw new UsageError(
+      `--cnn-multipliers: ${sides.length} levels want an image size that halves ${sides.length - 1} times, got ${imageSize}`,
+    );
+  const uneven = [width, ...widthMultipliers.map((times) => times * width)].find((each) => each % groups !== 0);
+  if (uneven !== undefined)
+    throw new UsageError(`--cnn-groups: want a divisor of every level's width, got ${groups} for ${uneven} channels`);
+  const attentionSides = config.cnnAttention ?? [grid];
+  const absent = attentionSides.find((side) => !sides.includes(side));
+  if (absent !== undefined)
+    throw new UsageError(`--cnn-attention: want sides among ${sides.join(", ")}, got ${absent}`);
+  return {
+    imageSize,
+    channels,
+    width,
+    widthMultipliers,
+    blocksPerLevel: config.cnnBlocks,
+    attentionSides,
+    latentDim: config.cnnLatentDim,
+    groups,
+    ...quantizerConfig(config),
+    logitLaplace: config.logitLaplaceWeight > 0,
+  };
+}
+
+function discriminatorConfig(config: TrainVqConfig): DiscriminatorConfig {
+  const { imageSize, channels, discriminator: kind, discriminatorScale } = config;
+  if (kind === "patch") return { kind, imageSize, channels, width: Math.max(1, Math.round(64 * discriminatorScale)) };
+  return { kind, imageSize, channels, channelScale: discriminatorScale };
+}
+
+function codebookAverages(config: TrainVqConfig, model: TokenizerConfig): EmaCodebookOptions {
+  const meanSize = (config.batchSize * codesPerImage(model)) / config.codebookSize;
+  return { decay: config.codebookDecay, epsilon: 1e-5, restartBelow: config.codebookRestart * meanSize };
 }
 
 function stackOf(config: TrainVqConfig, side: "encoder" | "decoder"): StackConfig {
@@ -64,13 +130,13 @@ function stackOf(config: TrainVqConfig, side: "encoder" | "decoder"): StackConfi
 
 /** Numbers that are trained, by network. */
 export function parameterCounts(task: TokenizerTask) {
-  const spec = vitVqganSpec(task.model);
-  const count = (tree: Parameters<typeof flattenSpecs>[0]) => countParameters(flattenSpecs(tree));
+  const all = flattenSpecs(tokenizerOf(task.model).spec);
+  const critic = task.weights.adversarial > 0 ? flattenSpecs(discriminatorOf(task.discriminator).spec) : {};
   return {
-    model: count(spec),
-    encoder: count(spec.encoder),
-    decoder: count(spec.decoder),
-    discriminator: task.weights.adversarial > 0 ? count(discriminatorSpec(task.discriminator)) : 0,
+    model: countParameters(all),
+    encoder: countParameters(underPrefix("encoder/", all)),
+    decoder: countParameters(underPrefix("decoder/", all)),
+    discriminator: countParameters(critic),
   };
 }
 
@@ -79,19 +145,24 @@ export function parameterCounts(task: TokenizerTask) {
  * @param shown images in a batch of reconstructions
  */
 export function tokenizerSize(task: TokenizerTask, config: TrainVqConfig, shown: number): TrainingSize {
-  const { batchSize, steps, quantizeFrom, adversarialStart, r1Gamma, r1Every, imageSize, channels } = config;
+  const { batchSize, accumulate, steps, quantizeFrom, adversarialStart, r1Gamma, r1Every, imageSize, channels } =
+    config;
+  const part = batchSize / accumulate;
   const { model, discriminator } = parameterCounts(task);
   const critical = discriminator > 0 ? adversarialStart : steps;
   const main = (quantized: boolean, adversarial: boolean): Work => {
     const from = Math.max(quantized ? quantizeFrom : 0, adversarial ? critical : 0);
     const to = Math.min(steps, quantized ? steps : quantizeFrom, adversarial ? steps : critical);
-    const perStep = Math.max(0, to - from) / steps;
-    return { plan: tokenizerPlan(task, { quantized, adversarial }, batchSize), perStep };
+    const perStep = (accumulate * Math.max(0, to - from)) / steps;
+    return { plan: tokenizerPlan(task, { quantized, adversarial }, part), perStep };
   };
   const kinds = [main(false, false), main(true, false), main(false, true), main(true, true)];
   const work = kinds.filter(({ perStep }) => perStep > 0);
   if (r1Gamma > 0 && critical < steps)
-    work.push({ plan: tokenizerPlan(task, "r1", batchSize), perStep: (steps - critical) / steps / r1Every });
+    work.push({
+      plan: tokenizerPlan(task, "r1", part),
+      perStep: (accumulate * (steps - critical)) / steps / r1Every,
+    });
   work.push({ plan: reconstructionPlan(task.model, shown), perStep: 0 });
   return {
     work,
@@ -99,9 +170,4 @@ export function tokenizerSize(task: TokenizerTask, config: TrainVqConfig, shown:
     averaged: config.ema > 0 ? model : 0,
     batchBytes: 4 * batchSize * imageSize ** 2 * channels,
   };
-}
-
-/** Codes of an image. */
-export function codesPerImage({ imageSize, patchSize }: VitVqganConfig): number {
-  return (imageSize / patchSize) ** 2;
 }

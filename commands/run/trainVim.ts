@@ -21,7 +21,7 @@ import { threadsOf } from "../support/threads.js";
 import { version } from "../support/version.js";
 import type { options, TrainVimConfig } from "../trainVim.js";
 import { estimateRun, reportDryRun } from "./dryRun.js";
-import { openTraining } from "./openTraining.js";
+import { expectEqualParts, openTraining } from "./openTraining.js";
 
 type Context = CommandContext<typeof options>;
 
@@ -30,6 +30,7 @@ const SCORED = 1024;
 
 export async function run(context: Context): Promise<void> {
   const { config } = context;
+  expectEqualParts(config);
   const tokens = await openTokenFile(config.tokens);
   const validation = config.val === undefined ? undefined : await openTokenFile(config.val);
   const reporter = await openReporter(context);
@@ -100,6 +101,8 @@ async function train(context: Context, { model, tokens, validation, engine, runF
           classDropout: model.classes > 0 ? config.classDropout : 0,
           optimizer: optimizerOf(config),
           batchSize: config.batchSize,
+          accumulate: config.accumulate,
+          recompute: config.recompute,
           seed: config.seed,
           dimensions: dimensionsOf(tokens),
           nextBatch: next,
@@ -146,8 +149,9 @@ function vimConfig(config: TrainVimConfig, tokens: TokenFile): VimConfig {
 }
 
 function priorSize(model: VimConfig, config: TrainVimConfig, parameters: number): TrainingSize {
-  const { batchSize, ema, val } = config;
-  const work = [{ plan: priorPlan(model, config), perStep: 1 }];
+  const { batchSize, accumulate, dropout, recompute, ema, val } = config;
+  const plan = priorPlan(model, { dropout, recompute, batchSize: batchSize / accumulate });
+  const work = [{ plan, perStep: accumulate }];
   if (val !== undefined) work.push({ plan: priorLossPlan(model, batchSize), perStep: 0 });
   const batchBytes = 4 * batchSize * (sequenceLength(model) + 1);
   return { work, parameters, averaged: ema > 0 ? parameters : 0, batchBytes };

@@ -11,6 +11,7 @@ import { writeAtomically } from "../../lib/files/atomic.js";
 import type { Run } from "../../lib/files/runDirectory.js";
 import { pixelErrors } from "../../lib/metrics/pixelErrors.js";
 import { psnrSummary } from "../../lib/metrics/psnr.js";
+import { codesPerImage } from "../../lib/models/tokenizer.js";
 import { createReconstructor } from "../../lib/train/reconstructor.js";
 import { runTraining } from "../../lib/train/runTraining.js";
 import { warmupCosine } from "../../lib/train/schedules.js";
@@ -25,8 +26,10 @@ import { threadsOf } from "../support/threads.js";
 import { version } from "../support/version.js";
 import type { options, TrainVqConfig } from "../trainVq.js";
 import { estimateRun, reportDryRun } from "./dryRun.js";
-import { openTraining } from "./openTraining.js";
-import { codesPerImage, parameterCounts, tokenizerSize, tokenizerTask } from "./tokenizerTask.js";
+import { refuseIdleOptions } from "./idleOptions.js";
+import { expectEqualParts, openTraining } from "./openTraining.js";
+import { perceptualNetwork } from "./perceptualNetwork.js";
+import { parameterCounts, tokenizerSize, tokenizerTask } from "./tokenizerTask.js";
 
 type Context = CommandContext<typeof options>;
 
@@ -36,7 +39,9 @@ const SCORED = 128;
 
 export async function run(context: Context): Promise<void> {
   const { config } = context;
-  const task = tokenizerTask(config);
+  refuseIdleOptions(context);
+  expectEqualParts(config);
+  const task = tokenizerTask(config, await perceptualNetwork(config));
   const source = await openSource(config.data, config.labels === undefined ? {} : { labels: config.labels });
   const validation = config.val === undefined ? source : await openSource(config.val);
   const counts = parameterCounts(task);
@@ -53,7 +58,12 @@ export async function run(context: Context): Promise<void> {
     );
     if (context.dryRun) {
       const estimate = await estimateRun(engine, tokenizerSize(task, config, SHOWN), config.steps);
-      const plan = { ...counts, images: source.count, codesPerImage: codesPerImage(task.model), config: task };
+      const plan = {
+        ...counts,
+        images: source.count,
+        codesPerImage: codesPerImage(task.model),
+        config: withoutWeights(task),
+      };
       return reportDryRun(context, plan, estimate);
     }
     const runFolder = await openTraining(context, "train-vq");
@@ -134,6 +144,7 @@ async function train(context: Context, { task, source, validation, engine, runFo
           task,
           optimizer: optimizerOf(config),
           batchSize: config.batchSize,
+          accumulate: config.accumulate,
           seed: config.seed,
           adversarialStart: config.adversarialStart,
           nextImages: async () => (await next()).images,
@@ -222,5 +233,11 @@ function storedConfig(
     versions: engineVersions(engine),
   };
 }
+
+/** The task as it can be printed. */
+const withoutWeights = ({ perceptual, ...task }: TokenizerTask) => ({
+  ...task,
+  ...(perceptual ? { perceptual: perceptual.config } : {}),
+});
 
 const pictureName = (step: number) => `step-${String(step).padStart(6, "0")}.png`;

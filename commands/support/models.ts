@@ -2,8 +2,8 @@
 import type { NamedHostTensors } from "../../lib/engine/types.js";
 import { FileError } from "../../lib/errors.js";
 import { type ReadModelOptions, readModel, type StoredModel } from "../../lib/files/readModel.js";
+import { type TokenizerConfig, tokenizerOf } from "../../lib/models/tokenizer.js";
 import { type VimConfig, vimSpec } from "../../lib/models/vim.js";
-import { type VitVqganConfig, vitVqganSpec } from "../../lib/models/vitVqgan.js";
 import { flattenSpecs, type SpecTree } from "../../lib/nn/params.js";
 
 export type LoadedModel<Config> = {
@@ -14,26 +14,30 @@ export type LoadedModel<Config> = {
 };
 
 /**
- * A tokenizer from a run directory of train-vq, a checkpoint or a model file.
+ * A tokenizer from a run directory of train-vq or import, a checkpoint or a model file.
  * @throws FileError when it is another kind of model, or its tensors do not fit its config
  */
-export async function loadTokenizer(path: string, options?: ReadModelOptions): Promise<LoadedModel<VitVqganConfig>> {
-  const stored = await readAs(path, "train-vq", options);
-  const model = stored.config["model"] as VitVqganConfig;
-  return { model, weights: expectTensors(stored, vitVqganSpec(model)), hash: stored.hash, stored };
+export async function loadTokenizer(path: string, options?: ReadModelOptions): Promise<LoadedModel<TokenizerConfig>> {
+  const stored = await readAs(path, ["train-vq", "import"], options);
+  const model = stored.config["model"] as TokenizerConfig;
+  return { model, weights: expectTensors(stored, tokenizerOf(model).spec), hash: stored.hash, stored };
 }
 
 /** A VIM from a run directory of train-vim, a checkpoint or a model file; throws as `loadTokenizer` does. */
 export async function loadVim(path: string, options?: ReadModelOptions): Promise<LoadedModel<VimConfig>> {
-  const stored = await readAs(path, "train-vim", options);
+  const stored = await readAs(path, ["train-vim"], options);
   const model = stored.config["model"] as VimConfig;
   return { model, weights: expectTensors(stored, vimSpec(model)), hash: stored.hash, stored };
 }
 
-async function readAs(path: string, command: string, options?: ReadModelOptions): Promise<StoredModel> {
+async function readAs(
+  path: string,
+  commands: readonly [string, ...string[]],
+  options?: ReadModelOptions,
+): Promise<StoredModel> {
   const stored = await readModel(path, options);
-  if (stored.config.command !== command)
-    throw new FileError(`${path}: want a model of ${command}, got one of ${stored.config.command}`);
+  if (!commands.includes(stored.config.command))
+    throw new FileError(`${path}: want a model of ${commands[0]}, got one of ${stored.config.command}`);
   return stored;
 }
 

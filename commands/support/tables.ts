@@ -53,6 +53,19 @@ export const trainingOptions = {
     group: RUN,
   },
   batchSize: { type: "number", integer: true, min: 1, default: 16, describe: "Images in an update", group: RUN },
+  accumulate: {
+    type: "number",
+    integer: true,
+    min: 1,
+    default: 1,
+    describe: "Parts of a batch computed one after the other, for less memory",
+    group: RUN,
+  },
+  recompute: {
+    type: "boolean",
+    describe: "Compute blocks again for the gradient instead of keeping them: less memory, more time",
+    group: RUN,
+  },
   seed: {
     type: "number",
     integer: true,

@@ -41,7 +41,8 @@ export type OnnxGraph = {
 };
 
 const IR_VERSION = 9;
-const OPSET = 20;
+/** Version of ONNX's operators. */
+export const OPSET = 20;
 
 /** Serialises a graph as an ONNX ModelProto. Nodes are written in the order given, which ONNX Runtime's walk depends on. */
 export function writeModel(graph: OnnxGraph): Uint8Array {
@@ -51,10 +52,8 @@ export function writeModel(graph: OnnxGraph): Uint8Array {
   for (const tensor of graph.initializers) body.message(5, tensorMessage(tensor));
   for (const value of graph.inputs) body.message(11, valueMessage(value));
   for (const value of graph.outputs) body.message(12, valueMessage(value));
-  const opsets = [
-    ["", OPSET],
-    ["com.microsoft", 1],
-  ] as const;
+  const others = new Set(graph.nodes.map(({ domain }) => domain).filter((domain) => domain !== ""));
+  const opsets = [["", OPSET] as const, ...[...others].map((domain) => [domain, 1] as const)];
   const model = new Message().integer(1, IR_VERSION).string(2, "vitvq").message(7, body);
   for (const [domain, version] of opsets) model.message(8, new Message().string(1, domain).integer(2, version));
   return model.toBytes();

@@ -23,12 +23,22 @@ export type LogitLaplace = {
  * @param images targets x in [0, 1], [B, H, W, C]
  * @param prediction mean and ln b, each shaped as `images`
  */
-export function logitLaplaceLoss(images: tf.Tensor, { mean, logScale }: LogitLaplace): tf.Scalar {
+export function logitLaplaceLoss(images: tf.Tensor, prediction: LogitLaplace): tf.Scalar {
+  return tf.add(tf.mean(varyingTerms(images, prediction)), Math.LN2);
+}
+
+/** `logitLaplaceLoss` of each image, [B]. */
+export function logitLaplaceLosses(images: tf.Tensor, prediction: LogitLaplace): tf.Tensor1D {
+  return tf.add(tf.mean(varyingTerms(images, prediction), [1, 2, 3]), Math.LN2) as tf.Tensor1D;
+}
+
+/** The negative log-likelihood of every value, less ln 2. */
+function varyingTerms(images: tf.Tensor, { mean, logScale }: LogitLaplace): tf.Tensor {
   const y = intoOpenInterval(images);
   const logY = tf.log(y);
   const logRest = tf.log(tf.sub(1, y));
   const distance = tf.mul(tf.abs(tf.sub(tf.sub(logY, logRest), mean)), tf.exp(tf.neg(logScale)));
-  return tf.add(tf.mean(tf.addN([logScale, logY, logRest, distance])), Math.LN2);
+  return tf.addN([logScale, logY, logRest, distance]);
 }
 
 /** The image a logit-Laplace mean stands for: `(sigmoid(mean) - eps) / (1 - 2 eps)`, not clipped. */

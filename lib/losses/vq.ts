@@ -28,3 +28,13 @@ export function vqLoss({ latents, codewords, commitment, reduction }: VqLossInpu
     commitment: tf.mul(squared(latents, stopGradient(codewords)), commitment * factor),
   };
 }
+
+/** The mean of each loss over the codes of a token. */
+export function meanVqLoss(losses: readonly VqLoss[]): VqLoss {
+  const mean = (values: readonly tf.Scalar[]): tf.Scalar =>
+    values.length === 1 ? values[0]! : tf.div(tf.addN([...values]), values.length);
+  return {
+    codebook: mean(losses.map(({ codebook }) => codebook)),
+    commitment: mean(losses.map(({ commitment }) => commitment)),
+  };
+}

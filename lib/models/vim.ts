@@ -64,6 +64,14 @@ export type VimForward = {
   readonly blocks: readonly tf.Tensor[];
 };
 
+export type VimInputs = {
+  readonly classIds: tf.Tensor;
+  readonly codes: tf.Tensor;
+  readonly dropout?: Dropout;
+  /** Whether blocks are computed again for the gradient instead of keeping what they made. */
+  readonly recompute?: boolean;
+};
+
 /**
  * Teacher-forced pass: position t sees the class and the codes before t, and predicts code t.
  * @param classIds int32 [B] in 0..classes (`noClass` for none)
@@ -72,11 +80,12 @@ export type VimForward = {
 export function vimForward(
   params: VimParams,
   config: VimConfig,
-  { classIds, codes, dropout }: { classIds: tf.Tensor; codes: tf.Tensor; dropout?: Dropout },
+  { classIds, codes, dropout, recompute = false }: VimInputs,
 ): VimForward {
   expectShape("vim: codes", codes, [null, sequenceLength(config)]);
   const { x, outputs } = run(params, config, sequence(params, config, classIds, codes), (index) => ({
     causal: true,
+    recompute,
     ...(dropout ? { dropout: { ...dropout, block: index } } : {}),
   }));
   return { logits: dense(params.head, layerNorm(params.norm, x)), blocks: outputs };

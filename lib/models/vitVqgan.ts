@@ -6,7 +6,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { flooredLogScale, type LogitLaplace, logitLaplaceImage } from "../losses/logitLaplace.js";
 import { type BlockConfig, block, blockSpec } from "../nn/block.js";
-import { type DenseSpec, dense, denseSpec } from "../nn/dense.js";
+import { type DenseParams, type DenseSpec, dense, denseSpec } from "../nn/dense.js";
 import { expectShape } from "../nn/expectShape.js";
 import { layerNorm, layerNormSpec } from "../nn/layerNorm.js";
 import type { ParamSpec, ParamsOf } from "../nn/params.js";
@@ -29,6 +29,8 @@ export type VitVqganConfig = QuantizerConfig & {
   readonly positions: "sincos" | "learned";
   /** Whether the decoder predicts a logit-Laplace mean and scale for each pixel, or pixels directly. */
   readonly logitLaplace: boolean;
+  /** Whether the last map has a bias for each pixel of a patch or, as a convolution has, for each channel; absent: pixel. */
+  readonly pixelBias?: "pixel" | "channel";
 };
 
 /** Tokens an image becomes: [rows, columns]. */
@@ -54,7 +56,7 @@ export function vitVqganSpec(config: VitVqganConfig) {
       codes: denseSpec(codeDim, decoder.dim),
       stack: stackSpec(config, decoder),
       head: headSpec(tanhHead && [decoder.dim, wide(decoder.dim)]),
-      pixels: denseSpec(tanhHead ? wide(decoder.dim) : decoder.dim, config.logitLaplace ? 2 * pixels : pixels),
+      pixels: pixelSpec(config, tanhHead ? wide(decoder.dim) : decoder.dim),
     },
   };
 }
@@ -66,6 +68,14 @@ function headSpec(widths: readonly number[] | false): HeadSpec {
   const [from, hidden, to] = widths as [number, number, number?];
   const up = denseSpec(from, hidden);
   return to === undefined ? { up } : { up, down: denseSpec(hidden, to) };
+}
+
+/** The decoder's last map: [from, M P P C], M = 2 with densities. */
+function pixelSpec(config: VitVqganConfig, from: number): DenseSpec {
+  const { patchSize, channels, logitLaplace, pixelBias } = config;
+  const maps = logitLaplace ? 2 : 1;
+  const { kernel, bias } = denseSpec(from, maps * patchSize ** 2 * channels);
+  return { kernel, bias: pixelBias === "channel" ? { ...bias!, shape: [maps * channels] } : bias! };
 }
 
 /** Hidden width of the tanh heads over the model's: the paper's parameter counts fit 4. */
@@ -100,16 +110,30 @@ export type Reconstruction = {
   readonly density?: LogitLaplace;
 };
 
+/** How a tokenizer is run. */
+export type ForwardOptions = {
+  /** The decoder gets the latents themselves in place of codewords. */
+  readonly continuous?: boolean;
+  /** Blocks are computed again for the gradient instead of keeping what they made: less memory, more time. */
+  readonly recompute?: boolean;
+};
+
 /**
  * Encoder output before quantizing.
  * @param images [B, H, W, C] in [0, 1]
  * @returns latents, [B, N, Dc]
  * @throws RangeError when images do not have the configured size and channels
  */
-export function encode(params: VitVqganParams["encoder"], config: VitVqganConfig, images: tf.Tensor): tf.Tensor {
+export function encode(
+  params: VitVqganParams["encoder"],
+  config: VitVqganConfig,
+  images: tf.Tensor,
+  options: ForwardOptions = {},
+): tf.Tensor {
   expectShape("encoder: images", images, [null, config.imageSize, config.imageSize, config.channels]);
   const patches = patchify(images, config.patchSize); // [B, N, P P C]
-  const tokens = stack(params.stack, config, { stack: config.encoder, tokens: dense(params.patches, patches) });
+  const embedded = dense(params.patches, patches);
+  const tokens = stack(params.stack, config, { stack: config.encoder, tokens: embedded, options });
   return dense(params.latents, tanhHead(params.head, tokens));
 }
 
@@ -121,11 +145,13 @@ export function decode(
   params: VitVqganParams["decoder"],
   config: VitVqganConfig,
   quantized: tf.Tensor,
+  options: ForwardOptions = {},
 ): Reconstruction {
   const grid = tokenGrid(config);
   expectShape("decoder: quantized", quantized, [null, grid[0] * grid[1], config.codeDim]);
-  const tokens = stack(params.stack, config, { stack: config.decoder, tokens: dense(params.codes, quantized) });
-  const outputs = dense(params.pixels, tanhHead(params.head, tokens)); // [B, N, P P C], twice with densities
+  const embedded = dense(params.codes, quantized);
+  const tokens = stack(params.stack, config, { stack: config.decoder, tokens: embedded, options });
+  const outputs = pixelMap(params.pixels, config, tanhHead(params.head, tokens)); // [B, N, M P P C]
   if (!config.logitLaplace) return { image: unpatchify(outputs, config.patchSize, grid) };
   const [means, scales] = tf.split(outputs, 2, -1) as [tf.Tensor, tf.Tensor];
   const mean = unpatchify(means, config.patchSize, grid);
@@ -133,20 +159,17 @@ export function decode(
   return { image: logitLaplaceImage(mean), density: { mean, logScale } };
 }
 
-/**
- * Encode, quantize, decode.
- * @param options.continuous the decoder gets the latents themselves in place of codewords
- */
+/** Encode, quantize, decode. */
 export function autoencode(
   params: VitVqganParams,
   config: VitVqganConfig,
   images: tf.Tensor,
-  options: { readonly continuous?: boolean } = {},
+  options: ForwardOptions = {},
 ): Reconstruction & { quantized: Quantized } {
-  const latents = encode(params.encoder, config, images);
+  const latents = encode(params.encoder, config, images, options);
   const quantized = quantize(params.quantizer, config, latents);
   const received = options.continuous ? quantized.latents : quantized.straightThrough;
-  return { ...decode(params.decoder, config, received), quantized };
+  return { ...decode(params.decoder, config, received, options), quantized };
 }
 
 /** Codes of images, int32 [B, N]. */
@@ -166,14 +189,23 @@ function tanhHead({ up, down }: ParamsOf<HeadSpec>, tokens: tf.Tensor): tf.Tenso
   return down ? dense(down, hidden) : hidden;
 }
 
+function pixelMap(params: DenseParams, config: VitVqganConfig, tokens: tf.Tensor): tf.Tensor {
+  if (config.pixelBias !== "channel") return dense(params, tokens);
+  const { patchSize, channels, logitLaplace } = config;
+  const maps = logitLaplace ? 2 : 1;
+  const outputs = dense({ kernel: params.kernel }, tokens);
+  const pixels = tf.reshape(outputs, [-1, maps, patchSize ** 2, channels]);
+  return tf.reshape(tf.add(pixels, tf.reshape(params.bias!, [maps, 1, channels])), outputs.shape);
+}
+
 function stack(
   params: StackParams,
   config: VitVqganConfig,
-  { stack, tokens }: { stack: StackConfig; tokens: tf.Tensor },
+  { stack, tokens, options }: { stack: StackConfig; tokens: tf.Tensor; options: ForwardOptions },
 ): tf.Tensor {
   const [rows, columns] = tokenGrid(config);
   const fixed = () => tf.tensor2d(sinCosPositions(rows, columns, stack.dim), [rows * columns, stack.dim]);
   let x = tf.add(tokens, params.positions ?? fixed()); // [B, N, D]
-  for (const each of params.blocks) x = block(each, stack, x);
+  for (const each of params.blocks) x = block(each, stack, x, { recompute: options.recompute ?? false });
   return layerNorm(params.norm, x);
 }

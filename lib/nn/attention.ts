@@ -1,51 +1,74 @@
 import * as tf from "@tensorflow/tfjs";
 import { recomputed } from "../engine/traceBackend.js";
 import { type CustomGradient, customGradient } from "./customGradient.js";
-import { type DenseOptions, dense, denseSpec } from "./dense.js";
+import { type DenseOptions, type DenseSpec, dense, denseSpec } from "./dense.js";
 import { type Dropout, dropout } from "./dropout.js";
 import type { ParamsOf } from "./params.js";
 
-type PerHead = tf.Tensor4D; // [B, heads, N, D/heads]
+type PerHead = tf.Tensor4D; // [B, heads, N, d]
 
 export type AttentionConfig = {
+  /** Width D of the tokens. */
   readonly dim: number;
   readonly heads: number;
+  /** Width d of a head; D/heads when absent. */
+  readonly headDim?: number;
+  /** Whether queries, keys and values have a bias; true when absent. */
+  readonly qkvBias?: boolean;
+  /** Whether a linear map follows the heads; true when absent. Without one, heads * d must be D. */
+  readonly outProjection?: boolean;
 };
 
-/** Parameters of multi-head self-attention: one fused q, k, v map and the output map, both with bias. */
-export function attentionSpec({ dim }: AttentionConfig, options: DenseOptions = {}) {
-  return { qkv: denseSpec(dim, 3 * dim, options), out: denseSpec(dim, dim, options) };
+/** Width d of a head: what the config says, else D/heads. */
+export function headWidth({ dim, heads, headDim }: AttentionConfig): number {
+  return headDim ?? dim / heads;
 }
 
-export type AttentionParams = ParamsOf<ReturnType<typeof attentionSpec>>;
+/**
+ * Parameters of multi-head self-attention: one fused q, k, v map and the output map.
+ * @throws RangeError when the heads' outputs together are not of the tokens' width and there is no output map
+ */
+export function attentionSpec(config: AttentionConfig, options: DenseOptions = {}): AttentionSpec {
+  const { dim, heads, qkvBias = true, outProjection = true } = config;
+  const inner = heads * headWidth(config);
+  const qkv = denseSpec(dim, 3 * inner, { ...options, bias: qkvBias });
+  if (outProjection) return { qkv, out: denseSpec(inner, dim, options) };
+  if (inner === dim) return { qkv };
+  throw new RangeError(`attention: without an output map, heads together want the tokens' width ${dim}, got ${inner}`);
+}
+
+type AttentionSpec = { readonly qkv: DenseSpec; readonly out?: DenseSpec };
+
+export type AttentionParams = ParamsOf<AttentionSpec>;
 
 export type AttentionOptions = {
   readonly heads: number;
   /** Whether position t sees only positions up to t. */
   readonly causal?: boolean;
-  /** What mixes the values; `dotProductAttention` when absent. All [B, heads, N, D/heads]. */
+  /** What mixes the values; `dotProductAttention` when absent. All [B, heads, N, d]. */
   readonly mix?: (q: tf.Tensor, k: tf.Tensor, v: tf.Tensor) => tf.Tensor;
   /** Dropout on the attention weights, and its layer number. */
   readonly dropout?: Dropout & { readonly layer: number };
 };
 
 /**
- * Multi-head self-attention: `softmax(q k^T / sqrt(D/heads)) v` for each head, then the output map.
+ * Multi-head self-attention: `softmax(q k^T / sqrt(d)) v` for each head of width d, then the output map.
  * Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.2.
  * @param x tokens, [B, N, D]
  * @returns tokens, [B, N, D]
  */
 export function attention(params: AttentionParams, x: tf.Tensor, options: AttentionOptions): tf.Tensor {
-  const [B, N, D] = x.shape as [number, number, number];
+  const [B, N] = x.shape as [number, number, number];
   const [q, k, v] = splitHeads(dense(params.qkv, x), options.heads);
   const mixed = options.mix ? options.mix(q, k, v) : dotProductAttention(q, k, v, options);
-  return dense(params.out, tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [B, N, D]));
+  const joined = tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [B, N, -1]); // [B, N, heads d]
+  return params.out ? dense(params.out, joined) : joined;
 }
 
-/** q, k and v, each [B, heads, N, D/heads], of a fused projection [B, N, 3 D]. */
+/** q, k and v, each [B, heads, N, d], of a fused projection [B, N, 3 heads d]: first all of q, head by head. */
 export function splitHeads(qkv: tf.Tensor, heads: number): [PerHead, PerHead, PerHead] {
-  const [B, N, threeD] = qkv.shape as [number, number, number];
-  const parts = tf.reshape(qkv, [B, N, 3, heads, threeD / 3 / heads]);
+  const [B, N, width] = qkv.shape as [number, number, number];
+  const parts = tf.reshape(qkv, [B, N, 3, heads, width / 3 / heads]);
   return tf.unstack(tf.transpose(parts, [2, 0, 3, 1, 4])) as [PerHead, PerHead, PerHead];
 }
 

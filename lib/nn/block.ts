@@ -1,16 +1,14 @@
 import * as tf from "@tensorflow/tfjs";
-import { type AttentionOptions, attention, attentionSpec } from "./attention.js";
+import { type AttentionConfig, type AttentionOptions, attention, attentionSpec } from "./attention.js";
 import { type DenseOptions, dense, denseSpec } from "./dense.js";
 import { type Dropout, dropout } from "./dropout.js";
 import { expectShape } from "./expectShape.js";
 import { gelu } from "./gelu.js";
 import { layerNorm, layerNormSpec } from "./layerNorm.js";
 import type { ParamsOf } from "./params.js";
+import { recompute } from "./recompute.js";
 
-export type BlockConfig = {
-  /** Width D of the tokens. */
-  readonly dim: number;
-  readonly heads: number;
+export type BlockConfig = AttentionConfig & {
   /** Hidden width of the MLP. */
   readonly mlpDim: number;
   /** MLP activation; the paper is silent, tanh is what the best-known port uses. */
@@ -38,6 +36,8 @@ export type BlockOptions = {
   readonly mix?: AttentionOptions["mix"];
   /** Dropout on attention weights, MLP activations and both branches, with the block's index to tell layers apart. */
   readonly dropout?: Dropout & { readonly block: number };
+  /** Whether the gradient computes the block again instead of keeping what it made: see `recompute`. */
+  readonly recompute?: boolean;
 };
 
 /**
@@ -49,6 +49,11 @@ export type BlockOptions = {
  */
 export function block(params: BlockParams, config: BlockConfig, x: tf.Tensor, options: BlockOptions = {}): tf.Tensor {
   expectShape("block: x", x, [null, null, config.dim]);
+  const run = (params: BlockParams, x: tf.Tensor) => branches(params, config, x, options);
+  return options.recompute ? recompute(run, params, x) : run(params, x);
+}
+
+function branches(params: BlockParams, config: BlockConfig, x: tf.Tensor, options: BlockOptions): tf.Tensor {
   const { dropout: drop, causal = false, mix } = options;
   // Four dropout layers a block: attention weights, attention branch, MLP activation, MLP branch.
   const layer = (place: number) => (drop ? drop.block * 4 + place : 0);

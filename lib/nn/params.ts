@@ -10,8 +10,10 @@ import { rngFrom, streamSeed } from "../random.js";
 /** How a parameter starts. */
 export type Init =
   | { readonly kind: "zeros" | "ones" }
-  /** N(0, std^2) */
-  | { readonly kind: "normal"; readonly std: number }
+  /** N(mean, std^2), mean 0 if absent */
+  | { readonly kind: "normal"; readonly std: number; readonly mean?: number }
+  /** Uniform in +-bound. */
+  | { readonly kind: "uniform"; readonly bound: number }
   /** Uniform in +-sqrt(6 / (fanIn + fanOut)) (Glorot & Bengio 2010). */
   | { readonly kind: "xavier"; readonly fanIn: number; readonly fanOut: number };
 
@@ -71,9 +73,12 @@ function initialTensor({ shape, init }: ParamSpec, seed: number): HostTensor {
   const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
   const rng = rngFrom(seed);
   if (init.kind === "ones") data.fill(1);
-  if (init.kind === "normal") for (let i = 0; i < data.length; i++) data[i] = init.std * rng.normal();
-  if (init.kind === "xavier") {
-    const bound = Math.sqrt(6 / (init.fanIn + init.fanOut));
+  if (init.kind === "normal") {
+    const { mean = 0, std } = init;
+    for (let i = 0; i < data.length; i++) data[i] = mean + std * rng.normal();
+  }
+  if (init.kind === "uniform" || init.kind === "xavier") {
+    const bound = init.kind === "uniform" ? init.bound : Math.sqrt(6 / (init.fanIn + init.fanOut));
     for (let i = 0; i < data.length; i++) data[i] = bound * (2 * rng.uniform() - 1);
   }
   return { dtype: "float32", shape, data };

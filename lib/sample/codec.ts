@@ -1,11 +1,12 @@
 /** A trained tokenizer at work: images to codes and codes to images, with weights built into the graphs. */
-import type { Engine, NamedHostTensors, Program } from "../engine/types.js";
-import { decodeCodes, encodeCodes, tokenGrid, type VitVqganConfig, vitVqganSpec } from "../models/vitVqgan.js";
-import { paramTree } from "../nn/params.js";
+import * as tf from "@tensorflow/tfjs";
+import type { Engine, NamedHostTensors, Program, Step } from "../engine/types.js";
+import { logitLaplaceLosses } from "../losses/logitLaplace.js";
+import { codesPerImage, type TokenizerConfig, tokenizerOf } from "../models/tokenizer.js";
 
 export type CodecOptions = {
   readonly engine: Engine;
-  readonly model: VitVqganConfig;
+  readonly model: TokenizerConfig;
   readonly weights: NamedHostTensors;
   /** Images in one run of the graph; more are cut up, fewer padded. */
   readonly batchSize: number;
@@ -23,20 +24,37 @@ export type Decoder = {
   close(): Promise<void>;
 };
 
+/** What becomes of N images. */
+export type Autoencoded = {
+  /** [N, H, W, C], clipped to [0, 1]. */
+  readonly reconstructions: Float32Array;
+  /** All codes of an image one after the other, [N, T]. */
+  readonly codes: Int32Array;
+  /** `logitLaplaceLosses` of the images under the decoder's density, [N]; only with `model.logitLaplace`. */
+  readonly logitLaplace?: Float32Array;
+};
+
+export type Autoencoder = {
+  /** @param images [N, H, W, C] in [0, 1] */
+  autoencode(images: Float32Array): Promise<Autoencoded>;
+  close(): Promise<void>;
+};
+
 /** Compiles the encoder of a tokenizer. */
 export async function createEncoder({ engine, model, weights, batchSize }: CodecOptions): Promise<Encoder> {
   const shape = [batchSize, model.imageSize, model.imageSize, model.channels];
+  const perImage = codesPerImage(model);
   const program = await engine.compile(
-    (inputs) => ({ codes: encodeCodes(paramTree(vitVqganSpec(model), inputs), model, inputs["images"]!) }),
+    (inputs) => ({ codes: tokenizerOf(model).encodeCodes(inputs, inputs["images"]!) }),
     { name: "encode", inputs: { images: { dtype: "float32", shape } }, constants: weights },
   );
   return {
     encode: async (images) => {
       const count = (images.length / elements(shape)) * batchSize;
-      const codes = new Int32Array(Math.round(count) * codesPerImage(model));
+      const codes = new Int32Array(Math.round(count) * perImage);
       await inBatches(images, elements(shape), async (batch, at) => {
         const results = await program.run({ images: { dtype: "float32", shape, data: batch } });
-        put(codes, results["codes"]!.data, at * batchSize * codesPerImage(model));
+        put(codes, results["codes"]!.data, at * batchSize * perImage);
       });
       return codes;
     },
@@ -46,15 +64,16 @@ export async function createEncoder({ engine, model, weights, batchSize }: Codec
 
 /** Compiles the decoder of a tokenizer. */
 export async function createDecoder({ engine, model, weights, batchSize }: CodecOptions): Promise<Decoder> {
-  const shape = [batchSize, codesPerImage(model)];
+  const perImage = codesPerImage(model);
+  const shape = [batchSize, perImage];
   const pixels = model.imageSize ** 2 * model.channels;
   const program: Program = await engine.compile(
-    (inputs) => ({ images: decodeCodes(paramTree(vitVqganSpec(model), inputs), model, inputs["codes"]!) }),
+    (inputs) => ({ images: tokenizerOf(model).decodeCodes(inputs, inputs["codes"]!) }),
     { name: "decode", inputs: { codes: { dtype: "int32", shape } }, constants: weights },
   );
   return {
     decode: async (codes) => {
-      const images = new Float32Array((codes.length / codesPerImage(model)) * pixels);
+      const images = new Float32Array((codes.length / perImage) * pixels);
       await inBatches(codes, elements(shape), async (batch, at) => {
         const results = await program.run({ codes: { dtype: "int32", shape, data: batch } });
         put(images, results["images"]!.data, at * batchSize * pixels);
@@ -62,6 +81,44 @@ export async function createDecoder({ engine, model, weights, batchSize }: Codec
       return images;
     },
     close: () => program.dispose(),
+  };
+}
+
+/** Compiles encoder, quantizer and decoder as one program, which also judges the decoder's density: to measure with. */
+export async function createAutoencoder({ engine, model, weights, batchSize }: CodecOptions): Promise<Autoencoder> {
+  const shape = [batchSize, model.imageSize, model.imageSize, model.channels];
+  const program = await engine.compile(autoencodingStep(model), {
+    name: "autoencode",
+    inputs: { images: { dtype: "float32", shape } },
+    constants: weights,
+  });
+  return {
+    autoencode: async (images) => {
+      const count = Math.round((images.length / elements(shape)) * batchSize);
+      const joined: Record<string, Numbers> = { reconstructions: new Float32Array(0), codes: new Int32Array(0) };
+      await inBatches(images, elements(shape), async (batch, index) => {
+        const results = await program.run({ images: { dtype: "float32", shape, data: batch } });
+        for (const [name, { dtype, data }] of Object.entries(results)) {
+          const size = (count * data.length) / batchSize;
+          if (index === 0) joined[name] = dtype === "int32" ? new Int32Array(size) : new Float32Array(size);
+          put(joined[name]!, data, index * data.length);
+        }
+      });
+      return joined as Autoencoded;
+    },
+    close: () => program.dispose(),
+  };
+}
+
+function autoencodingStep(model: TokenizerConfig): Step {
+  return (inputs) => {
+    const images = inputs["images"]!;
+    const { image, density, quantized } = tokenizerOf(model).autoencode(inputs, images);
+    return {
+      reconstructions: tf.clipByValue(image, 0, 1),
+      codes: quantized.codes,
+      ...(density ? { logitLaplace: logitLaplaceLosses(images, density) } : {}),
+    };
   };
 }
 
@@ -87,11 +144,6 @@ async function inBatches<A extends Numbers>(
 /** Copies as much of `from` as fits. */
 function put(into: Numbers, from: Numbers, at: number): void {
   into.set(from.subarray(0, into.length - at), at);
-}
-
-function codesPerImage(model: VitVqganConfig): number {
-  const [rows, columns] = tokenGrid(model);
-  return rows * columns;
 }
 
 function elements(shape: readonly number[]): number {

@@ -16,7 +16,8 @@ export type RevivalOptions = {
   readonly every: number;
 };
 
-const CODEBOOK = "quantizer/codebook";
+/** Path of the codebook in every tokenizer. */
+export const CODEBOOK = "quantizer/codebook";
 
 export class CodebookRevival {
   /** Step at which each code was last chosen, or moved. */

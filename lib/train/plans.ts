@@ -1,14 +1,15 @@
 /** The programs that training compiles: each step with the names and shapes of what it is given. */
 import type { Engine, Program, Step, StepOptions, TensorSpec } from "../engine/types.js";
-import { discriminatorSpec } from "../models/styleganDiscriminator.js";
+import { discriminatorOf } from "../models/discriminator.js";
+import { type TokenizerConfig, tokenizerOf } from "../models/tokenizer.js";
 import { sequenceLength, type VimConfig, vimSpec } from "../models/vim.js";
-import { type VitVqganConfig, vitVqganSpec } from "../models/vitVqgan.js";
 import { flattenSpecs, type SpecTree } from "../nn/params.js";
 import { inputSpecs, withPrefix } from "./named.js";
-import { priorLossStep, priorStep } from "./priorSteps.js";
+import { type PriorStepOptions, priorLossStep, priorStep } from "./priorSteps.js";
 import {
   DISCRIMINATOR,
   MODEL,
+  PERCEPTUAL,
   r1Step,
   reconstructionStep,
   type TokenizerStepOptions,
@@ -25,25 +26,27 @@ export function compilePlan(engine: Engine, { step, options }: Plan): Promise<Pr
 
 /** A step of stage 1: the losses of `kind`, or the R1 penalty alone. */
 export function tokenizerPlan(task: TokenizerTask, kind: TokenizerStepOptions | "r1", batchSize: number): Plan {
-  const critic = networkInputs(DISCRIMINATOR, discriminatorSpec(task.discriminator));
+  const critic = networkInputs(DISCRIMINATOR, discriminatorOf(task.discriminator).spec);
   const images = imageInput(task.model, batchSize);
   if (kind === "r1") return { step: r1Step(task), options: { name: "train-vq r1", inputs: { ...critic, ...images } } };
-  const model = networkInputs(MODEL, vitVqganSpec(task.model));
+  const model = networkInputs(MODEL, tokenizerOf(task.model).spec);
   const inputs = { ...model, ...(kind.adversarial ? critic : {}), ...images };
-  return { step: tokenizerStep(task, kind), options: { name: `train-vq ${nameOf(kind)}`, inputs } };
+  const constants = task.perceptual ? { constants: withPrefix(PERCEPTUAL, task.perceptual.weights) } : {};
+  return { step: tokenizerStep(task, kind), options: { name: `train-vq ${nameOf(kind)}`, inputs, ...constants } };
 }
 
 /** Reconstruction by weights that are inputs, for a model that is still in training. */
-export function reconstructionPlan(model: VitVqganConfig, batchSize: number): Plan {
-  const inputs = { ...networkInputs(MODEL, vitVqganSpec(model)), ...imageInput(model, batchSize) };
+export function reconstructionPlan(model: TokenizerConfig, batchSize: number): Plan {
+  const inputs = { ...networkInputs(MODEL, tokenizerOf(model).spec), ...imageInput(model, batchSize) };
   return { step: reconstructionStep(model), options: { name: "reconstruct", inputs } };
 }
 
 /** A training step of stage 2. */
-export function priorPlan(model: VimConfig, { dropout, batchSize }: { dropout: number; batchSize: number }): Plan {
+export function priorPlan(model: VimConfig, options: PriorStepOptions & { readonly batchSize: number }): Plan {
+  const { dropout, batchSize } = options;
   const seed: Record<string, TensorSpec> = dropout > 0 ? { dropoutSeed: { dtype: "int32", shape: [1] } } : {};
   const inputs = { ...priorInputs(model, batchSize), ...seed };
-  return { step: priorStep(model, dropout), options: { name: "train-vim", inputs } };
+  return { step: priorStep(model, options), options: { name: "train-vim", inputs } };
 }
 
 /** The loss of stage 2 alone. */
@@ -58,7 +61,7 @@ function networkInputs(prefix: string, spec: SpecTree): Record<string, TensorSpe
   return inputSpecs(withPrefix(prefix, flattenSpecs(spec)));
 }
 
-function imageInput({ imageSize, channels }: VitVqganConfig, batchSize: number): Record<string, TensorSpec> {
+function imageInput({ imageSize, channels }: TokenizerConfig, batchSize: number): Record<string, TensorSpec> {
   return { images: { dtype: "float32", shape: [batchSize, imageSize, imageSize, channels] } };
 }
 

@@ -2,23 +2,30 @@
 import * as tf from "@tensorflow/tfjs";
 import type { NamedTensors, Step } from "../engine/types.js";
 import { crossEntropy } from "../losses/crossEntropy.js";
-import { sequenceLength, type VimConfig, vimForward, vimSpec } from "../models/vim.js";
-import type { Dropout } from "../nn/dropout.js";
+import { sequenceLength, type VimConfig, type VimInputs, vimForward, vimSpec } from "../models/vim.js";
 import { valueAndGradients } from "../nn/gradients.js";
 import { paramTree } from "../nn/params.js";
 import { underPrefix, withPrefix } from "./named.js";
 import { GRADIENT, MODEL } from "./tokenizerSteps.js";
+
+export type PriorStepOptions = {
+  /** Dropout rate. */
+  readonly dropout: number;
+  /** Whether blocks are computed again for the gradient instead of kept; no if absent. */
+  readonly recompute?: boolean;
+};
 
 /**
  * Mean negative log-likelihood of codes in nats per code, with gradients.
  * Inputs: `model/*`, `codes` int32 [B, T], `classIds` int32 [B], and `dropoutSeed` int32 [1] unless dropout is 0.
  * Outputs: `nll`, `gradient/model/*`.
  */
-export function priorStep(model: VimConfig, dropout: number): Step {
+export function priorStep(model: VimConfig, { dropout, recompute }: PriorStepOptions): Step {
   return (inputs) => {
     const drop = dropout > 0 ? { dropout: { rate: dropout, seed: inputs["dropoutSeed"]! } } : {};
+    const options = { ...drop, recompute: recompute ?? false };
     const { loss, gradients } = valueAndGradients(
-      () => ({ loss: negativeLogLikelihood(model, inputs, drop) }),
+      () => ({ loss: negativeLogLikelihood(model, inputs, options) }),
       underPrefix(MODEL, inputs),
     );
     return { nll: loss, ...withPrefix(GRADIENT + MODEL, gradients) };
@@ -30,7 +37,11 @@ export function priorLossStep(model: VimConfig): Step {
   return (inputs) => ({ nll: negativeLogLikelihood(model, inputs) });
 }
 
-function negativeLogLikelihood(model: VimConfig, inputs: NamedTensors, options: { dropout?: Dropout } = {}): tf.Scalar {
+function negativeLogLikelihood(
+  model: VimConfig,
+  inputs: NamedTensors,
+  options: Pick<VimInputs, "dropout" | "recompute"> = {},
+): tf.Scalar {
   const params = paramTree(vimSpec(model), underPrefix(MODEL, inputs));
   const codes = inputs["codes"]!;
   const { logits } = vimForward(params, model, { classIds: inputs["classIds"]!, codes, ...options });

@@ -3,6 +3,7 @@ import type { Engine, HostTensor, NamedHostTensors, Program } from "../engine/ty
 import { noClass, sequenceLength, type VimConfig, vimSpec } from "../models/vim.js";
 import { flattenSpecs, initialise } from "../nn/params.js";
 import { streamSeed, uniformAt } from "../random.js";
+import { partsOf, runParts } from "./accumulate.js";
 import { globalNorm } from "./adamW.js";
 import type { StepReport } from "./loop.js";
 import { scalarOf, underPrefix, withPrefix } from "./named.js";
@@ -28,6 +29,10 @@ export type PriorTraining = {
   readonly classDropout: number;
   readonly optimizer: OptimizerOptions;
   readonly batchSize: number;
+  /** Equal parts in which a batch is computed, one after the other; 1 if absent. */
+  readonly accumulate?: number;
+  /** Whether blocks are computed again for the gradient instead of kept; no if absent. */
+  readonly recompute?: boolean;
   readonly seed: number;
   /** Pixels times channels of an image, for bits per dimension. */
   readonly dimensions: number;
@@ -52,16 +57,12 @@ export class PriorTrainer implements Trainer {
   }
 
   async step(step: number): Promise<StepReport> {
-    const { seed, dropout, optimizer } = this.training;
+    const { seed, optimizer } = this.training;
     const batch = await this.training.nextBatch();
     const classIds = this.classIds(batch.labels, streamSeed(seed, "classDropout", step));
-    const dropoutSeed = Int32Array.of(streamSeed(seed, "dropout", step) | 0);
-    this.program ??= compilePlan(this.training.engine, priorPlan(this.training.model, this.training));
-    const results = await (await this.program).run({
-      ...withPrefix(MODEL, this.optimizer.params),
-      ...this.inputs(batch.codes, classIds),
-      ...(dropout > 0 ? { dropoutSeed: { dtype: "int32", shape: [1], data: dropoutSeed } } : {}),
-    });
+    this.program ??= this.compile();
+    const parts = this.parts(this.inputs(batch.codes, classIds), step);
+    const results = await runParts(await this.program, withPrefix(MODEL, this.optimizer.params), parts);
     const nll = scalarOf(results, "nll");
     const gradients = underPrefix(GRADIENT + MODEL, results);
     const norm = globalNorm(gradients);
@@ -112,6 +113,22 @@ export class PriorTrainer implements Trainer {
     return labels.map((label, i) => {
       const dropped = seed !== undefined && classDropout > 0 && uniformAt(i, seed) < classDropout;
       return label < 0 || label >= none || dropped ? none : label;
+    });
+  }
+
+  private compile(): Promise<Program> {
+    const { engine, model, batchSize, accumulate = 1, dropout, recompute = false } = this.training;
+    return compilePlan(engine, priorPlan(model, { dropout, recompute, batchSize: batchSize / accumulate }));
+  }
+
+  /** The batch in parts, each with a dropout of its own. */
+  private parts({ codes, classIds }: { codes: HostTensor; classIds: HostTensor }, step: number): NamedHostTensors[] {
+    const { seed, dropout, accumulate = 1 } = this.training;
+    const classes = partsOf(classIds, accumulate);
+    return partsOf(codes, accumulate).map((part, i) => {
+      const stream = i === 0 ? streamSeed(seed, "dropout", step) : streamSeed(seed, "dropout", step, i);
+      const dropoutSeed = { dtype: "int32", shape: [1], data: Int32Array.of(stream | 0) } as const;
+      return { codes: part, classIds: classes[i]!, ...(dropout > 0 ? { dropoutSeed } : {}) };
     });
   }
 

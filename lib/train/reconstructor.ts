@@ -1,5 +1,5 @@
 import type { Engine, NamedHostTensors } from "../engine/types.js";
-import type { VitVqganConfig } from "../models/vitVqgan.js";
+import type { TokenizerConfig } from "../models/tokenizer.js";
 import { withPrefix } from "./named.js";
 import { compilePlan, reconstructionPlan } from "./plans.js";
 import { MODEL } from "./tokenizerSteps.js";
@@ -16,7 +16,7 @@ export type Reconstructor = {
 /** Compiles reconstruction with weights as inputs, for models that are still in training. */
 export async function createReconstructor(options: {
   readonly engine: Engine;
-  readonly model: VitVqganConfig;
+  readonly model: TokenizerConfig;
   readonly batchSize: number;
 }): Promise<Reconstructor> {
   const { engine, model, batchSize } = options;

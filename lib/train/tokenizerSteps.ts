@@ -1,37 +1,54 @@
 /** The steps of stage 1 as pure functions: autoencoder and discriminator together, R1 alone, reconstruction. */
 import * as tf from "@tensorflow/tfjs";
-import type { NamedTensors, Step } from "../engine/types.js";
+import type { NamedHostTensors, NamedTensors, Step } from "../engine/types.js";
 import { type AdversarialForm, discriminatorLoss, generatorLoss } from "../losses/adversarial.js";
 import { logitLaplaceLoss } from "../losses/logitLaplace.js";
+import { type PerceptualConfig, perceptualLoss, perceptualSpec } from "../losses/perceptual.js";
 import { l1Loss, l2Loss } from "../losses/pixel.js";
 import { r1Penalty } from "../losses/r1.js";
-import { type DiscriminatorConfig, discriminate, discriminatorSpec } from "../models/styleganDiscriminator.js";
-import { autoencode, type Reconstruction, type VitVqganConfig, vitVqganSpec } from "../models/vitVqgan.js";
+import { type DiscriminatorConfig, discriminatorOf } from "../models/discriminator.js";
+import { type TokenizerConfig, tokenizerOf } from "../models/tokenizer.js";
+import type { Reconstruction } from "../models/vitVqgan.js";
 import { valueAndGradients } from "../nn/gradients.js";
 import { paramTree } from "../nn/params.js";
 import { stopGradient } from "../nn/stopGradient.js";
 import type { RevivalOptions } from "./codebookRevival.js";
+import type { EmaCodebookOptions } from "./emaCodebook.js";
 import { underPrefix, withPrefix } from "./named.js";
 
-/** Weights of the losses; 0 leaves a loss out of the graph. Paper: l2 1, logit-laplace 0.1, adversarial 0.1, vq 1. */
+/**
+ * Weights of the losses; 0 leaves a loss out of the graph.
+ * Paper: l2 1, logit-laplace 0.1, perceptual 0.1, adversarial 0.1, vq 1.
+ */
 export type TokenizerWeights = {
   readonly l1: number;
   readonly l2: number;
   readonly logitLaplace: number;
+  readonly perceptual: number;
   readonly vq: number;
   readonly adversarial: number;
 };
 
 export type TokenizerTask = {
-  readonly model: VitVqganConfig;
+  readonly model: TokenizerConfig;
   readonly weights: TokenizerWeights;
+  /** What the perceptual loss sees with: wanted where it has a weight. */
+  readonly perceptual?: PerceptualNetwork;
   readonly discriminator: DiscriminatorConfig;
   readonly adversarialForm: AdversarialForm;
-  /** How dead codes are avoided. */
+  /** Whether the generator's loss is weighed by the gradients at the last layer; off if absent. */
+  readonly adaptive?: boolean;
+  /** How dead codes are avoided, where the codebook learns by its loss. */
   readonly revival: RevivalOptions;
+  /** The moving averages that are the codebook where it does not: with `model.codebookUpdate` "ema". */
+  readonly averages?: EmaCodebookOptions;
+  /** Whether blocks are computed again for the gradient instead of kept; no if absent. */
+  readonly recompute?: boolean;
   /** R1 gamma and the number of steps between penalties, which scales it (lazy regularisation). */
   readonly r1: { readonly gamma: number; readonly every: number };
 };
+
+export type PerceptualNetwork = { readonly config: PerceptualConfig; readonly weights: NamedHostTensors };
 
 /** Which losses a step has. */
 export type TokenizerStepOptions = {
@@ -42,35 +59,44 @@ export type TokenizerStepOptions = {
 
 export const MODEL = "model/";
 export const DISCRIMINATOR = "discriminator/";
+export const PERCEPTUAL = "perceptual/";
 export const GRADIENT = "gradient/";
 
 /**
- * Losses and gradients of one batch. Inputs: `model/*`, with `adversarial` also `discriminator/*`, and `images`
- * [B, H, W, C] in [0, 1]. Outputs: each loss unweighted, `codes` [B, N], `latents` [B, N, Dc], `gradient/model/*`,
- * `gradient/discriminator/*`.
+ * Losses and gradients of one batch. Inputs: `model/*`, with `adversarial` also `discriminator/*`, with a perceptual loss
+ * `perceptual/*`, and `images` [B, H, W, C] in [0, 1]. Outputs: each loss unweighted, `codes` [B, N], `latents`
+ * [B, N, Dc], what chose the codes, `gradient/model/*`, `gradient/discriminator/*`.
  * Generator and discriminator share the forward pass: what both need is in the graph once.
  */
 export function tokenizerStep(task: TokenizerTask, { adversarial, quantized: discrete }: TokenizerStepOptions): Step {
   return (inputs) => {
     const images = inputs["images"]!;
     const critic = underPrefix(DISCRIMINATOR, inputs);
+    const { autoencode } = tokenizerOf(task.model);
+    const forward = () =>
+      autoencode(underPrefix(MODEL, inputs), images, { continuous: !discrete, recompute: task.recompute ?? false });
+    const adaptive = adversarial && task.adaptive ? adaptiveFactor(task, inputs, forward) : undefined;
     const generator = valueAndGradients(
       () => {
-        const { quantized, ...output } = autoencode(modelTree(task, inputs), task.model, images, {
-          continuous: !discrete,
-        });
-        const losses = pixelLosses(task, images, output);
+        const { quantized, ...output } = forward();
+        const losses = reconstructionLosses(task, inputs, output);
         const { codebook, commitment } = quantized.loss;
         const all: Record<string, tf.Scalar> = { ...losses, codebook, commitment };
         if (adversarial) all["generator"] = generatorLoss(task.adversarialForm, judge(task, critic, output.image));
         const weights = discrete ? task.weights : { ...task.weights, vq: 0 };
-        const { codes, latents } = quantized;
-        return { loss: weightedSum(weights, all), aux: { ...all, image: output.image, codes, latents } };
+        const { codes, compared: latents } = quantized;
+        const loss = weightedSum(weights, { ...all, ...scaledBy(adaptive, all) });
+        return { loss, aux: { ...all, image: output.image, codes, latents } };
       },
       underPrefix(MODEL, inputs),
     );
     const { image, ...reported } = generator.aux;
-    const outputs = { ...reported, loss: generator.loss, ...gradientOutputs(MODEL, generator.gradients) };
+    const outputs = {
+      ...reported,
+      ...(adaptive ? { adaptive } : {}),
+      loss: generator.loss,
+      ...gradientOutputs(MODEL, generator.gradients),
+    };
     if (!adversarial) return outputs;
     const discriminator = valueAndGradients(() => {
       const real = judge(task, critic, images);
@@ -89,9 +115,10 @@ export function tokenizerStep(task: TokenizerTask, { adversarial, quantized: dis
 export function r1Step(task: TokenizerTask): Step {
   return (inputs) => {
     const critic = underPrefix(DISCRIMINATOR, inputs);
+    const { judge } = discriminatorOf(task.discriminator);
     const { loss, gradients } = valueAndGradients(() => {
       const real = centred(inputs["images"]!); // the penalty is that of the range the network sees, as in StyleGAN2
-      const penalty = r1Penalty((images) => logits(task, critic, images), real, task.r1.gamma);
+      const penalty = r1Penalty((images) => judge(critic, images), real, task.r1.gamma);
       return { loss: tf.mul(penalty, task.r1.every) as tf.Scalar };
     }, critic);
     return { r1: tf.div(loss, task.r1.every), ...gradientOutputs(DISCRIMINATOR, gradients) };
@@ -99,26 +126,16 @@ export function r1Step(task: TokenizerTask): Step {
 }
 
 /** Reconstructions clipped to [0, 1] and codes of `images`, by weights `model/*`. */
-export function reconstructionStep(model: VitVqganConfig): Step {
+export function reconstructionStep(model: TokenizerConfig): Step {
   return (inputs) => {
-    const tree = paramTree(vitVqganSpec(model), underPrefix(MODEL, inputs));
-    const { image, quantized } = autoencode(tree, model, inputs["images"]!);
+    const { image, quantized } = tokenizerOf(model).autoencode(underPrefix(MODEL, inputs), inputs["images"]!);
     return { reconstructions: tf.clipByValue(image, 0, 1), codes: quantized.codes };
   };
 }
 
-function modelTree(task: TokenizerTask, inputs: NamedTensors) {
-  return paramTree(vitVqganSpec(task.model), underPrefix(MODEL, inputs));
-}
-
-/** Discriminator logits [B] of images in [0, 1]. */
+/** Discriminator logits of images in [0, 1]. */
 function judge(task: TokenizerTask, critic: NamedTensors, images: tf.Tensor): tf.Tensor {
-  return logits(task, critic, centred(images));
-}
-
-/** Discriminator logits [B] of images in [-1, 1]. */
-function logits(task: TokenizerTask, critic: NamedTensors, images: tf.Tensor): tf.Tensor {
-  return discriminate(paramTree(discriminatorSpec(task.discriminator), critic), task.discriminator, images);
+  return discriminatorOf(task.discriminator).judge(critic, centred(images));
 }
 
 /** Pixels of [0, 1] in [-1, 1]. */
@@ -126,10 +143,46 @@ function centred(images: tf.Tensor): tf.Tensor {
   return tf.sub(tf.mul(images, 2), 1);
 }
 
+const scaledBy = (factor: tf.Scalar | undefined, { generator }: Readonly<Record<string, tf.Scalar>>) =>
+  factor && generator ? { generator: tf.mul(generator, factor) as tf.Scalar } : {};
+
+const [ADAPTIVE_EPSILON, ADAPTIVE_MOST] = [1e-4, 1e4];
+
+/**
+ * Factor on the generator's loss that makes it pull on the decoder's last kernel W as much as the reconstruction:
+ * `|d reconstruction / dW| / (|d generator / dW| + 1e-4)`, at most 10^4, without gradient.
+ * Source: Esser et al. 2021, arXiv:2012.09841, equation 7, and its code for the bounds.
+ */
+function adaptiveFactor(task: TokenizerTask, inputs: NamedTensors, forward: () => Reconstruction): tf.Scalar {
+  const kernel = inputs[MODEL + tokenizerOf(task.model).lastKernel]!;
+  const critic = underPrefix(DISCRIMINATOR, inputs);
+  const pull = (loss: () => tf.Scalar) => {
+    const { gradients } = valueAndGradients(() => ({ loss: loss() }), { kernel });
+    return tf.sqrt(tf.sum(tf.square(gradients["kernel"]!)));
+  };
+  const reconstruction = pull(() => weightedSum(task.weights, reconstructionLosses(task, inputs, forward())));
+  const generator = pull(() => generatorLoss(task.adversarialForm, judge(task, critic, forward().image)));
+  return tf.minimum(tf.div(reconstruction, tf.add(generator, ADAPTIVE_EPSILON)), ADAPTIVE_MOST) as tf.Scalar;
+}
+
+function reconstructionLosses(task: TokenizerTask, inputs: NamedTensors, output: Reconstruction) {
+  return { ...pixelLosses(task, inputs["images"]!, output), ...perceptualLosses(task, inputs, output) };
+}
+
 function pixelLosses(task: TokenizerTask, images: tf.Tensor, { image, density }: Reconstruction) {
   const losses: Record<string, tf.Scalar> = { l2: l2Loss(image, images) };
   if (task.weights.l1 > 0) losses["l1"] = l1Loss(image, images);
   if (density) losses["logitLaplace"] = logitLaplaceLoss(images, density);
+  return losses;
+}
+
+function perceptualLosses(task: TokenizerTask, inputs: NamedTensors, { image }: Reconstruction) {
+  const losses: Record<string, tf.Scalar> = {};
+  const { perceptual, weights } = task;
+  if (weights.perceptual === 0) return losses;
+  if (!perceptual) throw new RangeError("a perceptual loss with a weight wants a network to see with");
+  const params = paramTree(perceptualSpec(perceptual.config), underPrefix(PERCEPTUAL, inputs));
+  losses["perceptual"] = perceptualLoss(params, { images: inputs["images"]!, reconstructions: image });
   return losses;
 }
 

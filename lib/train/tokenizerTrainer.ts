@@ -1,10 +1,12 @@
 /** Trains stage 1: owns the networks, their optimizers and the compiled steps. */
 import type { Engine, HostTensor, NamedHostTensors, Program } from "../engine/types.js";
-import { discriminatorSpec } from "../models/styleganDiscriminator.js";
-import { vitVqganSpec } from "../models/vitVqgan.js";
+import { discriminatorOf } from "../models/discriminator.js";
+import { tokenizerOf } from "../models/tokenizer.js";
 import { flattenSpecs, initialise } from "../nn/params.js";
+import { partsOf, runParts } from "./accumulate.js";
 import { globalNorm } from "./adamW.js";
-import { CodebookRevival } from "./codebookRevival.js";
+import { CODEBOOK, CodebookRevival } from "./codebookRevival.js";
+import { EmaCodebook } from "./emaCodebook.js";
 import type { StepReport } from "./loop.js";
 import { scalarOf, underPrefix, withPrefix } from "./named.js";
 import { Optimizer, type OptimizerOptions } from "./optimizer.js";
@@ -17,6 +19,8 @@ export type TokenizerTraining = {
   readonly task: TokenizerTask;
   readonly optimizer: OptimizerOptions;
   readonly batchSize: number;
+  /** Equal parts in which a batch is computed, one after the other; 1 if absent. */
+  readonly accumulate?: number;
   readonly seed: number;
   /** Step from which the adversarial loss counts. */
   readonly adversarialStart: number;
@@ -29,17 +33,20 @@ export class TokenizerTrainer implements Trainer {
   private readonly discriminator: Optimizer | undefined;
   private readonly programs = new Map<string, Promise<Program>>();
   private readonly revival: CodebookRevival;
+  /** Moves the codebook, and unused codes, where the loss does not. */
+  private readonly averages: EmaCodebook | undefined;
   private readonly usedCodes: Uint8Array;
 
   constructor(private readonly training: TokenizerTraining) {
     const { task, optimizer, seed } = training;
-    this.model = startOptimizer(flattenSpecs(vitVqganSpec(task.model)), optimizer, seed);
+    this.model = startOptimizer(flattenSpecs(tokenizerOf(task.model).spec), optimizer, seed);
     if (task.weights.adversarial > 0) {
-      const specs = flattenSpecs(discriminatorSpec(task.discriminator));
+      const specs = flattenSpecs(discriminatorOf(task.discriminator).spec);
       this.discriminator = startOptimizer(specs, { ...optimizer, ema: 0 }, seed);
     }
     const { codebookSize: size, codeDim: dim } = task.model;
     this.revival = new CodebookRevival(task.revival, { size, dim }, seed);
+    if (task.averages) this.averages = new EmaCodebook(task.averages, this.model.params[CODEBOOK]!, seed);
     this.usedCodes = new Uint8Array(size);
   }
 
@@ -69,7 +76,7 @@ export class TokenizerTrainer implements Trainer {
     const discriminator = this.discriminator?.state("discriminator");
     return {
       model: this.model.weights,
-      state: { ...model.tensors, ...discriminator?.tensors, ...withPrefix("revival/", this.revival.state()) },
+      state: { ...model.tensors, ...discriminator?.tensors, ...this.codebookState() },
       metadata: { updates: { model: model.updates, discriminator: discriminator?.updates ?? 0 } },
     };
   }
@@ -77,7 +84,8 @@ export class TokenizerTrainer implements Trainer {
   restore({ model, state, metadata }: Saved): void {
     const updates = metadata["updates"] as { model: number; discriminator: number };
     this.model.restore("model", { tensors: state, updates: updates.model, weights: model });
-    this.revival.restore(underPrefix("revival/", state));
+    if (this.averages) this.averages.restore(underPrefix("averages/", state));
+    else this.revival.restore(underPrefix("revival/", state));
     this.discriminator?.restore("discriminator", { tensors: state, updates: updates.discriminator });
   }
 
@@ -89,7 +97,7 @@ export class TokenizerTrainer implements Trainer {
   private async mainStep(step: number, images: HostTensor, kind: TokenizerStepOptions): Promise<StepReport> {
     const { adversarial } = kind;
     const program = await this.program(kind);
-    const results = await program.run({ ...this.feeds(adversarial), images });
+    const results = await runParts(program, this.feeds(adversarial), this.parts(images));
     const metrics = losses(results);
     const gradients = underPrefix(GRADIENT + MODEL, results);
     const critic = underPrefix(GRADIENT + DISCRIMINATOR, results);
@@ -100,15 +108,22 @@ export class TokenizerTrainer implements Trainer {
     if (adversarial) this.discriminator!.update(critic, { norm: criticNorm, step });
     const codes = results["codes"]!.data;
     for (const code of codes) this.usedCodes[code] = 1;
-    this.revival.observe(codes, step);
-    const revived = this.revival.revive(this.model, results["latents"]!, step);
+    const revived = this.moveCodes(results["codes"]!, results["latents"]!, step);
     const rate = this.training.optimizer.schedule(step);
     return { metrics: { ...metrics, revived, gradientNorm: norm, rate }, applied: true };
   }
 
+  /** What happens to the codebook outside of the step; returns how many codes were moved. */
+  private moveCodes(codes: HostTensor, latents: HostTensor, step: number): number {
+    if (this.averages) return this.averages.update(this.model, codes, latents, step);
+    this.revival.observe(codes.data, step);
+    return this.revival.revive(this.model, latents, step);
+  }
+
   private async r1(step: number, images: HostTensor, report: StepReport): Promise<StepReport> {
     const program = await this.program("r1");
-    const results = await program.run({ ...withPrefix(DISCRIMINATOR, this.discriminator!.params), images });
+    const critic = withPrefix(DISCRIMINATOR, this.discriminator!.params);
+    const results = await runParts(program, critic, this.parts(images));
     const gradients = underPrefix(GRADIENT + DISCRIMINATOR, results);
     const norm = globalNorm(gradients);
     if (!Number.isFinite(norm)) return { ...report, applied: false };
@@ -116,8 +131,17 @@ export class TokenizerTrainer implements Trainer {
     return { ...report, metrics: { ...report.metrics, r1: scalarOf(results, "r1") } };
   }
 
+  private codebookState(): NamedHostTensors {
+    if (this.averages) return withPrefix("averages/", this.averages.state());
+    return withPrefix("revival/", this.revival.state());
+  }
+
   private async nextImages(): Promise<HostTensor> {
     return { dtype: "float32", shape: this.imageShape(), data: await this.training.nextImages() };
+  }
+
+  private parts(images: HostTensor): NamedHostTensors[] {
+    return partsOf(images, this.training.accumulate ?? 1).map((part) => ({ images: part }));
   }
 
   private imageShape(): number[] {
@@ -134,8 +158,8 @@ export class TokenizerTrainer implements Trainer {
     const key = kind === "r1" ? kind : `${kind.quantized} ${kind.adversarial}`;
     const known = this.programs.get(key);
     if (known) return known;
-    const { engine, task, batchSize } = this.training;
-    const compiled = compilePlan(engine, tokenizerPlan(task, kind, batchSize));
+    const { engine, task, batchSize, accumulate = 1 } = this.training;
+    const compiled = compilePlan(engine, tokenizerPlan(task, kind, batchSize / accumulate));
     this.programs.set(key, compiled);
     return compiled;
   }

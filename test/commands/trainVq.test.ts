@@ -7,7 +7,7 @@ import { latestCheckpoint, readCheckpoint } from "../../lib/files/checkpoints.js
 import { readModel } from "../../lib/files/readModel.js";
 import { namesIn, present } from "../files/support.js";
 import { fixture, inTemporaryFolder } from "../support.js";
-import { fail, jsonOf, metricsOf, succeed, trainVq } from "./support/training.js";
+import { fail, IMAGES, jsonOf, metricsOf, succeed, trainVq } from "./support/training.js";
 
 const test = suite("commands/train-vq");
 
@@ -79,6 +79,57 @@ test("sizes that do not fit are refused by the name of their option", () =>
     await fail([...small, "--patch-size", "5"], 2, /--patch-size: want a divisor of the image size 32, got 5/);
     await fail([...small, "--encoder-heads", "3"], 2, /--encoder-heads: want a divisor of the encoder's width 128/);
     assert.not.ok(existsSync(out));
+  }));
+
+test("options that would change nothing are refused, with what they want", () =>
+  inTemporaryFolder(async (folder) => {
+    const small = ["train-vq", fixture("emoji-mini", "val"), "--out", path.join(folder, "vq"), "--preset", "tiny"];
+    await fail([...small, "--cnn-width", "64"], 2, /--cnn-width: changes nothing here; it wants --architecture cnn/);
+    await fail(
+      [...small, "--architecture", "cnn", "--encoder-depth", "2"],
+      2,
+      /--encoder-depth: .* --architecture vit/,
+    );
+    await fail([...small, "--codebook-decay", "0.5"], 2, /--codebook-decay: .* --codebook-update ema/);
+    await fail([...small, "--adversarial-weight", "0", "--r1-gamma", "1"], 2, /--r1-gamma: .*--adversarial-weight/);
+    await fail([...small, "--perceptual-form", "features"], 2, /--perceptual-form: .*--vgg/);
+  }));
+
+test("a perceptual loss says which file it wants, and refuses another", () =>
+  inTemporaryFolder(async (folder) => {
+    const small = ["train-vq", fixture("emoji-mini", "val"), "--out", path.join(folder, "vq"), "--preset", "tiny"];
+    await fail(
+      [...small, "--perceptual-weight", "0.1"],
+      2,
+      /download https:.*vgg16-397923af\.pth and name it with --vgg/,
+    );
+    await fail([...small, "--vgg", path.join(folder, "none.pth")], 4, /none\.pth/);
+    const other = fixture("golden", "posembed.safetensors");
+    await fail([...small, "--vgg", other], 2, /no weights of channels; download https:.*--perceptual-form features/);
+    await fail([...small, "--vgg", other, "--perceptual-form", "features"], 4, /posembed.*VGG-16.*features\.0\.weight/);
+  }));
+
+test("a CNN-VQGAN with a codebook of averages and a PatchGAN trains, is resumed, encodes and is scored", () =>
+  inTemporaryFolder(async (folder) => {
+    const [out, tokens] = [path.join(folder, "cnn"), path.join(folder, "codes.safetensors")];
+    const args = [
+      ...["train-vq", IMAGES, "--out", out, "--architecture", "cnn", "--image-size", "28", "--channels", "1"],
+      ...["--cnn-width", "4", "--cnn-groups", "2", "--cnn-multipliers", "1,2,2", "--cnn-blocks", "1"],
+      ...["--cnn-latent-dim", "8", "--codebook-size", "32", "--code-dim", "4", "--no-l2-norm"],
+      ...["--codebook-update", "ema", "--codebook-restart", "0.05", "--discriminator", "patch"],
+      ...["--discriminator-scale", "0.05", "--adversarial-form", "hinge", "--adversarial-adaptive", "--r1-gamma", "0"],
+      ...["--batch-size", "2", "--threads", "1", "--log-every", "1", "--quantize-from", "1"],
+    ];
+    await succeed([...args, "--steps", "2"]);
+    const result = jsonOf(await succeed(["train-vq", "--out", out, "--resume", "--steps", "3", "--json"]));
+    assert.ok((result["psnr"] as number) > 0 && (result["adaptive"] as number) > 0);
+    const encoded = jsonOf(
+      await succeed(["encode", IMAGES, "--tokenizer", out, "--out", tokens, "--limit", "4", "--json"]),
+    );
+    assert.is(encoded["tokensPerImage"], 49);
+    const scored = jsonOf(await succeed(["evaluate", IMAGES, "--tokenizer", out, "--limit", "4", "--json"]));
+    assert.is(scored["tokensPerImage"], 49);
+    await fail([...args, "--force", "--image-size", "30", "--steps", "1"], 2, /--cnn-multipliers|--image-size/);
   }));
 
 /** Images of one class, one of them cut short and one not an image at all. */

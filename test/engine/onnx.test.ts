@@ -59,14 +59,14 @@ const graph: OnnxGraph = {
 };
 const body = message(writeModel(graph), 7);
 
-test("a model names its version, its producer and the operator sets", () => {
+test("a model names its version, its producer and the operator sets that its nodes are of", () => {
   const model = writeModel(graph);
   assert.is(integer(model, 1), 9n);
   assert.equal(texts(model, 2), ["vitvq"]);
   const opsets = messages(model, 8).map((set) => [text(message(set, 1)), integer(set, 2)]);
   assert.equal(opsets, [
     ["", 20n],
-    ["com.microsoft", 1n],
+    ["com.example", 1n],
   ]);
   assert.equal(texts(body, 2), ["drawn"]);
 });

@@ -2,7 +2,13 @@ import { readFile } from "node:fs/promises";
 import * as tf from "@tensorflow/tfjs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { flooredLogScale, logitLaplaceImage, logitLaplaceLoss, MIN_LOG_SCALE } from "../../lib/losses/logitLaplace.js";
+import {
+  flooredLogScale,
+  logitLaplaceImage,
+  logitLaplaceLoss,
+  logitLaplaceLosses,
+  MIN_LOG_SCALE,
+} from "../../lib/losses/logitLaplace.js";
 import { numbersOf, onCpu } from "../nn/support/eager.js";
 import { expectClose, fixture } from "../support.js";
 
@@ -43,6 +49,25 @@ test("every pixel's likelihood, the mean and both gradients are the reference's"
   expectClose(mean, [golden.mean_nll], "mean", { relative: 1e-6 });
   expectClose(gradients[0]!, golden.grad_mu_of_mean, "d/dmean", { relative: 1e-6 });
   expectClose(gradients[1]!, golden.grad_ln_b_of_mean, "d/dlogScale", { relative: 1e-6 });
+});
+
+test("the loss of each image is that of the image alone, and their mean is the loss of all", async () => {
+  const golden = await readGolden();
+  const values = golden.x01.length - (golden.x01.length % 2);
+  const shaped = (all: readonly number[]) => tf.tensor4d(all.slice(0, values), [2, values / 2, 1, 1]);
+  const { each, mean } = onCpu(() => {
+    const [images, prediction] = [shaped(golden.x01), { mean: shaped(golden.mu), logScale: shaped(golden.ln_b) }];
+    return {
+      each: numbersOf(logitLaplaceLosses(images, prediction)),
+      mean: logitLaplaceLoss(images, prediction).dataSync()[0]!,
+    };
+  });
+  const meanOf = (all: readonly number[]) => all.reduce((sum, value) => sum + value, 0) / all.length;
+  const want = [golden.per_element_nll.slice(0, values / 2), golden.per_element_nll.slice(values / 2, values)].map(
+    meanOf,
+  );
+  expectClose(each, want, "each image", { relative: 1e-6 });
+  expectClose([meanOf(each)], [mean], "all", { relative: 1e-6 });
 });
 
 test("the density of y = 0.8 x + 0.1 integrates to 1 over (0, 1)", () => {

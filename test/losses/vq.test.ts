@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { suite } from "uvu";
-import { type VqLoss, vqLoss } from "../../lib/losses/vq.js";
+import { meanVqLoss, type VqLoss, vqLoss } from "../../lib/losses/vq.js";
 import { numbersOf, onCpu } from "../nn/support/eager.js";
 import { expectClose } from "../support.js";
 
@@ -49,5 +49,17 @@ for (const [reduction, factor] of [
     expectClose(byCodewords, ZEROS, "gradient by codewords", exact);
   });
 }
+
+test("the losses of several codes are averaged each for itself", () => {
+  const found = onCpu(() => {
+    const loss = (codebook: number, commitment: number): VqLoss => ({
+      codebook: tf.scalar(codebook),
+      commitment: tf.scalar(commitment),
+    });
+    const { codebook, commitment } = meanVqLoss([loss(1, 10), loss(2, 20), loss(6, 0)]);
+    return [codebook, commitment].flatMap(numbersOf);
+  });
+  expectClose(found, [3, 10], "means", exact);
+});
 
 test.run();

@@ -67,6 +67,21 @@ test("images smaller than the window of SSIM have none", () => {
   assert.is(scorer.result().ssim, undefined);
 });
 
+test("measures of networks are averaged over images, however these are batched; one of some images is an error", () => {
+  const images = (count: number) => new Float32Array(count);
+  const scorer = scoreReconstructions();
+  const add = (count: number, lpips: number[], logitLaplace?: number[]) =>
+    scorer.add(
+      { originals: images(count), reconstructions: images(count), shape: [count, 1, 1, 1] },
+      { lpips: Float64Array.from(lpips), logitLaplace: logitLaplace && Float32Array.from(logitLaplace) },
+    );
+  add(3, [0.25, 0.5, 0.75]);
+  add(1, [1]);
+  assert.equal([scorer.result().lpips, scorer.result().logitLaplace], [0.625, undefined]);
+  add(1, [0], [-2]);
+  assert.throws(() => scorer.result(), /logit-laplace of all 5 images or of none, got 1/);
+});
+
 test("no images is an error", () => {
   assert.throws(() => scoreReconstructions().result(), /at least one image/);
 });

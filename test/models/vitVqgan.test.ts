@@ -69,6 +69,7 @@ const VARIANTS: Record<string, Partial<VitVqganConfig>> = {
   "without densities": { logitLaplace: false },
   "with unlike encoder and decoder": { decoder: { dim: 12, depth: 2, heads: 3, mlpDim: 5 } },
   "with tanh in the MLPs": { encoder: { ...STACK, activation: "tanh" } },
+  "with heads of another width": { encoder: { ...STACK, headDim: 3, qkvBias: false } },
   "on grey images of another grid": { channels: 1, imageSize: 12 },
   "without normalisation": { l2Norm: false },
 };
@@ -99,6 +100,36 @@ test("each variant has the parameters it needs and no others", () => {
   assert.equal(pixels(TINY), [32, 96]);
   assert.equal(pixels({ ...TINY, logitLaplace: false }), [32, 48]);
   assert.equal(pixels({ ...TINY, logitLaplace: false, head: "none" }), [8, 48]);
+});
+
+test("a bias for each channel is added at every pixel of mean and scale, and trained as their sum", () => {
+  const config: VitVqganConfig = { ...TINY, pixelBias: "channel" };
+  const maps = 2 * config.channels;
+  assert.equal(flattenSpecs(vitVqganSpec(config))["decoder/pixels/bias"]!.shape, [maps]);
+  const values = Array.from({ length: maps }, (_, i) => 0.1 * i - 0.2);
+  // The same model with one bias for each pixel: those of the channels, repeated for 16 pixels, means before scales.
+  const repeated = [values.slice(0, 3), values.slice(3)].flatMap((three) =>
+    Array.from({ length: 16 }, () => three).flat(),
+  );
+  const outcome = (model: VitVqganConfig, bias: readonly number[]) =>
+    onCpu(() => {
+      const params = paramsOf(TINY).decoder;
+      const quantized = tensorOf(normals(3, [1, 4, 4]));
+      const imageOf = (given: tf.Tensor) => {
+        const { image, density } = decode({ ...params, pixels: { ...params.pixels, bias: given } }, model, quantized);
+        return tf.concat([image, density!.mean, density!.logScale]);
+      };
+      const weights = tensorOf(normals(4, [3, 8, 8, 3]));
+      const slope = tf.grad((given) => tf.sum(tf.mul(imageOf(given), weights)))(tf.tensor1d([...bias]));
+      return { image: numbersOf(imageOf(tf.tensor1d([...bias]))), slope: numbersOf(slope) };
+    });
+  const [got, want] = [outcome(config, values), outcome(TINY, repeated)];
+  expectClose(got.image, want.image, "image and density", { absolute: 1e-6 });
+  const sums = values.map((_, map) => {
+    const first = Math.floor(map / 3) * 48 + (map % 3);
+    return Array.from({ length: 16 }, (_, pixel) => want.slope[first + 3 * pixel]!).reduce((a, b) => a + b, 0);
+  });
+  expectClose(got.slope, sums, "gradient", { relative: 1e-5 });
 });
 
 test("decoding the codes of images gives their reconstructions, clipped", () => {

@@ -4,7 +4,15 @@ import * as assert from "uvu/assert";
 import "../../lib/engine/lowerings/index.js";
 import { trace } from "../../lib/engine/traceBackend.js";
 import type { Step, TensorSpec } from "../../lib/engine/types.js";
-import { attention, attentionSpec, causalMask, dotProductAttention, splitHeads } from "../../lib/nn/attention.js";
+import {
+  type AttentionConfig,
+  attention,
+  attentionSpec,
+  causalMask,
+  dotProductAttention,
+  headWidth,
+  splitHeads,
+} from "../../lib/nn/attention.js";
 import { dropoutScale } from "../../lib/nn/dropout.js";
 import { compareEngines } from "../engine/support/compareEngines.js";
 import { given } from "../engine/support/drawing.js";
@@ -130,7 +138,56 @@ test("another way of mixing takes the place of attention and gets q, k and v", (
 
 test("weights and biases are stated with their shapes", () => {
   const { qkv, out } = attentionSpec({ dim: 6, heads: 3 });
-  assert.equal([qkv.kernel.shape, qkv.bias!.shape, out.kernel.shape, out.bias!.shape], [[6, 18], [18], [6, 6], [6]]);
+  assert.equal(
+    [qkv.kernel, qkv.bias!, out!.kernel, out!.bias!].map(({ shape }) => shape),
+    [[6, 18], [18], [6, 6], [6]],
+  );
+});
+
+test("heads may be of any width, queries, keys and values without bias", () => {
+  const config: AttentionConfig = { dim: 6, heads: 2, headDim: 5, qkvBias: false };
+  const { qkv, out } = attentionSpec(config);
+  assert.equal([qkv.kernel.shape, qkv.bias, out!.kernel.shape, out!.bias!.shape], [[6, 30], undefined, [10, 6], [6]]);
+  assert.equal([headWidth(config), headWidth({ dim: 6, heads: 2 })], [5, 3]);
+  const [qkvKernel, outKernel, outBias] = [normals(12, [6, 30], 0.5), normals(13, [10, 6], 0.5), normals(14, [6])];
+  const x = normals(9, [2, 5, 6]);
+  const got = valuesOf((tokens) => {
+    const params = {
+      qkv: { kernel: tensorOf(qkvKernel) },
+      out: { kernel: tensorOf(outKernel), bias: tensorOf(outBias) },
+    };
+    return attention(params, tokens, { heads: 2 });
+  }, x);
+  const wanted = multiHeadByLoops(x.values, {
+    qkvKernel: qkvKernel.values,
+    qkvBias: new Array<number>(30).fill(0),
+    outKernel: outKernel.values,
+    outBias: outBias.values,
+    batch: 2,
+    heads: 2,
+  });
+  expectClose(got, wanted, "tokens", { absolute: 5e-6 });
+});
+
+test("without an output map the heads' outputs are the result, if they fit", () => {
+  const { out } = attentionSpec({ dim: 6, heads: 2, outProjection: false });
+  assert.is(out, undefined);
+  const x = normals(9, [1, 4, D]);
+  const identity = tf.eye(D).dataSync();
+  const wanted = multiHeadByLoops(x.values, {
+    qkvKernel: params.qkv.kernel.values,
+    qkvBias: params.qkv.bias.values,
+    outKernel: [...identity],
+    outBias: new Array<number>(D).fill(0),
+    batch: 1,
+    heads: 2,
+  });
+  const got = valuesOf((tokens) => attention({ qkv: tensors().qkv }, tokens, { heads: 2 }), x);
+  expectClose(got, wanted, "joined heads", { absolute: 3e-6 });
+  assert.throws(
+    () => attentionSpec({ dim: 6, heads: 2, headDim: 5, outProjection: false }),
+    (error: unknown) => error instanceof RangeError && /without an output map.*width 6, got 10/.test(error.message),
+  );
 });
 
 const perHead: TensorSpec = { dtype: "float32", shape: [1, 2, 8, 4] };

@@ -61,6 +61,8 @@ test("initial values have the statistics their kind promises", () => {
       zeros: spec([3, 2], { kind: "zeros" }),
       ones: spec([3], { kind: "ones" }),
       normal: spec([200, 100], { kind: "normal", std: 0.02 }),
+      shifted: spec([200, 100], { kind: "normal", std: 0.02, mean: 1 }),
+      uniform: spec([200, 100], { kind: "uniform", bound: 0.3 }),
       xavier: spec([200, 100], { kind: "xavier", fanIn: 200, fanOut: 100 }),
     },
     1,
@@ -72,6 +74,12 @@ test("initial values have the statistics their kind promises", () => {
   assert.ok(Math.abs(normal.mean) < 4 * (0.02 / Math.sqrt(20_000)), `mean ${normal.mean}`);
   assert.ok(Math.abs(normal.std / 0.02 - 1) < 0.02, `std ${normal.std}`);
   assert.ok(normal.largest > 0.06 && normal.largest < 0.12, `largest ${normal.largest}`);
+  const shifted = statistics(found["shifted"]!.data);
+  assert.ok(Math.abs(shifted.mean - 1) < 4 * (0.02 / Math.sqrt(20_000)), `mean ${shifted.mean}`);
+  assert.ok(Math.abs(shifted.std / 0.02 - 1) < 0.02, `std ${shifted.std}`);
+  const uniform = statistics(found["uniform"]!.data);
+  assert.ok(Math.abs(uniform.std / (0.3 / Math.sqrt(3)) - 1) < 0.02, `std ${uniform.std}`);
+  assert.ok(uniform.largest <= 0.3 && uniform.largest > 0.297, `largest ${uniform.largest}`);
   const bound = Math.sqrt(6 / 300);
   const xavier = statistics(found["xavier"]!.data);
   assert.ok(Math.abs(xavier.mean) < 4 * (bound / Math.sqrt(3 * 20_000)), `mean ${xavier.mean}`);

@@ -2,12 +2,16 @@ import * as tf from "@tensorflow/tfjs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createOnnxEngine } from "../../lib/engine/onnxruntime.js";
+import { logitLaplaceLosses } from "../../lib/losses/logitLaplace.js";
 import { autoencode, type VitVqganConfig, vitVqganSpec } from "../../lib/models/vitVqgan.js";
 import { flattenSpecs, initialise, paramTree } from "../../lib/nn/params.js";
 import { rngFrom } from "../../lib/random.js";
-import { createDecoder, createEncoder } from "../../lib/sample/codec.js";
+import { createAutoencoder, createDecoder, createEncoder } from "../../lib/sample/codec.js";
+import { withPrefix } from "../../lib/train/named.js";
+import { compilePlan, tokenizerPlan } from "../../lib/train/plans.js";
 import { numbersOf, onCpu } from "../nn/support/eager.js";
 import { expectClose } from "../support.js";
+import { BATCH, imagesOf, TASK, TOKENIZER } from "../train/support.js";
 
 const test = suite("sample/codec");
 
@@ -53,14 +57,22 @@ async function decoded(codes: Int32Array, batchSize: number): Promise<Float32Arr
 }
 
 /** The model as it is, on the JavaScript backend. */
-const want = onCpu(() => {
-  const tensors = Object.entries(weights).map(
-    ([name, { data, shape }]) => [name, tf.tensor(data, [...shape])] as const,
-  );
-  const params = paramTree(vitVqganSpec(MODEL), Object.fromEntries(tensors));
-  const { image, quantized } = autoencode(params, MODEL, tf.tensor(images, [IMAGES, 8, 8, 3]));
-  return { codes: numbersOf(quantized.codes), images: numbersOf(tf.clipByValue(image, 0, 1)) };
-});
+function eagerly(all: Float32Array) {
+  return onCpu(() => {
+    const tensors = Object.entries(weights).map(
+      ([name, { data, shape }]) => [name, tf.tensor(data, [...shape])] as const,
+    );
+    const params = paramTree(vitVqganSpec(MODEL), Object.fromEntries(tensors));
+    const batch = tf.tensor(all, [IMAGES, 8, 8, 3]);
+    const { image, density, quantized } = autoencode(params, MODEL, batch);
+    return {
+      codes: numbersOf(quantized.codes),
+      images: numbersOf(tf.clipByValue(image, 0, 1)),
+      logitLaplace: numbersOf(logitLaplaceLosses(batch, density!)),
+    };
+  });
+}
+const want = eagerly(images);
 
 test("codes and images are the model's, whether the last batch is full, short or all there is", async () => {
   for (const batchSize of [1, 2, 5, 8]) {
@@ -86,9 +98,58 @@ test("pictures lie in [0, 1]", async () => {
   assert.ok(pictures.every((value) => value >= 0 && value <= 1));
 });
 
+async function autoencoded(all: Float32Array, batchSize: number) {
+  const autoencoder = await createAutoencoder({ engine, model: MODEL, weights, batchSize });
+  const results = await autoencoder.autoencode(all);
+  await autoencoder.close();
+  return results;
+}
+
+const plausible = images.map((value) => 1 / (1 + Math.exp(-value))); // in [0, 1], as the density wants them
+
+test("one program gives codes and images, and the loss of each image under its density", async () => {
+  const eager = eagerly(plausible);
+  for (const batchSize of [1, 2, 5, 8]) {
+    const got = await autoencoded(plausible, batchSize);
+    assert.equal([...got.codes], eager.codes, `batches of ${batchSize}`);
+    expectClose(got.reconstructions, eager.images, `images in batches of ${batchSize}`, { absolute: 1e-5 });
+    expectClose(got.logitLaplace!, eager.logitLaplace, `losses in batches of ${batchSize}`, { relative: 1e-5 });
+  }
+});
+
+test("the loss of the densities is what training reports of the same images", async () => {
+  const modelWeights = initialise(flattenSpecs(vitVqganSpec(TOKENIZER)), 3);
+  const data = imagesOf(0);
+  const program = await compilePlan(engine, tokenizerPlan(TASK, { adversarial: false, quantized: true }, BATCH));
+  const shape = [BATCH, TOKENIZER.imageSize, TOKENIZER.imageSize, TOKENIZER.channels];
+  const report = await program.run({
+    ...withPrefix("model/", modelWeights),
+    images: { dtype: "float32", shape, data },
+  });
+  await program.dispose();
+  const options = { engine, model: TOKENIZER, weights: modelWeights, batchSize: 3 };
+  const autoencoder = await createAutoencoder(options);
+  const { logitLaplace } = await autoencoder.autoencode(data);
+  await autoencoder.close();
+  const mean = logitLaplace!.reduce((sum, value) => sum + value, 0) / BATCH;
+  expectClose([mean], report["logitLaplace"]!.data, "mean", { relative: 1e-5 });
+});
+
+test("a residual quantizer's codes stand one after the other, and without densities there is no loss", async () => {
+  const model: VitVqganConfig = { ...MODEL, logitLaplace: false, codeDepth: 2 };
+  const modelWeights = initialise(flattenSpecs(vitVqganSpec(model)), 8);
+  const autoencoder = await createAutoencoder({ engine, model, weights: modelWeights, batchSize: 2 });
+  const { codes, reconstructions, logitLaplace } = await autoencoder.autoencode(images);
+  await autoencoder.close();
+  assert.equal([codes.length, reconstructions.length], [IMAGES * T * 2, images.length]);
+  assert.ok(codes.every((code) => code >= 0 && code < model.codebookSize));
+  assert.is(logitLaplace, undefined);
+});
+
 test("nothing to do is no error", async () => {
   assert.is((await encoded(new Float32Array(0), 2)).length, 0);
   assert.is((await decoded(new Int32Array(0), 2)).length, 0);
+  assert.is((await autoencoded(new Float32Array(0), 2)).codes.length, 0);
 });
 
 test.run();

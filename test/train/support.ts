@@ -37,8 +37,8 @@ export const TOKENIZER: VitVqganConfig = {
 
 export const TASK: TokenizerTask = {
   model: TOKENIZER,
-  weights: { l1: 0, l2: 1, logitLaplace: 0.1, vq: 1, adversarial: 0 },
-  discriminator: { imageSize: 8, channels: 1, channelScale: 0.004 },
+  weights: { l1: 0, l2: 1, logitLaplace: 0.1, perceptual: 0, vq: 1, adversarial: 0 },
+  discriminator: { kind: "stylegan", imageSize: 8, channels: 1, channelScale: 0.004 },
   adversarialForm: "logistic",
   revival: { quantizeFrom: 0, every: 0 },
   r1: { gamma: 10, every: 4 },

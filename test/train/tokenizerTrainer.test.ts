@@ -109,6 +109,25 @@ test("before quantizing begins the codebook waits, then it starts on latents", a
   await trainer.close();
 });
 
+test("a codebook of averages moves without a loss, and a state taken over goes on with the same bits", async () => {
+  const task = {
+    ...TASK,
+    model: { ...TOKENIZER, codebookUpdate: "ema" } as const,
+    averages: { decay: 0.9, epsilon: 1e-5, restartBelow: 0.01 },
+  };
+  const [straight, cut] = [await tokenizerTrainer({ task }), await tokenizerTrainer({ task })];
+  const start = snapshot(straight);
+  const [first] = await advance(straight, 0, 4);
+  assert.is(first!["codebook"], 0);
+  assert.ok(moved("model", start, snapshot(straight)).includes("quantizer/codebook"));
+  await advance(cut, 0, 2);
+  const resumed = await tokenizerTrainer({ task }, 2);
+  resumed.restore(cut.save());
+  await advance(resumed, 2, 4);
+  expectSameState(snapshot(resumed), snapshot(straight));
+  for (const trainer of [straight, cut, resumed]) await trainer.close();
+});
+
 test("numbers that are not finite move neither network, and the next sound batch does", async () => {
   let bad = true;
   const trainer = await tokenizerTrainer({

@@ -24,14 +24,15 @@ export const smallTokenizer: VitVqganConfig = {
 };
 
 /** Writes a finished run of train-vq; with `black` it reconstructs every image as black. */
-export async function writeTokenizer(folder: string, { black = false } = {}): Promise<string> {
-  const weights = initialise(flattenSpecs(vitVqganSpec(smallTokenizer)), 1);
+export async function writeTokenizer(folder: string, { black = false, logitLaplace = false } = {}): Promise<string> {
+  const model: VitVqganConfig = { ...smallTokenizer, logitLaplace };
+  const weights = initialise(flattenSpecs(vitVqganSpec(model)), 1);
   if (black) {
     weights["decoder/pixels/kernel"]!.data.fill(0);
     weights["decoder/pixels/bias"]!.data.fill(-1); // clipped to 0
   }
   const run = await openRun(folder, { mode: "new", command: "train-vq" });
-  await run.writeConfig({ command: "train-vq", model: smallTokenizer });
+  await run.writeConfig({ command: "train-vq", model });
   await run.finish(weights, { step: 1 });
   return folder;
 }

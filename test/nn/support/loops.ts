@@ -88,14 +88,15 @@ export function multiHeadByLoops(x: Numbers, params: MultiHead): number[] {
   const { batch, heads, causal = false } = params;
   const D = params.outBias.length;
   const N = x.length / batch / D;
-  const width = D / heads;
+  const inner = params.qkvBias.length / 3;
+  const width = inner / heads;
   const projected = denseByLoops(x, params.qkvKernel, params.qkvBias);
   const part = (which: number): number[] => {
     const picked: number[] = [];
     for (let b = 0; b < batch; b++)
       for (let head = 0; head < heads; head++)
         for (let n = 0; n < N; n++)
-          for (let c = 0; c < width; c++) picked.push(projected[(b * N + n) * 3 * D + which * D + head * width + c]!);
+          for (let c = 0; c < width; c++) picked.push(projected[((b * N + n) * 3 + which) * inner + head * width + c]!);
     return picked;
   };
   const mixed = attentionByLoops(part(0), part(1), part(2), { groups: batch * heads, positions: N, width, causal });

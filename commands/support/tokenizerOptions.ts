@@ -1,0 +1,300 @@
+/** Options of the networks and losses of stage 1, and the systems that have a name. */
+import type { OptionTable } from "./options.js";
+
+const SIZES = ["tiny", "small", "base", "large"] as const;
+const [MODEL, LOSSES] = ["Model", "Losses"] as const;
+
+function dimension(describe: string): { type: "number"; integer: true; min: 1; describe: string; group: "Model" };
+function dimension<D extends number>(
+  describe: string,
+  value: D,
+): { type: "number"; integer: true; min: 1; describe: string; group: "Model"; default: number };
+function dimension(describe: string, value?: number): object {
+  const option = { type: "number", integer: true, min: 1, describe, group: MODEL } as const;
+  return value === undefined ? option : { ...option, default: value };
+}
+
+const weight = (value: number, describe: string) =>
+  ({ type: "number", min: 0, default: value, describe, group: LOSSES }) as const;
+
+export const modelOptions = {
+  architecture: {
+    type: "string",
+    choices: ["vit", "cnn"],
+    default: "vit",
+    describe: "ViT-VQGAN, or the convolutional VQGAN it is compared with",
+    group: MODEL,
+  },
+  imageSize: {
+    type: "number",
+    integer: true,
+    min: 1,
+    default: 256,
+    describe: "Side of the images",
+    unit: "pixels",
+    group: MODEL,
+  },
+  channels: { type: "number", choices: [1, 3], default: 3, describe: "1 for grey, 3 for colour", group: MODEL },
+  patchSize: {
+    type: "number",
+    integer: true,
+    min: 1,
+    default: 8,
+    describe: "Side of a patch; (image / patch)^2 codes an image",
+    unit: "pixels",
+    group: MODEL,
+  },
+  encoder: { type: "string", choices: SIZES, default: "small", describe: "Size of the encoder", group: MODEL },
+  decoder: { type: "string", choices: SIZES, default: "small", describe: "Size of the decoder", group: MODEL },
+  encoderDim: dimension("Width of the encoder, instead of its size's"),
+  encoderDepth: dimension("Blocks of the encoder"),
+  encoderHeads: dimension("Attention heads of the encoder"),
+  encoderMlpDim: dimension("Hidden width of the encoder's MLPs; 4 times its width when that is given"),
+  decoderDim: dimension("Width of the decoder, instead of its size's"),
+  decoderDepth: dimension("Blocks of the decoder"),
+  decoderHeads: dimension("Attention heads of the decoder"),
+  decoderMlpDim: dimension("Hidden width of the decoder's MLPs; 4 times its width when that is given"),
+  activation: {
+    type: "string",
+    choices: ["gelu", "tanh"],
+    default: "gelu",
+    describe: "Activation in the MLPs",
+    group: MODEL,
+  },
+  head: {
+    type: "string",
+    choices: ["tanh", "none"],
+    default: "tanh",
+    describe: "The paper's two-layer tanh head after each stack, or none",
+    group: MODEL,
+  },
+  positions: {
+    type: "string",
+    choices: ["sincos", "learned"],
+    default: "sincos",
+    describe: "Position embedding",
+    group: MODEL,
+  },
+  cnnWidth: dimension("Channels of the CNN-VQGAN before its multipliers: 128 is x1 of the paper, 256 is x2", 128),
+  cnnMultipliers: {
+    type: "numbers",
+    integer: true,
+    min: 1,
+    default: [1, 1, 2, 4],
+    describe: "Width of each level over --cnn-width; every level after the first halves the image",
+    group: MODEL,
+  },
+  cnnBlocks: dimension("Residual blocks of a level of the encoder; the decoder has one more", 2),
+  cnnAttention: {
+    type: "numbers",
+    integer: true,
+    min: 1,
+    describe: "Sides of the levels that have attention; the grid's alone unless given",
+    group: MODEL,
+  },
+  cnnLatentDim: dimension("Channels between the convolutions and the codes", 256),
+  cnnGroups: dimension("Groups of the group norms", 32),
+  codebookSize: { type: "number", integer: true, min: 2, default: 8192, describe: "Number of codes", group: MODEL },
+  codeDim: { type: "number", integer: true, min: 1, default: 32, describe: "Width of a code", group: MODEL },
+  l2Norm: { type: "boolean", default: true, describe: "Compare latents and codes at unit length", group: MODEL },
+  straightThrough: {
+    type: "string",
+    choices: ["normalized", "raw"],
+    default: "normalized",
+    describe: "Latents the straight-through step is added to; the public ports use the raw ones",
+    group: MODEL,
+  },
+  codebookUpdate: {
+    type: "string",
+    choices: ["gradient", "ema"],
+    default: "gradient",
+    describe: "What moves the codebook: its loss, or moving averages of the latents as in VQ-VAE",
+    group: MODEL,
+  },
+  codebookDecay: {
+    type: "number",
+    min: 0,
+    below: 1,
+    default: 0.99,
+    describe: "Decay of the codebook's averages",
+    group: MODEL,
+  },
+  codebookRestart: {
+    type: "number",
+    min: 0,
+    below: 1,
+    default: 0,
+    describe: "Share of the mean number of latents a code below which one with averages is moved onto a latent",
+    group: MODEL,
+  },
+  codebookInit: {
+    type: "string",
+    choices: ["normal", "uniform"],
+    default: "normal",
+    describe: "Start of the codebook: N(0, 1), or uniform in +-1/K as VQGAN's",
+    group: MODEL,
+  },
+  quantizeFrom: {
+    type: "number",
+    integer: true,
+    min: 0,
+    default: 100,
+    describe:
+      "Step from which the decoder gets codewords; before, the latents themselves. The codebook then starts on latents",
+    group: MODEL,
+  },
+  restartEvery: {
+    type: "number",
+    integer: true,
+    min: 0,
+    default: 20,
+    describe: "Steps a code may go unused before it is moved onto a latent, 0 for never (the paper)",
+    group: MODEL,
+  },
+} as const satisfies OptionTable;
+
+export const lossOptions = {
+  l1Weight: weight(0, "Weight of the mean absolute error"),
+  l2Weight: weight(1, "Weight of the mean squared error"),
+  logitLaplaceWeight: weight(0.1, "Weight of the logit-Laplace likelihood; 0 also removes its scale head"),
+  perceptualWeight: {
+    type: "number",
+    min: 0,
+    describe: "Weight of the perceptual loss; 0.1 with --vgg, 0 without",
+    group: LOSSES,
+  },
+  perceptualForm: {
+    type: "string",
+    choices: ["lpips", "features"],
+    default: "lpips",
+    describe: "LPIPS, calibrated to what people see, or VGG-16's features as they are",
+    group: LOSSES,
+  },
+  vgg: {
+    type: "string",
+    value: "file",
+    describe: "VGG-16's weights: torchvision's vgg16-397923af.pth, or safetensors",
+    group: LOSSES,
+  },
+  lpips: {
+    type: "string",
+    value: "file",
+    describe: "LPIPS's weights of channels: vgg.pth of the lpips package",
+    group: LOSSES,
+  },
+  vqWeight: weight(1, "Weight of codebook and commitment loss"),
+  commitment: weight(0.25, "Weight of the commitment loss within the VQ loss (beta)"),
+  vqReduction: {
+    type: "string",
+    choices: ["mean", "sum"],
+    default: "mean",
+    describe: "Over the code width in the VQ loss",
+    group: LOSSES,
+  },
+  adversarialWeight: weight(0.1, "Weight of the adversarial loss; 0 trains no discriminator"),
+  adversarialAdaptive: {
+    type: "boolean",
+    describe: "Multiply that weight by the ratio of the gradients at the last layer, as VQGAN does",
+    group: LOSSES,
+  },
+  adversarialForm: {
+    type: "string",
+    choices: ["logistic", "hinge", "leastSquares"],
+    default: "logistic",
+    describe: "Form of the adversarial loss; logistic is non-saturating",
+    group: LOSSES,
+  },
+  adversarialStart: {
+    type: "number",
+    integer: true,
+    min: 0,
+    default: 0,
+    describe: "Step from which the adversarial loss counts",
+    group: LOSSES,
+  },
+  discriminator: {
+    type: "string",
+    choices: ["stylegan", "patch"],
+    default: "stylegan",
+    describe: "StyleGAN2's discriminator, or PatchGAN",
+    group: LOSSES,
+  },
+  discriminatorScale: {
+    type: "number",
+    above: 0,
+    default: 1,
+    describe: "Channels of the discriminator over the published ones",
+    group: LOSSES,
+  },
+  r1Gamma: weight(10, "R1 gradient penalty of the discriminator"),
+  r1Every: {
+    type: "number",
+    integer: true,
+    min: 1,
+    default: 16,
+    describe: "Steps between R1 penalties",
+    group: LOSSES,
+  },
+} as const satisfies OptionTable;
+
+/** VQGAN (arXiv:2012.09841) as published: raw codes of width 256 on a 16 x 16 grid, PatchGAN, hinge. */
+const vqgan = {
+  architecture: "cnn",
+  cnnMultipliers: [1, 1, 2, 2, 4],
+  codeDim: 256,
+  l2Norm: false,
+  straightThrough: "raw",
+  codebookInit: "uniform",
+  quantizeFrom: 0,
+  restartEvery: 0,
+  l1Weight: 1,
+  l2Weight: 0,
+  logitLaplaceWeight: 0,
+  discriminator: "patch",
+  adversarialForm: "hinge",
+  adversarialAdaptive: true,
+  adversarialWeight: 0.8,
+  r1Gamma: 0,
+} as const;
+
+/** `tiny` is for small images on a laptop; the others are systems of ViT-VQGAN's tables 1, 3, 4 and 7. */
+export const tokenizerPresets = {
+  tiny: {
+    imageSize: 32,
+    patchSize: 4,
+    encoder: "tiny",
+    decoder: "tiny",
+    codebookSize: 512,
+    codeDim: 8,
+    batchSize: 64,
+    lr: 2e-3,
+    lrFinal: 1e-4,
+    warmup: 100,
+    discriminatorScale: 0.125,
+  },
+  small: { encoder: "small", decoder: "small" },
+  base: { encoder: "base", decoder: "base" },
+  "small-large": { encoder: "small", decoder: "large" },
+  large: { encoder: "large", decoder: "large" },
+  // Table 7: nothing learned from labels, as VGG is.
+  representation: { encoder: "small", decoder: "small", perceptualWeight: 0 },
+  // Table 1: 32 x 32 codes, the same losses and quantizer.
+  cnn: { architecture: "cnn" },
+  "cnn-x2": { architecture: "cnn", cnnWidth: 256 },
+  // Table 3.
+  "vqgan-1024": { ...vqgan, codebookSize: 1024 },
+  "vqgan-16384": { ...vqgan, codebookSize: 16384 },
+  // van den Oord et al. 2017: squared error alone, a codebook of moving averages.
+  "vq-vae": {
+    architecture: "cnn",
+    codebookSize: 512,
+    codeDim: 64,
+    l2Norm: false,
+    straightThrough: "raw",
+    codebookUpdate: "ema",
+    codebookRestart: 0.05,
+    logitLaplaceWeight: 0,
+    adversarialWeight: 0,
+    perceptualWeight: 0,
+  },
+} as const;

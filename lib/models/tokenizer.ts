@@ -1,0 +1,77 @@
+/** Image tokenizers of any architecture behind one set of functions; a configuration says by its fields which it is. */
+import type * as tf from "@tensorflow/tfjs";
+import type { NamedTensors } from "../engine/types.js";
+import { type ParamsOf, paramTree, type SpecTree } from "../nn/params.js";
+import * as cnn from "./cnnVqgan.js";
+import type { Quantized } from "./quantizer.js";
+import * as vit from "./vitVqgan.js";
+
+export type TokenizerConfig = vit.VitVqganConfig | cnn.CnnVqganConfig;
+
+/** A tokenizer's functions; `params` are its parameters by path. */
+export type Tokenizer = {
+  /** All parameters. */
+  readonly spec: SpecTree;
+  /** Tokens an image becomes: [rows, columns]. */
+  readonly grid: readonly [number, number];
+  /** Path of the kernel of the decoder's last map. */
+  readonly lastKernel: string;
+  /** Encode, quantize, decode images [B, H, W, C] in [0, 1]. */
+  autoencode(
+    params: NamedTensors,
+    images: tf.Tensor,
+    options?: vit.ForwardOptions,
+  ): vit.Reconstruction & { quantized: Quantized };
+  /** Codes of images, int32 [B, N]. */
+  encodeCodes(params: NamedTensors, images: tf.Tensor): tf.Tensor;
+  /** Images of codes [B, N], clipped to [0, 1]. */
+  decodeCodes(params: NamedTensors, codes: tf.Tensor): tf.Tensor;
+};
+
+/**
+ * The functions of the tokenizer that a configuration describes.
+ * @throws RangeError when its sizes do not fit each other
+ */
+export function tokenizerOf(config: TokenizerConfig): Tokenizer {
+  return isConvolutional(config)
+    ? { ...bind(cnn, config, cnn.cnnVqganSpec(config)), lastKernel: "decoder/convOut/kernel" }
+    : { ...bind(vit, config, vit.vitVqganSpec(config)), lastKernel: "decoder/pixels/kernel" };
+}
+
+/** Whether the tokenizer is a CNN-VQGAN; otherwise it is a ViT-VQGAN. */
+export function isConvolutional(config: TokenizerConfig): config is cnn.CnnVqganConfig {
+  return "widthMultipliers" in config;
+}
+
+/** Number of codes of an image. */
+export function codesPerImage(config: TokenizerConfig): number {
+  const [rows, columns] = tokenizerOf(config).grid;
+  return rows * columns;
+}
+
+/** What every architecture's module exports. */
+type Architecture<Config, Params> = {
+  tokenGrid(config: Config): [number, number];
+  autoencode(
+    params: Params,
+    config: Config,
+    images: tf.Tensor,
+    options?: vit.ForwardOptions,
+  ): vit.Reconstruction & { quantized: Quantized };
+  encodeCodes(params: Params, config: Config, images: tf.Tensor): tf.Tensor;
+  decodeCodes(params: Params, config: Config, codes: tf.Tensor): tf.Tensor;
+};
+
+function bind<Config, Spec extends SpecTree>(
+  of: Architecture<Config, ParamsOf<Spec>>,
+  config: Config,
+  spec: Spec,
+): Omit<Tokenizer, "lastKernel"> {
+  return {
+    spec,
+    grid: of.tokenGrid(config),
+    autoencode: (params, images, options) => of.autoencode(paramTree(spec, params), config, images, options),
+    encodeCodes: (params, images) => of.encodeCodes(paramTree(spec, params), config, images),
+    decodeCodes: (params, codes) => of.decodeCodes(paramTree(spec, params), config, codes),
+  };
+}

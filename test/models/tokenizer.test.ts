@@ -1,0 +1,99 @@
+import * as tf from "@tensorflow/tfjs";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { CnnVqganConfig } from "../../lib/models/cnnVqgan.js";
+import * as cnn from "../../lib/models/cnnVqgan.js";
+import { discriminatorOf } from "../../lib/models/discriminator.js";
+import { codesPerImage, isConvolutional, type TokenizerConfig, tokenizerOf } from "../../lib/models/tokenizer.js";
+import * as vit from "../../lib/models/vitVqgan.js";
+import { flattenSpecs, initialise, paramTree } from "../../lib/nn/params.js";
+import { expectClose } from "../support.js";
+import { TOKENIZER } from "../train/support.js";
+
+const test = suite("models/tokenizer");
+
+const CNN: CnnVqganConfig = {
+  imageSize: 8,
+  channels: 1,
+  width: 4,
+  widthMultipliers: [1, 2],
+  blocksPerLevel: 1,
+  attentionSides: [4],
+  latentDim: 4,
+  groups: 2,
+  codebookSize: 16,
+  codeDim: 4,
+  l2Norm: true,
+  commitment: 0.25,
+  straightThrough: "normalized",
+  vqReduction: "mean",
+  logitLaplace: false,
+};
+
+const tensorsOf = (config: TokenizerConfig) =>
+  Object.fromEntries(
+    Object.entries(initialise(flattenSpecs(tokenizerOf(config).spec), 1)).map(([name, { data, shape }]) => [
+      name,
+      tf.tensor(data as Float32Array, [...shape]),
+    ]),
+  );
+
+const IMAGES = () =>
+  tf.tensor(
+    Float32Array.from({ length: 128 }, (_, i) => (i % 11) / 11),
+    [2, 8, 8, 1],
+  );
+
+test("a configuration tells by its fields which network it is of", () => {
+  assert.equal([isConvolutional(CNN), isConvolutional(TOKENIZER)], [true, false]);
+  assert.equal([codesPerImage(CNN), codesPerImage(TOKENIZER)], [16, 4]);
+  assert.equal(flattenSpecs(tokenizerOf(CNN).spec), flattenSpecs(cnn.cnnVqganSpec(CNN)));
+  assert.equal(flattenSpecs(tokenizerOf(TOKENIZER).spec), flattenSpecs(vit.vitVqganSpec(TOKENIZER)));
+});
+
+test("the last kernel is one of the decoder's, and the image moves with it", () => {
+  for (const config of [CNN, TOKENIZER] as const) {
+    const { lastKernel, autoencode } = tokenizerOf(config);
+    const params = tensorsOf(config);
+    assert.ok(lastKernel in params, lastKernel);
+    const image = (kernel: tf.Tensor) => autoencode({ ...params, [lastKernel]: kernel }, IMAGES()).image;
+    const before = params[lastKernel]!;
+    assert.not.equal([...image(tf.mul(before, 2)).dataSync()], [...image(before).dataSync()]);
+  }
+});
+
+test("functions are those of the network", () => {
+  const { autoencode, encodeCodes, decodeCodes } = tokenizerOf(CNN);
+  const params = tensorsOf(CNN);
+  const tree = paramTree(cnn.cnnVqganSpec(CNN), params);
+  expectClose(
+    autoencode(params, IMAGES()).image.dataSync(),
+    cnn.autoencode(tree, CNN, IMAGES()).image.dataSync(),
+    "image",
+    {},
+  );
+  const codes = encodeCodes(params, IMAGES());
+  assert.equal([...codes.dataSync()], [...cnn.encodeCodes(tree, CNN, IMAGES()).dataSync()]);
+  expectClose(decodeCodes(params, codes).dataSync(), cnn.decodeCodes(tree, CNN, codes).dataSync(), "decoded", {});
+});
+
+test("discriminators by kind judge with a logit an image, or one a patch", () => {
+  const shapes = (
+    [
+      { kind: "stylegan", channelScale: 0.01 },
+      { kind: "patch", width: 2, layers: 1 },
+    ] as const
+  ).map((own) => {
+    const { spec, judge } = discriminatorOf({ imageSize: 8, channels: 1, ...own });
+    const params = Object.fromEntries(
+      Object.entries(initialise(flattenSpecs(spec), 1)).map(([name, { data, shape }]) => [
+        name,
+        tf.tensor(data as Float32Array, [...shape]),
+      ]),
+    );
+    return judge(params, IMAGES()).shape;
+  });
+  assert.equal(shapes, [[2], [2, 2, 2, 1]]);
+});
+
+test.run();

@@ -1,0 +1,150 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { createEagerEngine } from "../../lib/engine/eager.js";
+import { createOnnxEngine } from "../../lib/engine/onnxruntime.js";
+import type { Engine, HostTensor, NamedHostTensors, Step } from "../../lib/engine/types.js";
+import { VGG16, type Vgg16Config, vgg16Features, vgg16Spec, vgg16Weights } from "../../lib/models/vgg16.js";
+import { countParameters, flattenSpecs, initialise, paramTree } from "../../lib/nn/params.js";
+import { rngFrom } from "../../lib/random.js";
+import type { Images } from "../nn/support/convolution.js";
+import { expectClose } from "../support.js";
+import { vgg16ByLoops } from "./support/lpips.js";
+import { marked, TORCHVISION, torchvision } from "./support/torchvision.js";
+
+const test = suite("models/vgg16");
+
+const TINY: Vgg16Config = { widths: [2, 3, 4, 3, 2] };
+
+/** Random weights with biases, so that none can be forgotten. */
+function weightsOf(config: Vgg16Config, seed: number): NamedHostTensors {
+  const named = initialise(flattenSpecs(vgg16Spec(config)), seed);
+  const rng = rngFrom(seed + 1);
+  for (const [name, { data }] of Object.entries(named))
+    if (name.endsWith("bias")) for (let i = 0; i < data.length; i++) data[i] = 0.2 + 0.1 * rng.normal();
+  return named;
+}
+
+function imagesOf(shape: Images["shape"], seed: number): HostTensor & Images {
+  const rng = rngFrom(seed);
+  const data = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => rng.uniform());
+  return { dtype: "float32", shape, data, values: Array.from(data) };
+}
+
+async function features(engine: Engine, config: Vgg16Config, weights: NamedHostTensors, images: HostTensor) {
+  const step: Step = (inputs) =>
+    Object.fromEntries(
+      vgg16Features(paramTree(vgg16Spec(config), inputs), inputs["images"]!).map((map, level) => [`${level}`, map]),
+    );
+  const program = await engine.compile(step, { name: "vgg16", inputs: { images }, constants: weights });
+  const { dtype, shape, data } = images;
+  const results = await program.run({ images: { dtype, shape, data } });
+  await program.dispose();
+  return [0, 1, 2, 3, 4].map((level) => results[`${level}`]!);
+}
+
+for (const [name, create] of [
+  ["onnxruntime", () => createOnnxEngine({ threads: 1 })],
+  ["javascript", () => createEagerEngine("cpu")],
+] as const)
+  for (const shape of [
+    [2, 16, 16, 3],
+    [1, 21, 18, 3],
+    [2, 19, 16, 1],
+  ] as const)
+    test(`${name}: the features of images [${shape.join(", ")}] are those of plain loops`, async () => {
+      const weights = weightsOf(TINY, 1);
+      const images = imagesOf(shape, 3);
+      const got = await features(await create(), TINY, weights, images);
+      const maps = vgg16ByLoops(weights, images);
+      assert.ok(
+        maps.some(({ values }) => values.includes(0)),
+        "some are cut off",
+      );
+      for (const [level, want] of maps.entries()) {
+        assert.ok(want.values.some((value) => value > 0));
+        assert.equal([...got[level]!.shape], [...want.shape]);
+        expectClose(got[level]!.data, want.values, `level ${level}`, { relative: 1e-5 });
+      }
+    });
+
+const SLICES = [1, 1, 2, 2, 3, 3, 3, 4, 4, 4, 5, 5, 5];
+const OURS = ["0/0", "0/1", "1/0", "1/1", "2/0", "2/1", "2/2", "3/0", "3/1", "3/2", "4/0", "4/1", "4/2"];
+
+/** The same by the names of LPIPS. */
+function lpips(): Record<string, HostTensor> {
+  const tensors: Record<string, HostTensor> = {
+    "scaling_layer.shift": marked([1, 3, 1, 1], 0),
+    "lin0.model.1.weight": marked([1, 64, 1, 1], 0),
+    "lins.0.model.1.weight": marked([1, 64, 1, 1], 0),
+  };
+  const theirs = torchvision();
+  for (const [i, [index]] of TORCHVISION.entries())
+    for (const kind of ["weight", "bias"])
+      tensors[`net.slice${SLICES[i]}.${index}.${kind}`] = theirs[`features.${index}.${kind}`]!;
+  return tensors;
+}
+
+for (const [name, tensors] of [
+  ["torchvision's vgg16", torchvision()],
+  ["LPIPS", lpips()],
+] as const)
+  test(`a file with the names of ${name} gives every parameter its tensor`, () => {
+    const weights = vgg16Weights({ what: "vgg16.pth", tensors });
+    const specs = flattenSpecs(vgg16Spec());
+    assert.equal(Object.keys(weights), Object.keys(specs));
+    for (const [key, { shape }] of Object.entries(specs)) assert.equal(weights[key]!.shape, shape, key);
+    for (const [i, ours] of OURS.entries()) {
+      const [index] = TORCHVISION[i]!;
+      assert.is(weights[`levels/${ours}/kernel`]!.data[0], index + 1);
+      assert.is(weights[`levels/${ours}/bias`]!.data[0], -index - 1);
+    }
+  });
+
+test("files of other networks are refused by the names of what does not fit", () => {
+  const refused = (tensors: Record<string, HostTensor>, message: RegExp) =>
+    assert.throws(() => vgg16Weights({ what: "net.pth", tensors }), message);
+  const { "features.21.bias": _, ...missing } = torchvision();
+  refused(
+    missing,
+    /^net\.pth: these are not weights of VGG-16 with 64, 128, 256, 512, 512 channels; missing: features\.21\.bias$/,
+  );
+  const vgg19 = { ...torchvision(), "features.30.weight": marked([512, 512, 3, 3], 0) };
+  refused(vgg19, /; unexpected: features\.30\.weight$/);
+  const narrow = { ...torchvision(), "features.5.weight": marked([128, 32, 3, 3], 0) };
+  refused(
+    narrow,
+    /; not as wanted: features\.5\.weight \(want float32 \[128, 64, 3, 3\], got float32 \[128, 32, 3, 3\]\)$/,
+  );
+  refused(
+    { "conv1.weight": marked([64, 3, 7, 7], 0) },
+    /missing: features\.0\.weight, .* and 18 more; unexpected: conv1\.weight$/,
+  );
+});
+
+test("the published network has 14,714,688 parameters", () => {
+  assert.is(countParameters(flattenSpecs(vgg16Spec(VGG16))), 14_714_688);
+});
+
+test("initial features keep their size from level to level", async () => {
+  const config: Vgg16Config = { widths: [24, 24, 24, 24, 24] };
+  const weights = initialise(flattenSpecs(vgg16Spec(config)), 1);
+  const maps = await features(await createOnnxEngine({ threads: 1 }), config, weights, imagesOf([2, 32, 32, 3], 2));
+  for (const { data } of maps) {
+    const size = Math.sqrt(Array.from(data).reduce((sum, value) => sum + value * value, 0) / data.length);
+    assert.ok(size > 0.2 && size < 10, `root mean square ${size}`);
+  }
+});
+
+test("images that are too small or have other channels, and impossible widths, are refused", async () => {
+  const engine = await createOnnxEngine({ threads: 1 });
+  const refused = async (shape: Images["shape"], message: RegExp) => {
+    const error = await features(engine, TINY, weightsOf(TINY, 1), imagesOf(shape, 1)).catch((cause: unknown) => cause);
+    assert.instance(error, RangeError);
+    assert.match((error as Error).message, message);
+  };
+  await refused([1, 16, 15, 3], /sides of at least 16 pixels, got 16 x 15/);
+  await refused([1, 16, 16, 4], /vgg16: images: want \[\*, \*, \*, 3\], got \[1, 16, 16, 4\]/);
+  assert.throws(() => vgg16Spec({ widths: [64, 128, 0, 512, 512] }), /want five widths, whole numbers above 0/);
+});
+
+test.run();
