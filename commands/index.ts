@@ -3,8 +3,12 @@ import type { CommandEntry } from "./support/program.js";
 /** Every command in the order of work: its name, its line in `vitvq --help`, and how to load it. */
 export const commands = {
   "train-vq": {
-    describe: "Train a ViT-VQGAN image tokenizer (stage 1)",
+    describe: "Train an image tokenizer (stage 1)",
     load: async () => (await import("./trainVq.js")).trainVq,
+  },
+  import: {
+    describe: "Turn a ViT-VQGAN or VQGAN trained with PyTorch into a tokenizer for the other commands",
+    load: async () => (await import("./import.js")).importTokenizer,
   },
   encode: {
     describe: "Turn images into a token file, and report codebook usage",
@@ -33,6 +37,10 @@ export const commands = {
   report: {
     describe: "Gather runs, evaluations, samples and probes into one summary with curves",
     load: async () => (await import("./report.js")).report,
+  },
+  export: {
+    describe: "Write a tokenizer as ONNX files for other runtimes and safetensors for PyTorch",
+    load: async () => (await import("./export.js")).exportTokenizer,
   },
   doctor: {
     describe: "Say which engines and devices are here, and what to do about the others",

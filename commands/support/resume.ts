@@ -17,6 +17,11 @@ export async function storedOptions(
   if (!existsSync(join(folder, "config.json"))) return undefined;
   const { readConfig } = await import("../../lib/files/runConfig.js");
   const config = await readConfig(folder);
+  if (config.command === "import")
+    throw new FileError(
+      `${folder} holds imported weights without the state of an optimizer: there is no training to go on with; ` +
+        "name another folder",
+    );
   if (config.command !== command)
     throw new FileError(`${folder} holds a ${config.command} run, not one of ${command}; name another folder`);
   const stored = (config["options"] ?? {}) as Record<string, unknown>;
