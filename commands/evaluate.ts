@@ -2,7 +2,7 @@ import { defineCommand } from "./support/command.js";
 import type { OptionTable } from "./support/options.js";
 import { dataOptions, engineOptions } from "./support/tables.js";
 
-const [TOKENIZER, SAMPLES] = ["A tokenizer", "Samples"] as const;
+const [TOKENIZER, NETWORKS, SAMPLES] = ["A tokenizer", "Networks that judge it", "Samples"] as const;
 
 export const options = {
   data: {
@@ -30,6 +30,37 @@ export const options = {
     min: 1,
     default: 32,
     describe: "Images reconstructed or read together",
+  },
+  vgg: {
+    type: "string",
+    value: "file",
+    describe: "VGG-16's weights, for LPIPS: torchvision's vgg16-397923af.pth, or safetensors",
+    group: NETWORKS,
+  },
+  lpips: {
+    type: "string",
+    value: "file",
+    describe: "LPIPS's weights of channels: vgg.pth of the lpips package",
+    group: NETWORKS,
+  },
+  inception: {
+    type: "string",
+    value: "file",
+    describe: "Inception's weights, for rFID and IS: pt_inception-2015-12-05-6726825d.pth, or safetensors",
+    group: NETWORKS,
+  },
+  inceptionProtocol: {
+    type: "string",
+    choices: ["pytorch-fid", "torch-fidelity"],
+    default: "pytorch-fid",
+    describe: "Whose resizing Inception sees; figures of the two do not compare",
+    group: NETWORKS,
+  },
+  statistics: {
+    type: "string",
+    value: "file",
+    describe: "What Inception sees in the originals: read if the file is there, else computed and kept in it",
+    group: NETWORKS,
   },
   samples: { type: "string", value: "folder", describe: "Folder that `vitvq sample` wrote", group: SAMPLES },
   reference: {
@@ -69,6 +100,10 @@ export const evaluate = defineCommand({
   options,
   examples: [
     ["vitvq evaluate photos/ --tokenizer runs/vq --out evaluation", "PSNR, SSIM, codebook usage, and a picture"],
+    [
+      "vitvq evaluate photos/ --tokenizer runs/vq --inception pt_inception-2015-12-05-6726825d.pth",
+      "rFID and Inception Scores as well",
+    ],
     [
       "vitvq evaluate --samples samples --reference photos/train --real photos/test",
       "which class the nearest training image has, and whether samples are copies",

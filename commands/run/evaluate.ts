@@ -11,27 +11,37 @@ import { flagOf } from "../support/options.js";
 
 export type EvaluateContext = CommandContext<typeof options>;
 
+type Name = keyof EvaluateContext["config"];
+
+const OF_TOKENIZERS: readonly Name[] = [
+  ...(["data", "tokenizer", "checkpoint"] as const),
+  ...(["vgg", "lpips", "inception", "inceptionProtocol", "statistics"] as const),
+];
+const OF_SAMPLES: readonly Name[] = ["reference", "real", "copyDistance"];
+const OF_INCEPTION: readonly Name[] = ["inceptionProtocol", "statistics"];
+
 export async function run(context: EvaluateContext): Promise<void> {
-  const { data, tokenizer, samples, reference } = context.config;
+  const { data, tokenizer, samples, reference, inception } = context.config;
   if (samples !== undefined) {
-    refuse(context, ["data", "tokenizer", "checkpoint"], "--samples");
+    refuse(context, OF_TOKENIZERS, "has no part in the evaluation of --samples");
     if (reference === undefined) throw new UsageError("--samples needs --reference: the images that were trained on");
     expectFree(context, "samples.json");
     return (await import("./evaluateSamples.js")).evaluateSamples(context, { samples, reference });
   }
-  refuse(context, ["reference", "real", "copyDistance"], "a tokenizer");
+  refuse(context, OF_SAMPLES, "has no part in the evaluation of a tokenizer");
   if (data === undefined || tokenizer === undefined)
     throw new UsageError("evaluate wants images and --tokenizer, or --samples and --reference");
+  if (inception === undefined) refuse(context, OF_INCEPTION, "changes nothing without --inception");
   expectFree(context, "evaluation.json");
   return (await import("./evaluateTokenizer.js")).evaluateTokenizer(context, { data, tokenizer });
 }
 
-/** Options of the other measurement would change nothing. */
-function refuse({ config }: EvaluateContext, names: readonly (keyof EvaluateContext["config"])[], what: string): void {
-  const odd = names.find((name) => config[name] !== undefined && config[name] !== false);
+/** Options that were set and would change nothing. */
+function refuse({ config, explicit }: EvaluateContext, names: readonly Name[], why: string): void {
+  const odd = names.find((name) => explicit.has(name));
   if (odd === undefined) return;
   const shown = odd === "data" ? `the path ${config.data}` : flagOf(odd);
-  throw new UsageError(`${shown} has no part in the evaluation of ${what}; leave it out`);
+  throw new UsageError(`${shown} ${why}; leave it out`);
 }
 
 function expectFree({ config: { out }, force, dryRun }: EvaluateContext, name: string): void {

@@ -1,25 +1,30 @@
 /** `evaluate` of a tokenizer: every image to codes and back, one batch in memory at a time. */
 import path from "node:path";
-import { type ImageBatch, sequentialBatches } from "../../lib/data/batches.js";
-import { openSource } from "../../lib/data/source.js";
+import { type ImageBatch, type SequentialBatches, sequentialBatches } from "../../lib/data/batches.js";
+import { type ImageSource, openSource } from "../../lib/data/source.js";
 import { centredView } from "../../lib/data/view.js";
 import { openEngine } from "../../lib/engine/open.js";
 import { writeAtomically, writeJson } from "../../lib/files/atomic.js";
 import { countCodebookUsage } from "../../lib/metrics/codebookUsage.js";
+import type { ImagePair } from "../../lib/metrics/imagePair.js";
 import { scoreReconstructions } from "../../lib/metrics/reconstructionScores.js";
-import { tokenGrid, type VitVqganConfig } from "../../lib/models/vitVqgan.js";
-import { createDecoder, createEncoder } from "../../lib/sample/codec.js";
+import type { TokenizerConfig } from "../../lib/models/tokenizer.js";
+import { createAutoencoder } from "../../lib/sample/codec.js";
 import { encodePng } from "../../lib/ui/canvas.js";
-import { formatInteger, formatPercent, formatSignificant } from "../../lib/ui/format.js";
+import { formatInteger } from "../../lib/ui/format.js";
 import { comparisonGrid } from "../../lib/ui/gridCompositions.js";
-import { textTable } from "../../lib/ui/table.js";
+import type { Reporter } from "../../lib/ui/progress.js";
 import { toBytes } from "../support/images.js";
 import { type LoadedModel, loadTokenizer } from "../support/models.js";
 import { pictureLayout } from "../support/pictures.js";
 import { openReporter } from "../support/reporter.js";
 import { createSpread, type Spread } from "../support/spread.js";
-import { version } from "../support/version.js";
 import type { EvaluateContext } from "./evaluate.js";
+import { compareFeatures, type FeatureScores } from "./evaluateFeatures.js";
+import { figuresOf } from "./evaluateFigures.js";
+import { type Judges, openExtractor, openLpips, originOf, readJudges, type Sight } from "./evaluateJudges.js";
+import { type Originals, writeOriginals } from "./evaluateStatistics.js";
+import { summary } from "./evaluateSummary.js";
 
 /** An image [H, W, C] and what became of it, in bytes. */
 type Pair = readonly [original: Uint8Array, reconstruction: Uint8Array];
@@ -31,36 +36,18 @@ export async function evaluateTokenizer(
   const { config, dryRun, result } = context;
   const source = await openSource(paths.data, config.labels === undefined ? {} : { labels: config.labels });
   const tokenizer = await loadTokenizer(paths.tokenizer, { checkpoint: config.checkpoint });
+  const { imageSize, channels } = tokenizer.model;
   const images = Math.min(config.limit ?? source.count, source.count);
+  const originals = { data: path.resolve(paths.data), images, imageSize, channels, resize: config.resize };
+  const judges = await readJudges(config, originals);
   if (dryRun) return result({ dryRun: true, images }, `would reconstruct ${formatInteger(images)} images`);
   const began = performance.now();
   const layout = pictureLayout(source.classNames?.length ?? 0);
   const spread = createSpread<Pair>(layout.shown);
-  const { scores, usage, damaged } = await reconstructAll(context, { source, tokenizer, images, spread });
-  const figures = {
-    command: "evaluate",
-    version: version(),
-    data: path.resolve(paths.data),
-    images: scores.images,
-    damaged,
-    imageSize: tokenizer.model.imageSize,
-    channels: tokenizer.model.channels,
-    resize: config.resize,
-    psnr: finite(scores.psnr),
-    psnrOfMeanMse: finite(scores.psnrOfMeanMse),
-    exactImages: scores.exactImages,
-    mae: scores.mae,
-    mse: scores.mse,
-    ssim: scores.ssim ?? null,
-    usage: usage.setUsage,
-    batchUsage: usage.batchUsage,
-    batchImages: usage.batchImages,
-    perplexity: usage.perplexity,
-    codebookSize: tokenizer.model.codebookSize,
-    tokensPerImage: tokensOf(tokenizer.model),
-    tokenizer: tokenizer.hash,
-    seconds: (performance.now() - began) / 1000,
-  };
+  const measured = await measure(context, { source, tokenizer, originals, judges, spread });
+  await keepStatistics(judges, originals, measured.features);
+  const seconds = (performance.now() - began) / 1000;
+  const figures = figuresOf(measured, { originals, tokenizer, judges, seconds });
   if (config.out !== undefined) {
     const picture = pictureOf(spread, { model: tokenizer.model, columns: layout.columns });
     await writeAtomically(path.join(config.out, "reconstructions.png"), await encodePng(picture));
@@ -70,54 +57,91 @@ export async function evaluateTokenizer(
 }
 
 type Work = {
-  source: Awaited<ReturnType<typeof openSource>>;
-  tokenizer: LoadedModel<VitVqganConfig>;
-  images: number;
+  source: ImageSource;
+  tokenizer: LoadedModel<TokenizerConfig>;
+  originals: Originals;
+  judges: Judges;
   spread: Spread<Pair>;
 };
 
-async function reconstructAll(context: EvaluateContext, { source, tokenizer, images, spread }: Work) {
+async function measure(context: EvaluateContext, work: Work) {
+  const { source, tokenizer, originals, spread } = work;
   const { config } = context;
   const { imageSize: size, channels, codebookSize } = tokenizer.model;
   const reporter = await openReporter(context);
-  const closing: (() => Promise<void>)[] = [];
+  const opened: Closable[] = [];
   try {
     for (const note of tokenizer.stored.notes) reporter.warn(note);
     const engine = await openEngine(config.engine, config.threads === undefined ? {} : { threads: config.threads });
-    const codec = { engine, ...tokenizer, batchSize: Math.min(config.batchSize, images) };
-    const encoder = await createEncoder(codec);
-    closing.push(encoder.close);
-    const decoder = await createDecoder(codec);
-    closing.push(decoder.close);
-    const batches = sequentialBatches({
-      source,
-      view: { size, channels },
-      place: () => centredView({ size, channels }, config.resize),
-      batchSize: codec.batchSize,
-      limit: images,
-      strict: config.strict,
-      onDamaged: (name, reason) => reporter.warn(`${name}: left out: ${reason}`),
-    });
-    const bar = reporter.bar({ total: images, unit: "images", label: "reconstructing" });
+    const batchSize = Math.min(config.batchSize, originals.images);
+    const { autoencoder, lpips, comparison } = await openInstruments(work, { engine, originals, batchSize }, opened);
     const scorer = scoreReconstructions();
     const usage = countCodebookUsage({ codebookSize });
+    const batches = batchesOf(context, source, { originals, batchSize, reporter });
+    const bar = reporter.bar({ total: originals.images, unit: "images", label: "reconstructing" });
     let done = 0;
     for await (const batch of batches) {
       const count = batch.labels.length;
-      const codes = await encoder.encode(batch.images);
-      const reconstructions = await decoder.decode(codes);
+      const { reconstructions, codes, logitLaplace } = await autoencoder.autoencode(batch.images);
+      const pair: ImagePair = { originals: batch.images, reconstructions, shape: [count, size, size, channels] };
       usage.add(codes, count);
-      scorer.add({ originals: batch.images, reconstructions, shape: [count, size, size, channels] });
+      scorer.add(pair, { logitLaplace, lpips: await lpips?.measure(pair) });
+      await comparison?.add(pair);
       offerPairs(spread, batch, reconstructions);
       done += count;
       bar.update(done);
     }
     bar.stop();
-    return { scores: scorer.result(), usage: usage.result(), damaged: batches.damaged.length };
+    if (comparison) reporter.info("comparing what Inception saw");
+    const features = comparison?.result();
+    return { scores: scorer.result(), usage: usage.result(), features, damaged: batches.damaged.length };
   } finally {
-    for (const close of closing) await close();
+    for (const one of opened) await one.close();
     reporter.stop();
   }
+}
+
+type Closable = { close(): Promise<void> };
+
+/** Compiles what every batch goes through, and notes in `opened` what is to be closed. */
+async function openInstruments({ tokenizer, judges }: Work, sight: Sight, opened: Closable[]) {
+  const noted = <T extends Closable>(one: T): T => {
+    opened.push(one);
+    return one;
+  };
+  const autoencoder = noted(await createAutoencoder({ ...sight, ...tokenizer }));
+  const lpips = judges.lpips && noted(await openLpips(judges.lpips, sight));
+  const extractor = judges.inception && noted(await openExtractor(judges.inception, sight));
+  const comparison = extractor && compareFeatures({ extractor, stored: judges.inception?.stored });
+  return { autoencoder, lpips, comparison };
+}
+
+type Reading = { originals: Originals; batchSize: number; reporter: Reporter };
+
+function batchesOf(
+  { config }: EvaluateContext,
+  source: ImageSource,
+  { originals, batchSize, reporter }: Reading,
+): SequentialBatches {
+  const view = { size: originals.imageSize, channels: originals.channels };
+  return sequentialBatches({
+    source,
+    view,
+    place: () => centredView(view, config.resize),
+    batchSize,
+    limit: originals.images,
+    strict: config.strict,
+    onDamaged: (name, reason) => reporter.warn(`${name}: left out: ${reason}`),
+  });
+}
+
+async function keepStatistics(
+  { inception }: Judges,
+  originals: Originals,
+  features: FeatureScores | undefined,
+): Promise<void> {
+  if (inception?.statistics === undefined || inception.stored || !features) return;
+  await writeOriginals(inception.statistics, originOf(inception), { originals, features: features.originals });
 }
 
 function offerPairs(spread: Spread<Pair>, { images, labels }: ImageBatch, reconstructions: Float32Array): void {
@@ -126,53 +150,17 @@ function offerPairs(spread: Spread<Pair>, { images, labels }: ImageBatch, recons
   for (const [i, label] of labels.entries()) spread.offer(label, () => [bytes(images, i), bytes(reconstructions, i)]);
 }
 
-function pictureOf(spread: Spread<Pair>, { model, columns }: { model: VitVqganConfig; columns: number }) {
+const AMPLIFY = 4; // an error of a quarter of the range is full white: most are far below
+
+/** Originals, reconstructions, and the absolute differences of the two, four times as large as they are. */
+function pictureOf(spread: Spread<Pair>, { model, columns }: { model: TokenizerConfig; columns: number }) {
   const pairs = spread.items().map(({ item }) => item);
   return comparisonGrid({
     originals: new Uint8Array(Buffer.concat(pairs.map(([original]) => original))),
     reconstructions: new Uint8Array(Buffer.concat(pairs.map(([, reconstruction]) => reconstruction))),
     size: { height: model.imageSize, width: model.imageSize, channels: model.channels },
     columns,
-  });
-}
-
-function tokensOf(model: VitVqganConfig): number {
-  const [rows, columns] = tokenGrid(model);
-  return rows * columns;
-}
-
-/** JSON has no infinity: a PSNR of images that are all exact becomes null, and `exactImages` says why. */
-const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
-
-type Figures = {
-  images: number;
-  damaged: number;
-  psnr: number | null;
-  psnrOfMeanMse: number | null;
-  mae: number;
-  mse: number;
-  ssim: number | null;
-  usage: number;
-  batchUsage: number;
-  batchImages: number;
-  perplexity: number;
-  codebookSize: number;
-  tokensPerImage: number;
-};
-
-function summary(of: Figures): string {
-  const dB = (value: number | null) => (value === null ? "infinite" : `${value.toFixed(2)} dB`);
-  const damaged = of.damaged > 0 ? `, ${formatInteger(of.damaged)} damaged left out` : "";
-  return textTable({
-    rows: [
-      ["images", `${formatInteger(of.images)} of ${of.tokensPerImage} codes${damaged}`],
-      ["PSNR", `${dB(of.psnr)} (of the mean squared error: ${dB(of.psnrOfMeanMse)})`],
-      ["SSIM", of.ssim === null ? "images are too small" : of.ssim.toFixed(4)],
-      ["MAE, MSE", `${formatSignificant(of.mae)}, ${formatSignificant(of.mse)}`],
-      ["codebook usage", `${formatPercent(of.usage)} of ${formatInteger(of.codebookSize)} codes`],
-      [`in ${of.batchImages} images`, formatPercent(of.batchUsage)],
-      ["perplexity", of.perplexity.toFixed(1)],
-    ],
-    align: ["left", "left"],
+    difference: true,
+    amplify: AMPLIFY,
   });
 }

@@ -12,6 +12,8 @@ export type ComparisonOptions = GridStyle & {
   readonly columns?: number;
   /** Adds a third row `|original - reconstruction|` under each pair. */
   readonly difference?: boolean;
+  /** What the differences are multiplied by, which their label then tells; 1 unless told. */
+  readonly amplify?: number;
 };
 
 export type ClassGridOptions = GridStyle & {
@@ -31,7 +33,7 @@ export type ClassGridOptions = GridStyle & {
  * @throws RangeError when the batches differ in length or do not hold whole images of `size`
  */
 export function comparisonGrid(options: ComparisonOptions): Canvas {
-  const { originals, reconstructions, size, columns = 8, difference = false, ...style } = options;
+  const { originals, reconstructions, size, columns = 8, difference = false, amplify = 1, ...style } = options;
   expectWhole("columns", columns);
   const count = imageCount(originals, size);
   if (imageCount(reconstructions, size) !== count)
@@ -39,8 +41,9 @@ export function comparisonGrid(options: ComparisonOptions): Canvas {
       `comparison grid: ${count} originals, but ${imageCount(reconstructions, size)} reconstructions`,
     );
   const batches = [toUnit(originals), toUnit(reconstructions)];
-  if (difference) batches.push(absoluteDifference(batches[0]!, batches[1]!));
-  const names = ["original", "reconstruction", "difference"].slice(0, batches.length);
+  if (difference) batches.push(absoluteDifference(batches[0]!, batches[1]!, amplify));
+  const differences = amplify === 1 ? "difference" : `difference x${amplify}`;
+  const names = ["original", "reconstruction", differences].slice(0, batches.length);
   const starts = Array.from({ length: Math.ceil(count / columns) }, (_, group) => group * columns);
   return drawGrid({
     ...style,
@@ -83,8 +86,8 @@ function toUnit(images: ImageBatch): Float32Array {
   return Float32Array.from(images, (value) => Math.min(1, Math.max(0, value / divisor)));
 }
 
-function absoluteDifference(a: Float32Array, b: Float32Array): Float32Array {
-  return a.map((value, i) => Math.abs(value - b[i]!));
+function absoluteDifference(a: Float32Array, b: Float32Array, factor: number): Float32Array {
+  return a.map((value, i) => factor * Math.abs(value - b[i]!));
 }
 
 function concatenate(batches: readonly Float32Array[]): Float32Array {

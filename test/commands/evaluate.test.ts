@@ -8,9 +8,16 @@ import { loadTokenizer } from "../../commands/support/models.js";
 import { sequentialBatches } from "../../lib/data/batches.js";
 import { openSource } from "../../lib/data/source.js";
 import { openEngine } from "../../lib/engine/open.js";
-import { createDecoder, createEncoder } from "../../lib/sample/codec.js";
+import { readFeatureStatistics } from "../../lib/files/featureStatistics.js";
+import { weightsHash, writeHostTensors } from "../../lib/files/hostTensors.js";
+import { perceptualWeights } from "../../lib/losses/perceptual.js";
+import { createLpips } from "../../lib/metrics/lpips.js";
+import { createAutoencoder, createDecoder, createEncoder } from "../../lib/sample/codec.js";
+import { hashedInception } from "../models/support/hashedInception.js";
 import { expectClose, fixture, inTemporaryFolder, vitvq } from "../support.js";
+import { hashedCalibration, hashedVgg } from "./support/hashedVgg.js";
 import { smallTokenizer, writeTokenizer } from "./support/smallTokenizer.js";
+import { fail, jsonOf, succeed } from "./support/training.js";
 
 const test = suite("commands/evaluate");
 
@@ -47,7 +54,9 @@ test("a tokenizer's figures are those of plain loops over all images and codes",
     assert.match(got.tokenizer, /^[0-9a-f]{64}$/);
     assert.equal(JSON.parse(await readFile(path.join(out, "evaluation.json"), "utf8")), got);
     const { width = 0, height = 0 } = await sharp(path.join(out, "reconstructions.png")).metadata();
-    assert.ok(width > 8 * 64 && height > 6 * 64, `a picture of ${width} x ${height}`);
+    assert.ok(width > 8 * 64 && height > 9 * 64, `a picture of ${width} x ${height}`);
+    for (const name of ["lpips", "logitLaplace", "rfid", "inceptionScore", "originalsInceptionScore"])
+      assert.is(got[name], null, `${name} was not asked for`);
   }));
 
 test("exact reconstructions leave no infinity in the JSON", () =>
@@ -60,7 +69,7 @@ test("exact reconstructions leave no infinity in the JSON", () =>
     const args = ["evaluate", data, "-t", run, "--out", out];
     const { status, stdout, stderr } = await vitvq(args);
     assert.is(status, 0, stderr);
-    assert.match(stdout, /^images +1 of 16 codes, 1 damaged left out\nPSNR +infinite/);
+    assert.match(stdout, /^images +1 +of 16 codes, 1 damaged left out; 32 x 32 x 3, cover\n.*\nPSNR +infinite/);
     assert.match(stderr, /b\.png: left out/);
     const got = JSON.parse(await readFile(path.join(out, "evaluation.json"), "utf8")) as Evaluation;
     assert.equal(
@@ -70,6 +79,60 @@ test("exact reconstructions leave no infinity in the JSON", () =>
     const again = await vitvq(args);
     assert.is(again.status, 2);
     assert.match(again.stderr, /evaluation\.json exists; --force/);
+  }));
+
+test("a decoder with densities has their loss, and LPIPS is that of the reconstructions by the files named", () =>
+  inTemporaryFolder(async (folder) => {
+    const run = await writeTokenizer(path.join(folder, "vq"), { logitLaplace: true });
+    const [vgg, lpips] = [path.join(folder, "vgg.safetensors"), path.join(folder, "lpips.safetensors")];
+    const [network, calibration] = [hashedVgg(), hashedCalibration()];
+    await writeHostTensors(vgg, network);
+    await writeHostTensors(lpips, calibration);
+    const args = ["evaluate", EMOJI, "-t", run, "--limit", "5", "--batch-size", "3", "--vgg", vgg, "--lpips", lpips];
+    const got = jsonOf(await succeed([...args, "--json"])) as Evaluation & { protocol: Protocol };
+    const weights = perceptualWeights({
+      vgg: { what: "vgg", tensors: network },
+      calibration: { what: "lpips", tensors: calibration },
+    });
+    const want = await networkFigures(run, 5, weights);
+    expectClose([got["lpips"]!], [want.lpips], "lpips", { relative: 1e-4 });
+    expectClose([got["logitLaplace"]!], [want.logitLaplace], "logit-laplace", { relative: 1e-5 });
+    assert.equal(got.protocol.logitLaplace?.images, 5);
+    const { vgg: named, network: hash, images } = got.protocol.lpips!;
+    assert.equal([named["file"], named["known"], hash, images], ["vgg.safetensors", false, weightsHash(weights), 5]);
+  }));
+
+test("the originals' statistics are kept, and with them the figures of Inception are the same", () =>
+  inTemporaryFolder(async (folder) => {
+    const run = await writeTokenizer(path.join(folder, "vq"));
+    const [inception, statistics] = [path.join(folder, "inception.safetensors"), path.join(folder, "kept")];
+    await writeHostTensors(inception, hashedInception());
+    const out = path.join(folder, "out");
+    const evaluation = (limit: number, ...more: string[]) => [
+      ...["evaluate", EMOJI, "-t", run, "--limit", `${limit}`, "--inception", inception, "--statistics", statistics],
+      ...more,
+    ];
+    const { stdout } = await succeed(evaluation(6, "--out", out));
+    assert.match(
+      stdout,
+      /^rFID +[\d.,]+ +6 reconstructions, 6 originals; Inception \(inception\.safetensors, [0-9a-f]{12}, not the/m,
+    );
+    assert.match(stdout, /pytorch-fid.*of little worth, with 6 images for 2,048 features$/m);
+    const first = JSON.parse(await readFile(path.join(out, "evaluation.json"), "utf8")) as InceptionEvaluation;
+    assert.ok(first.rfid > 0);
+    assert.equal([first.inceptionScore.splits, first.originalsInceptionScore.splits], [6, 6]);
+    const { network } = first.protocol.inception;
+    assert.is((await readFeatureStatistics(statistics, { network, protocol: "pytorch-fid" })).count, 6);
+    const second = jsonOf(await succeed(evaluation(6, "--json"))) as InceptionEvaluation;
+    assert.equal(
+      [first, second].map((one) => one.protocol.inception.statistics.read),
+      [false, true],
+    );
+    const figures = ({ rfid, inceptionScore, originalsInceptionScore }: InceptionEvaluation) => {
+      return { rfid, inceptionScore, originalsInceptionScore };
+    };
+    assert.equal(figures(second), figures(first));
+    await fail(evaluation(7), 4, /kept: .*number of images 6, here 7/);
   }));
 
 test("samples that are training images are copies of their own class; others are measured beside real images", () =>
@@ -114,12 +177,35 @@ test("what makes no sense together is refused before any work", () =>
       [["--samples", folder, "--reference", EMOJI, "-t", folder], /--tokenizer has no part/],
       [[EMOJI, "-t", folder, "--real", EMOJI], /--real has no part in the evaluation of a tokenizer/],
       [[EMOJI, "-t", folder, "--copy-distance", "0"], /--copy-distance has no part/],
+      [["--samples", folder, "--reference", EMOJI, "--vgg", "w"], /--vgg has no part in the evaluation of --samples/],
+      [[EMOJI, "-t", folder, "--statistics", "s"], /--statistics changes nothing without --inception/],
+      [[EMOJI, "-t", folder, "--inception-protocol", "pytorch-fid"], /--inception-protocol changes nothing without/],
     ] as const) {
       const { status, stderr } = await vitvq(["evaluate", ...args]);
       assert.is(status, 2, args.join(" "));
       assert.match(stderr, want);
     }
   }));
+
+test("files that are no networks end the evaluation before it begins", () =>
+  inTemporaryFolder(async (folder) => {
+    const args = ["evaluate", EMOJI, "-t", await writeTokenizer(path.join(folder, "vq")), "--dry-run"];
+    const other = fixture("golden", "posembed.safetensors");
+    await fail([...args, "--lpips", other], 2, /--lpips: wants VGG-16's weights as well; download https:/);
+    await fail([...args, "--vgg", other], 2, /no weights of channels; download https:.*name it with --lpips$/);
+    await fail([...args, "--inception", other], 4, /posembed.*inception: want Conv2d_1a_3x3/);
+  }));
+
+type Protocol = {
+  logitLaplace: { images: number } | null;
+  lpips: { vgg: Record<string, unknown>; network: string; images: number } | null;
+};
+type InceptionEvaluation = {
+  rfid: number;
+  inceptionScore: { splits: number };
+  originalsInceptionScore: { splits: number };
+  protocol: { inception: { network: string; statistics: { read: boolean } } };
+};
 
 type SetScores = {
   images: number;
@@ -144,8 +230,8 @@ async function writeCopies(folder: string, classNames: readonly string[]): Promi
   await writeFile(path.join(folder, "index.json"), JSON.stringify({ images }));
 }
 
-/** The same figures from all images at once, by loops that share nothing with lib/metrics. */
-async function plainFigures(run: string, count: number) {
+/** The first images as the tokenizer sees them, and what it makes of them. */
+async function reconstructed(run: string, count: number) {
   const { model, weights } = await loadTokenizer(run);
   const source = await openSource(EMOJI);
   const view = { size: model.imageSize, channels: model.channels };
@@ -160,6 +246,12 @@ async function plainFigures(run: string, count: number) {
   const images = await decoder.decode(codes);
   await encoder.close();
   await decoder.close();
+  return { engine, model, weights, originals, images, codes };
+}
+
+/** The same figures from all images at once, by loops that share nothing with lib/metrics. */
+async function plainFigures(run: string, count: number) {
+  const { originals, images, codes } = await reconstructed(run, count);
   const each = originals.length / count;
   let [psnr, mae, mse] = [0, 0, 0];
   for (let i = 0; i < count; i++) {
@@ -174,6 +266,21 @@ async function plainFigures(run: string, count: number) {
   const shares = [...new Set(codes)].map((code) => codes.filter((other) => other === code).length / codes.length);
   const entropy = shares.reduce((sum, share) => sum - share * Math.log(share), 0);
   return { psnr, mae, mse, usage: shares.length / smallTokenizer.codebookSize, perplexity: Math.exp(entropy) };
+}
+
+/** Means of what networks say of the first images, all in one batch. */
+async function networkFigures(run: string, count: number, lpipsWeights: ReturnType<typeof perceptualWeights>) {
+  const { engine, model, weights, originals, images: reconstructions } = await reconstructed(run, count);
+  const { imageSize: side, channels } = model;
+  const options = { engine, batchSize: count };
+  const metric = await createLpips({ ...options, weights: lpipsWeights, imageShape: [side, side, channels] });
+  const distances = await metric.measure({ originals, reconstructions, shape: [count, side, side, channels] });
+  const autoencoder = await createAutoencoder({ ...options, model, weights });
+  const { logitLaplace } = await autoencoder.autoencode(originals);
+  await metric.close();
+  await autoencoder.close();
+  const mean = (values: Float32Array | Float64Array) => [...values].reduce((sum, value) => sum + value, 0) / count;
+  return { lpips: mean(distances), logitLaplace: mean(logitLaplace!) };
 }
 
 async function firstBatch<T>(batches: AsyncIterable<T>): Promise<T> {

@@ -60,6 +60,23 @@ test("a third row shows the absolute difference of what is displayed", () => {
   assert.is(findText(grid, "difference", 2).length, 1);
 });
 
+test("amplified differences say by how much, and stop at white", () => {
+  const grid = comparisonGrid({
+    ...style,
+    originals: plain([10, 200]),
+    reconstructions: plain([20, 100]),
+    columns: 2,
+    difference: true,
+    amplify: 4,
+  });
+  const third = 16 + 2 * (TILE + GAP);
+  assert.equal(
+    [1, 0].map((fromRight) => tileValue(grid, { fromRight, top: third })),
+    [40, 255],
+  );
+  assert.is(findText(grid, "difference x4", 2).length, 1);
+});
+
 test("batches of different sizes are not compared", () => {
   assert.throws(
     () => comparisonGrid({ ...style, originals: plain([1, 2]), reconstructions: plain([1]) }),
