@@ -33,9 +33,9 @@ import { parameterCounts, tokenizerSize, tokenizerTask } from "./tokenizerTask.j
 
 type Context = CommandContext<typeof options>;
 
-/** Images shown in pictures and scored while training. */
+/** Images shown in pictures while training; and scored, as many as make a million pixels but no more than 128. */
 const SHOWN = 16;
-const SCORED = 128;
+const scoredImages = (imageSize: number) => Math.min(128, Math.max(SHOWN, Math.floor(2 ** 20 / imageSize ** 2)));
 
 export async function run(context: Context): Promise<void> {
   const { config } = context;
@@ -57,7 +57,7 @@ export async function run(context: Context): Promise<void> {
         `${codesPerImage(task.model)} codes of ${config.codebookSize} an image`,
     );
     if (context.dryRun) {
-      const estimate = await estimateRun(engine, tokenizerSize(task, config, SHOWN), config.steps);
+      const estimate = await estimateRun(engine, tokenizerSize(task, config, Math.min(SHOWN, config.batchSize)), config.steps);
       const plan = {
         ...counts,
         images: source.count,
@@ -114,7 +114,7 @@ async function train(context: Context, { task, source, validation, engine, runFo
   const reconstructor = await createReconstructor({
     engine,
     model: task.model,
-    batchSize: Math.min(SHOWN, held.count),
+    batchSize: Math.min(SHOWN, held.count, config.batchSize),
   });
   let batches: ReturnType<typeof trainingBatches> | undefined;
   try {
@@ -189,7 +189,7 @@ async function firstImages(
   source: ImageSource,
   { view, config, onDamaged }: { view: ViewSettings; config: TrainVqConfig; onDamaged: OnDamaged },
 ): Promise<{ images: Float32Array; count: number }> {
-  const limit = Math.min(SCORED, source.count);
+  const limit = Math.min(scoredImages(config.imageSize), source.count);
   for await (const { images, labels } of sequentialBatches({
     source,
     view,
