@@ -57,7 +57,11 @@ export async function run(context: Context): Promise<void> {
         `${codesPerImage(task.model)} codes of ${config.codebookSize} an image`,
     );
     if (context.dryRun) {
-      const estimate = await estimateRun(engine, tokenizerSize(task, config, Math.min(SHOWN, config.batchSize)), config.steps);
+      const estimate = await estimateRun(
+        engine,
+        tokenizerSize(task, config, Math.min(SHOWN, config.batchSize)),
+        config.steps,
+      );
       const plan = {
         ...counts,
         images: source.count,
