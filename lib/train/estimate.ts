@@ -54,6 +54,6 @@ export function estimateTraining(size: TrainingSize, rates: MachineRates, baseBy
     secondsPerStep += perStep * (multiplyAdds / rates.multiplyAdds + (movedBytes + 2 * resultBytes) / rates.bytes);
   const results = Math.max(...costs.map(({ resultBytes }) => resultBytes));
   const state = 4 * (3 * size.parameters + size.averaged);
-  const programs = ARENA * costs.reduce((sum, { peakBytes }) => sum + peakBytes, 0);
+  const programs = Math.ceil(ARENA * costs.reduce((sum, { peakBytes }) => sum + peakBytes, 0));
   return { secondsPerStep, peakBytes: baseBytes + state + RESULTS * results + programs + BATCHES * size.batchBytes };
 }
