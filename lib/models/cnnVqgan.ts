@@ -12,9 +12,9 @@ import { groupNormSpec } from "../nn/groupNorm.js";
 import type { ParamsOf } from "../nn/params.js";
 import { recompute } from "../nn/recompute.js";
 import { nearestUpsample } from "../nn/upsample.js";
+import { autoencoderOf, type ForwardOptions, type Reconstruction } from "./autoencoder.js";
 import { convSpec, type LevelSpec, level, levelSpec, middle, middleSpec, normSwish, pixelSpec } from "./cnnBlocks.js";
-import { lookup, type Quantized, type QuantizerConfig, quantize, quantizerSpec } from "./quantizer.js";
-import type { ForwardOptions, Reconstruction } from "./vitVqgan.js";
+import { type QuantizerConfig, quantizerSpec } from "./quantizer.js";
 
 export type CnnVqganConfig = QuantizerConfig & {
   /** Image side in pixels, a multiple of 2 to the number of levels less one. */
@@ -185,29 +185,8 @@ function levelRunner(groups: number, { recompute: again = false }: ForwardOption
   return again ? (params: ParamsOf<LevelSpec>, x: tf.Tensor) => recompute(run, params, x) : run;
 }
 
-/** Encode, quantize, decode. */
-export function autoencode(
-  params: CnnVqganParams,
-  config: CnnVqganConfig,
-  images: tf.Tensor,
-  options: ForwardOptions = {},
-): Reconstruction & { quantized: Quantized } {
-  const latents = encode(params.encoder, config, images, options);
-  const quantized = quantize(params.quantizer, config, latents);
-  const received = options.continuous ? quantized.latents : quantized.straightThrough;
-  return { ...decode(params.decoder, config, received, options), quantized };
-}
-
-/** Codes of images, int32 [B, N]. */
-export function encodeCodes(params: CnnVqganParams, config: CnnVqganConfig, images: tf.Tensor): tf.Tensor {
-  return quantize(params.quantizer, config, encode(params.encoder, config, images)).codes;
-}
-
-/** Images of codes [B, N], clipped to [0, 1]. */
-export function decodeCodes(params: CnnVqganParams, config: CnnVqganConfig, codes: tf.Tensor): tf.Tensor {
-  const { image } = decode(params.decoder, config, lookup(params.quantizer, config, codes));
-  return tf.clipByValue(image, 0, 1);
-}
+/** Encode, quantize, decode; images to codes; codes to images. */
+export const { autoencode, encodeCodes, decodeCodes } = autoencoderOf({ encode, decode });
 
 function expectConsistent(config: CnnVqganConfig): void {
   const { imageSize, widthMultipliers, attentionSides, groups } = config;

@@ -2,6 +2,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { NamedTensors } from "../engine/types.js";
 import { type ParamsOf, paramTree, type SpecTree } from "../nn/params.js";
+import type { ForwardOptions, Reconstruction } from "./autoencoder.js";
 import * as cnn from "./cnnVqgan.js";
 import type { Quantized } from "./quantizer.js";
 import * as vit from "./vitVqgan.js";
@@ -20,8 +21,8 @@ export type Tokenizer = {
   autoencode(
     params: NamedTensors,
     images: tf.Tensor,
-    options?: vit.ForwardOptions,
-  ): vit.Reconstruction & { quantized: Quantized };
+    options?: ForwardOptions,
+  ): Reconstruction & { quantized: Quantized };
   /** Codes of images, int32 [B, N]. */
   encodeCodes(params: NamedTensors, images: tf.Tensor): tf.Tensor;
   /** Images of codes [B, N], clipped to [0, 1]. */
@@ -56,8 +57,8 @@ type Architecture<Config, Params> = {
     params: Params,
     config: Config,
     images: tf.Tensor,
-    options?: vit.ForwardOptions,
-  ): vit.Reconstruction & { quantized: Quantized };
+    options?: ForwardOptions,
+  ): Reconstruction & { quantized: Quantized };
   encodeCodes(params: Params, config: Config, images: tf.Tensor): tf.Tensor;
   decodeCodes(params: Params, config: Config, codes: tf.Tensor): tf.Tensor;
 };

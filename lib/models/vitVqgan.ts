@@ -4,7 +4,7 @@
  * sine-cosine positions, head width 4 D, a separate linear map between head and codes.
  */
 import * as tf from "@tensorflow/tfjs";
-import { flooredLogScale, type LogitLaplace, logitLaplaceImage } from "../losses/logitLaplace.js";
+import { flooredLogScale, logitLaplaceImage } from "../losses/logitLaplace.js";
 import { type BlockConfig, block, blockSpec } from "../nn/block.js";
 import { type DenseParams, type DenseSpec, dense, denseSpec } from "../nn/dense.js";
 import { expectShape } from "../nn/expectShape.js";
@@ -12,7 +12,8 @@ import { layerNorm, layerNormSpec } from "../nn/layerNorm.js";
 import type { ParamSpec, ParamsOf } from "../nn/params.js";
 import { patchify, unpatchify } from "../nn/patches.js";
 import { sinCosPositions } from "../nn/positions.js";
-import { lookup, type Quantized, type QuantizerConfig, quantize, quantizerSpec } from "./quantizer.js";
+import { autoencoderOf, type ForwardOptions, type Reconstruction } from "./autoencoder.js";
+import { type QuantizerConfig, quantizerSpec } from "./quantizer.js";
 
 /** One side, encoder or decoder. */
 export type StackConfig = BlockConfig & { readonly depth: number };
@@ -102,22 +103,6 @@ type StackSpec = {
 
 type StackParams = ParamsOf<StackSpec>;
 
-/** What the decoder says about an image. */
-export type Reconstruction = {
-  /** [B, H, W, C], meant to lie in [0, 1] but not clipped. */
-  readonly image: tf.Tensor;
-  /** The density behind it, with `config.logitLaplace`. */
-  readonly density?: LogitLaplace;
-};
-
-/** How a tokenizer is run. */
-export type ForwardOptions = {
-  /** The decoder gets the latents themselves in place of codewords. */
-  readonly continuous?: boolean;
-  /** Blocks are computed again for the gradient instead of keeping what they made: less memory, more time. */
-  readonly recompute?: boolean;
-};
-
 /**
  * Encoder output before quantizing.
  * @param images [B, H, W, C] in [0, 1]
@@ -159,29 +144,8 @@ export function decode(
   return { image: logitLaplaceImage(mean), density: { mean, logScale } };
 }
 
-/** Encode, quantize, decode. */
-export function autoencode(
-  params: VitVqganParams,
-  config: VitVqganConfig,
-  images: tf.Tensor,
-  options: ForwardOptions = {},
-): Reconstruction & { quantized: Quantized } {
-  const latents = encode(params.encoder, config, images, options);
-  const quantized = quantize(params.quantizer, config, latents);
-  const received = options.continuous ? quantized.latents : quantized.straightThrough;
-  return { ...decode(params.decoder, config, received, options), quantized };
-}
-
-/** Codes of images, int32 [B, N]. */
-export function encodeCodes(params: VitVqganParams, config: VitVqganConfig, images: tf.Tensor): tf.Tensor {
-  return quantize(params.quantizer, config, encode(params.encoder, config, images)).codes;
-}
-
-/** Images of codes [B, N], clipped to [0, 1]. */
-export function decodeCodes(params: VitVqganParams, config: VitVqganConfig, codes: tf.Tensor): tf.Tensor {
-  const { image } = decode(params.decoder, config, lookup(params.quantizer, config, codes));
-  return tf.clipByValue(image, 0, 1);
-}
+/** Encode, quantize, decode; images to codes; codes to images. */
+export const { autoencode, encodeCodes, decodeCodes } = autoencoderOf({ encode, decode });
 
 function tanhHead({ up, down }: ParamsOf<HeadSpec>, tokens: tf.Tensor): tf.Tensor {
   if (!up) return tokens;
