@@ -14,7 +14,7 @@ SOURCES := $(shell find bin lib commands test bench -name '*.ts')
 demo: runs/demo/summary.json
 	@$(VITVQ) report runs/demo
 
-# The same pipeline over all of Fashion-MNIST, about an hour on 2 cores. It wants the four files of
+# The same pipeline over all of Fashion-MNIST, about 75 minutes on 2 cores. It wants the four files of
 # https://github.com/zalandoresearch/fashion-mnist in FASHION_MNIST.
 fashion: runs/fashion/summary.json
 	@$(VITVQ) report runs/fashion

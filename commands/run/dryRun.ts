@@ -25,7 +25,7 @@ export function reportDryRun(
   estimate: RunEstimate | undefined,
 ): void {
   const told = estimate
-    ? `about ${formatDuration(estimate.seconds)} on this machine (${estimate.secondsPerStep.toPrecision(2)} s a step) ` +
+    ? `about ${formatDuration(estimate.seconds)} on this machine (${formatDuration(estimate.secondsPerStep)} a step) ` +
       `and ${formatBytes(estimate.peakBytes)} of memory; `
     : "";
   result({ dryRun: true, ...plan, ...estimate }, `${told}nothing written (--dry-run)`);

@@ -4,16 +4,7 @@ import type { OptionTable } from "./options.js";
 const SIZES = ["tiny", "small", "base", "large"] as const;
 const [MODEL, LOSSES] = ["Model", "Losses"] as const;
 
-function dimension(describe: string): { type: "number"; integer: true; min: 1; describe: string; group: "Model" };
-function dimension<D extends number>(
-  describe: string,
-  value: D,
-): { type: "number"; integer: true; min: 1; describe: string; group: "Model"; default: number };
-function dimension(describe: string, value?: number): object {
-  const option = { type: "number", integer: true, min: 1, describe, group: MODEL } as const;
-  return value === undefined ? option : { ...option, default: value };
-}
-
+const dimension = (describe: string) => ({ type: "number", integer: true, min: 1, describe, group: MODEL }) as const;
 const weight = (value: number, describe: string) =>
   ({ type: "number", min: 0, default: value, describe, group: LOSSES }) as const;
 
@@ -75,7 +66,10 @@ export const modelOptions = {
     describe: "Position embedding",
     group: MODEL,
   },
-  cnnWidth: dimension("Channels of the CNN-VQGAN before its multipliers: 128 is x1 of the paper, 256 is x2", 128),
+  cnnWidth: {
+    ...dimension("Channels of the CNN-VQGAN before its multipliers: 128 is x1 of the paper, 256 is x2"),
+    default: 128,
+  },
   cnnMultipliers: {
     type: "numbers",
     integer: true,
@@ -84,7 +78,7 @@ export const modelOptions = {
     describe: "Width of each level over --cnn-width; every level after the first halves the image",
     group: MODEL,
   },
-  cnnBlocks: dimension("Residual blocks of a level of the encoder; the decoder has one more", 2),
+  cnnBlocks: { ...dimension("Residual blocks of a level of the encoder; the decoder has one more"), default: 2 },
   cnnAttention: {
     type: "numbers",
     integer: true,
@@ -92,8 +86,8 @@ export const modelOptions = {
     describe: "Sides of the levels that have attention; the grid's alone unless given",
     group: MODEL,
   },
-  cnnLatentDim: dimension("Channels between the convolutions and the codes", 256),
-  cnnGroups: dimension("Groups of the group norms", 32),
+  cnnLatentDim: { ...dimension("Channels between the convolutions and the codes"), default: 256 },
+  cnnGroups: { ...dimension("Groups of the group norms"), default: 32 },
   codebookSize: { type: "number", integer: true, min: 2, default: 8192, describe: "Number of codes", group: MODEL },
   codeDim: { type: "number", integer: true, min: 1, default: 32, describe: "Width of a code", group: MODEL },
   l2Norm: { type: "boolean", default: true, describe: "Compare latents and codes at unit length", group: MODEL },
@@ -237,7 +231,7 @@ export const lossOptions = {
   },
 } as const satisfies OptionTable;
 
-/** VQGAN (arXiv:2012.09841) as published: raw codes of width 256 on a 16 x 16 grid, PatchGAN, hinge. */
+/** VQGAN (arXiv:2012.09841): raw codes of width 256 on a 16 x 16 grid, absolute and perceptual error, PatchGAN, hinge. */
 const vqgan = {
   architecture: "cnn",
   cnnMultipliers: [1, 1, 2, 2, 4],
@@ -250,6 +244,7 @@ const vqgan = {
   l1Weight: 1,
   l2Weight: 0,
   logitLaplaceWeight: 0,
+  perceptualWeight: 1,
   discriminator: "patch",
   adversarialForm: "hinge",
   adversarialAdaptive: true,

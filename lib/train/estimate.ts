@@ -33,10 +33,10 @@ const AVERAGE_PASSES = 3;
 /** Batches that exist at a time: one in work, two being made. */
 const BATCHES = 3;
 
-/** Results of a step that exist at a time: the engine's, their copy, and what is not collected yet of the step before. */
+/** Copies of a step's results: its own, and that of the step before, not collected yet. The engine's are in its peak. */
 const RESULTS = 2;
 
-/** What an arena takes over the buffers alive in it: measured, 10 to 20%. */
+/** What an arena takes over the buffers alive in it: 14% measured with ViT-VQGAN-SS. */
 const ARENA = 1.15;
 
 /**

@@ -151,6 +151,7 @@ const [ADAPTIVE_EPSILON, ADAPTIVE_MOST] = [1e-4, 1e4];
 /**
  * Factor on the generator's loss that makes it pull on the decoder's last kernel W as much as the reconstruction:
  * `|d reconstruction / dW| / (|d generator / dW| + 1e-4)`, at most 10^4, without gradient.
+ * A traced graph has the forward pass once all the same; an eager engine computes it again for each of the two.
  * Source: Esser et al. 2021, arXiv:2012.09841, equation 7, and its code for the bounds.
  */
 function adaptiveFactor(task: TokenizerTask, inputs: NamedTensors, forward: () => Reconstruction): tf.Scalar {

@@ -120,6 +120,9 @@ test("a CNN-VQGAN with a codebook of averages and a PatchGAN trains, is resumed,
       ...["--discriminator-scale", "0.05", "--adversarial-form", "hinge", "--adversarial-adaptive", "--r1-gamma", "0"],
       ...["--batch-size", "2", "--threads", "1", "--log-every", "1", "--quantize-from", "1"],
     ];
+    const { config } = jsonOf(await succeed([...args, "--dry-run", "--json"]));
+    const { averages } = config as { averages: { restartBelow: number } };
+    assert.is(averages.restartBelow, (0.05 * 2 * 49) / 32); // a share of the latents that a code gets on average
     await succeed([...args, "--steps", "2"]);
     const result = jsonOf(await succeed(["train-vq", "--out", out, "--resume", "--steps", "3", "--json"]));
     assert.ok((result["psnr"] as number) > 0 && (result["adaptive"] as number) > 0);

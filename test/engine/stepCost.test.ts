@@ -46,6 +46,8 @@ test("a buffer is freed after its last reader and written over where it can be",
   assert.is(branch.peakBytes, 2048);
   const turned = costOf(({ x }) => ({ y: tf.exp(tf.transpose(tf.sqrt(x!))) }), { x: float(16, 16) });
   assert.is(turned.peakBytes, 2048, "a transposition needs a buffer of its own");
+  const twice = costOf(({ x }) => ({ y: tf.transpose(tf.exp(tf.transpose(tf.sqrt(x!)))) }), { x: float(16, 16) });
+  assert.is(twice.peakBytes, 2048, "the first buffer is free again when the third is made");
 });
 
 test("results live to the end", () => {
