@@ -9,7 +9,7 @@ import { openEngine } from "../../lib/engine/open.js";
 import { UsageError } from "../../lib/errors.js";
 import { createTokenFile } from "../../lib/files/tokenWriter.js";
 import { countCodebookUsage } from "../../lib/metrics/codebookUsage.js";
-import { tokenizerOf } from "../../lib/models/tokenizer.js";
+import { codeGrid } from "../../lib/models/tokenizer.js";
 import { createEncoder } from "../../lib/sample/codec.js";
 import { formatInteger, formatPercent } from "../../lib/ui/format.js";
 import type { options } from "../encode.js";
@@ -26,7 +26,7 @@ export async function run(context: Context): Promise<void> {
   const source = await openSource(config.data, config.labels === undefined ? {} : { labels: config.labels });
   const tokenizer = await loadTokenizer(config.tokenizer, { checkpoint: config.checkpoint });
   const images = Math.min(config.limit ?? source.count, source.count);
-  const [rows, columns] = tokenizerOf(tokenizer.model).grid;
+  const [rows, columns] = codeGrid(tokenizer.model);
   if (dryRun)
     return result(
       { dryRun: true, images, tokensPerImage: rows * columns },
@@ -98,7 +98,7 @@ function header({ config }: Context, { source, tokenizer, classNames }: Parts) {
   const { model, hash } = tokenizer;
   return {
     vocabulary: model.codebookSize,
-    grid: tokenizerOf(model).grid,
+    grid: codeGrid(model),
     tokenizerHash: hash,
     ...(classNames ? { classNames } : {}),
     source: path.resolve(source.path),

@@ -106,6 +106,7 @@ function factsOf({ model, hash, stored }: Tokenizer) {
     imageSize,
     channels,
     grid: tokenizerOf(model).grid,
+    codesPerToken: model.codeDepth ?? 1,
     codebookSize,
     codeDim,
     model,

@@ -45,10 +45,11 @@ export function tokenizerTask(config: TrainVqConfig, perceptual: PerceptualNetwo
 
 function quantizerConfig(config: TrainVqConfig): QuantizerConfig {
   const { codebookSize, codeDim, l2Norm, commitment, straightThrough, vqReduction } = config;
-  const { codebookUpdate, codebookInit } = config;
+  const { codeDepth, codebookUpdate, codebookInit } = config;
   const quantizer = { codebookSize, codeDim, l2Norm, commitment, straightThrough, vqReduction };
   return {
     ...quantizer,
+    ...(codeDepth > 1 ? { codeDepth } : {}),
     ...(codebookUpdate === "ema" ? { codebookUpdate } : {}),
     ...(codebookInit === "uniform" ? { codebookInit } : {}),
   };

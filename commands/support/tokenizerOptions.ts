@@ -90,6 +90,14 @@ export const modelOptions = {
   cnnGroups: { ...dimension("Groups of the group norms"), default: 32 },
   codebookSize: { type: "number", integer: true, min: 2, default: 8192, describe: "Number of codes", group: MODEL },
   codeDim: { type: "number", integer: true, min: 1, default: 32, describe: "Width of a code", group: MODEL },
+  codeDepth: {
+    type: "number",
+    integer: true,
+    min: 1,
+    default: 1,
+    describe: "Codes a token gets, each for what those before it leave over (residual quantization)",
+    group: MODEL,
+  },
   l2Norm: { type: "boolean", default: true, describe: "Compare latents and codes at unit length", group: MODEL },
   straightThrough: {
     type: "string",

@@ -1,7 +1,7 @@
 /**
  * Token files: the codes of a data set as one safetensors file that any reader of the format opens.
  *
- * - `codes` [N, T], T = rows * columns: U16, or U32 when the vocabulary is over 65536
+ * - `codes` [N, T], T = rows * columns: U16, or U32 when the vocabulary is over 65536; R codes a token stand side by side
  * - `labels` I32 [N], -1 where unknown; absent when no image has one
  * - `padding`, one U16 zero, only where `labels` would not be aligned otherwise (the format allows no holes)
  * - metadata, all strings: `format` "vitvq-tokens", `vocabulary`, `grid` "rows,columns", `tokenizerHash`,
@@ -14,6 +14,7 @@ import { openSafetensors, type SafetensorsFile } from "./safetensors.js";
 export type TokenFileHeader = {
   /** Number of different codes K; codes are 0..K-1. */
   readonly vocabulary: number;
+  /** Of codes: with R codes a token there are R times as many columns as tokens in a row. */
   readonly grid: readonly [rows: number, columns: number];
   /** `weightsHash` of the tokenizer that made the codes. */
   readonly tokenizerHash: string;

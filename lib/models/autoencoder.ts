@@ -51,12 +51,12 @@ export function autoencoderOf<Encoder, Decoder, Config extends QuantizerConfig>(
       return { ...decode(params.decoder, config, received, options), quantized };
     },
 
-    /** Codes of images, int32 [B, N]. */
+    /** Codes of images, int32 [B, N], or [B, N, R] with R > 1 codes a token. */
     encodeCodes(params: Params, config: Config, images: tf.Tensor): tf.Tensor {
       return quantize(params.quantizer, config, encode(params.encoder, config, images)).codes;
     },
 
-    /** Images of codes [B, N], clipped to [0, 1]. */
+    /** Images of codes [B, N] or [B, N, R], clipped to [0, 1]. */
     decodeCodes(params: Params, config: Config, codes: tf.Tensor): tf.Tensor {
       const { image } = decode(params.decoder, config, lookup(params.quantizer, config, codes));
       return tf.clipByValue(image, 0, 1);

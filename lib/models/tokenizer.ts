@@ -1,10 +1,10 @@
 /** Image tokenizers of any architecture behind one set of functions; a configuration says by its fields which it is. */
-import type * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs";
 import type { NamedTensors } from "../engine/types.js";
 import { type ParamsOf, paramTree, type SpecTree } from "../nn/params.js";
 import type { ForwardOptions, Reconstruction } from "./autoencoder.js";
 import * as cnn from "./cnnVqgan.js";
-import type { Quantized } from "./quantizer.js";
+import type { Quantized, QuantizerConfig } from "./quantizer.js";
 import * as vit from "./vitVqgan.js";
 
 export type TokenizerConfig = vit.VitVqganConfig | cnn.CnnVqganConfig;
@@ -23,9 +23,9 @@ export type Tokenizer = {
     images: tf.Tensor,
     options?: ForwardOptions,
   ): Reconstruction & { quantized: Quantized };
-  /** Codes of images, int32 [B, N]. */
+  /** Codes of images as a sequence, int32 [B, N R]: the R codes of a token stand next to each other. */
   encodeCodes(params: NamedTensors, images: tf.Tensor): tf.Tensor;
-  /** Images of codes [B, N], clipped to [0, 1]. */
+  /** Images of codes [B, N R] or [B, N, R], clipped to [0, 1]. */
   decodeCodes(params: NamedTensors, codes: tf.Tensor): tf.Tensor;
 };
 
@@ -44,9 +44,15 @@ export function isConvolutional(config: TokenizerConfig): config is cnn.CnnVqgan
   return "widthMultipliers" in config;
 }
 
+/** Codes an image becomes, as a model of sequences sees them: [rows, columns R] with R codes a token. */
+export function codeGrid(config: TokenizerConfig): [number, number] {
+  const [rows, columns] = tokenizerOf(config).grid;
+  return [rows, columns * (config.codeDepth ?? 1)];
+}
+
 /** Number of codes of an image. */
 export function codesPerImage(config: TokenizerConfig): number {
-  const [rows, columns] = tokenizerOf(config).grid;
+  const [rows, columns] = codeGrid(config);
   return rows * columns;
 }
 
@@ -65,14 +71,18 @@ type Architecture<Config, Params> = {
 
 function bind<Config, Spec extends SpecTree>(
   of: Architecture<Config, ParamsOf<Spec>>,
-  config: Config,
+  config: Config & QuantizerConfig,
   spec: Spec,
 ): Omit<Tokenizer, "lastKernel"> {
+  const [rows, columns] = of.tokenGrid(config);
+  const { codeDepth = 1 } = config;
+  const oneByOne = (codes: tf.Tensor) => (codeDepth > 1 ? tf.reshape(codes, [-1, rows * columns * codeDepth]) : codes);
+  const byToken = (codes: tf.Tensor) => (codeDepth > 1 ? tf.reshape(codes, [-1, rows * columns, codeDepth]) : codes);
   return {
     spec,
-    grid: of.tokenGrid(config),
+    grid: [rows, columns],
     autoencode: (params, images, options) => of.autoencode(paramTree(spec, params), config, images, options),
-    encodeCodes: (params, images) => of.encodeCodes(paramTree(spec, params), config, images),
-    decodeCodes: (params, codes) => of.decodeCodes(paramTree(spec, params), config, codes),
+    encodeCodes: (params, images) => oneByOne(of.encodeCodes(paramTree(spec, params), config, images)),
+    decodeCodes: (params, codes) => of.decodeCodes(paramTree(spec, params), config, byToken(codes)),
   };
 }

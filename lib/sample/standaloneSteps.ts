@@ -22,7 +22,7 @@ export function standaloneSteps(
   batchSize: number,
 ): Record<"encoder" | "quantizer" | "decoder", StandaloneStep> {
   const { imageSize, channels, codeDim, codeDepth = 1 } = model;
-  const tokens = [batchSize, codesPerImage(model)];
+  const tokens = [batchSize, codesPerImage(model) / codeDepth];
   const standalone = (name: string, inputs: Record<string, TensorSpec>, step: Step): StandaloneStep => {
     return { step, options: { name, inputs, constants: weights } };
   };

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { suite } from "uvu";
@@ -8,7 +8,7 @@ import { readModel } from "../../lib/files/readModel.js";
 import { openTokenFile } from "../../lib/files/tokenFile.js";
 import { namesIn, present } from "../files/support.js";
 import { fixture, inTemporaryFolder } from "../support.js";
-import { fail, IMAGES, jsonOf, succeed, trainVq } from "./support/training.js";
+import { fail, IMAGES, jsonOf, succeed, trainVim, trainVq } from "./support/training.js";
 
 const test = suite("commands/encode");
 
@@ -53,6 +53,26 @@ test("the same images give the same file, whatever the batch size", () =>
     await succeed(encode(IMAGES, one, "--limit", "20"));
     await succeed(encode(IMAGES, other, "--limit", "20", "--batch-size", "7"));
     assert.ok((await readFile(one)).equals(await readFile(other)));
+  }));
+
+test("a residual quantizer's codes go through every command, several to a token", () =>
+  inTemporaryFolder(async (folder) => {
+    const of = (name: string) => path.join(folder, name);
+    await succeed(trainVq(of("vq"), "--steps", "8", "--code-depth", "3"));
+    const result = jsonOf(
+      await succeed(["encode", IMAGES, "--tokenizer", of("vq"), "--out", of("codes"), "--limit", "24", "--json"]),
+    );
+    assert.is(result["tokensPerImage"], 48);
+    const { grid, codes } = await rowsOf(of("codes"));
+    assert.equal([grid, codes.length], [[4, 12], 24 * 48]);
+    const scores = jsonOf(await succeed(["evaluate", IMAGES, "--tokenizer", of("vq"), "--limit", "24", "--json"]));
+    assert.is(scores["tokensPerImage"], 48);
+    assert.is(scores["usage"], result["usage"]);
+    await succeed(["decode", of("codes"), "--tokenizer", of("vq"), "--out", of("decoded"), "--limit", "2"]);
+    await succeed(trainVim(of("codes"), of("vim"), "--steps", "2"));
+    await succeed(["sample", of("vim"), "--tokenizer", of("vq"), "--out", of("samples"), "--count", "2"]);
+    for (const images of ["decoded", "samples"])
+      assert.is((await readdir(of(images))).filter((name) => /^\d.*\.png$/.test(name)).length, 2, images);
   }));
 
 test("a file that is there is kept; --force replaces it; --dry-run writes nothing", () =>

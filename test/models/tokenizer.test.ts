@@ -4,7 +4,13 @@ import * as assert from "uvu/assert";
 import type { CnnVqganConfig } from "../../lib/models/cnnVqgan.js";
 import * as cnn from "../../lib/models/cnnVqgan.js";
 import { discriminatorOf } from "../../lib/models/discriminator.js";
-import { codesPerImage, isConvolutional, type TokenizerConfig, tokenizerOf } from "../../lib/models/tokenizer.js";
+import {
+  codeGrid,
+  codesPerImage,
+  isConvolutional,
+  type TokenizerConfig,
+  tokenizerOf,
+} from "../../lib/models/tokenizer.js";
 import * as vit from "../../lib/models/vitVqgan.js";
 import { flattenSpecs, initialise, paramTree } from "../../lib/nn/params.js";
 import { expectClose } from "../support.js";
@@ -75,6 +81,24 @@ test("functions are those of the network", () => {
   const codes = encodeCodes(params, IMAGES());
   assert.equal([...codes.dataSync()], [...cnn.encodeCodes(tree, CNN, IMAGES()).dataSync()]);
   expectClose(decodeCodes(params, codes).dataSync(), cnn.decodeCodes(tree, CNN, codes).dataSync(), "decoded", {});
+});
+
+test("several codes a token stand side by side in a sequence, and become the image that was meant", () => {
+  for (const plain of [CNN, TOKENIZER] as const) {
+    const config = { ...plain, codeDepth: 3 };
+    const { autoencode, encodeCodes, decodeCodes, grid } = tokenizerOf(config);
+    assert.equal(codeGrid(config), [grid[0], 3 * grid[1]]);
+    assert.is(codesPerImage(config), 3 * codesPerImage(plain));
+    const params = tensorsOf(config);
+    const { image, quantized } = autoencode(params, IMAGES());
+    assert.equal(quantized.codes.shape, [2, codesPerImage(plain), 3]);
+    const codes = encodeCodes(params, IMAGES());
+    assert.equal(codes.shape, [2, codesPerImage(config)]);
+    assert.equal([...codes.dataSync()], [...quantized.codes.dataSync()]);
+    const want = tf.clipByValue(image, 0, 1).dataSync();
+    expectClose(decodeCodes(params, codes).dataSync(), want, "decoded", { absolute: 1e-5 });
+    expectClose(decodeCodes(params, quantized.codes).dataSync(), want, "decoded by token", { absolute: 1e-5 });
+  }
 });
 
 test("discriminators by kind judge with a logit an image, or one a patch", () => {
