@@ -260,7 +260,7 @@ const vqgan = {
   r1Gamma: 0,
 } as const;
 
-/** `tiny` is for small images on a laptop; the others are systems of ViT-VQGAN's tables 1, 3, 4 and 7. */
+/** `tiny` is for small images on a laptop; the others are systems of ViT-VQGAN's tables 1, 3, 4, 7 and 8. */
 export const tokenizerPresets = {
   tiny: {
     imageSize: 32,
@@ -276,6 +276,8 @@ export const tokenizerPresets = {
     discriminatorScale: 0.125,
   },
   small: { encoder: "small", decoder: "small" },
+  // Table 8.
+  "small-16x16": { encoder: "small", decoder: "small", patchSize: 16 },
   base: { encoder: "base", decoder: "base" },
   "small-large": { encoder: "small", decoder: "large" },
   large: { encoder: "large", decoder: "large" },
