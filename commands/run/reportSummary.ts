@@ -9,6 +9,11 @@ export type Summary = {
   readonly psnrOfMeanMse: number | null;
   readonly ssim: number | null;
   readonly mae: number | null;
+  readonly lpips: number | null;
+  readonly logitLaplace: number | null;
+  readonly rfid: number | null;
+  /** Mean Inception Score of the reconstructions. */
+  readonly inceptionScore: number | null;
   readonly usage: number | null;
   readonly batchUsage: number | null;
   readonly perplexity: number | null;
@@ -64,6 +69,10 @@ export function summarize(findings: Findings): Summary {
     psnrOfMeanMse: reconstruction("psnrOfMeanMse"),
     ssim: reconstruction("ssim"),
     mae: reconstruction("mae"),
+    lpips: reconstruction("lpips"),
+    logitLaplace: reconstruction("logitLaplace"),
+    rfid: reconstruction("rfid"),
+    inceptionScore: numberAt(evaluation, "inceptionScore", "mean"),
     usage: codes("usage"),
     batchUsage: codes("batchUsage"),
     perplexity: codes("perplexity"),

@@ -37,12 +37,16 @@ function stage(of: StageSummary | null, name: string, metrics: readonly (readonl
   return [[name, [`${of.run}: ${done}${time}`, ...(of.finished ? [] : ["not finished"]), ...values].join(", ")]];
 }
 
-function reconstruction({ psnr, psnrOfMeanMse, ssim, evaluatedImages }: Summary): Rows {
+function reconstruction(summary: Summary): Rows {
+  const { psnr, psnrOfMeanMse, ssim, lpips, rfid, inceptionScore, evaluatedImages } = summary;
   if (evaluatedImages === null) return [];
   const parts = [
     psnr === null ? "PSNR infinite" : `PSNR ${psnr.toFixed(2)} dB`,
     ...(psnrOfMeanMse === null ? [] : [`${psnrOfMeanMse.toFixed(2)} dB of the mean squared error`]),
     ...(ssim === null ? [] : [`SSIM ${ssim.toFixed(4)}`]),
+    ...(lpips === null ? [] : [`LPIPS ${lpips.toFixed(4)}`]),
+    ...(rfid === null ? [] : [`rFID ${rfid.toFixed(2)}`]),
+    ...(inceptionScore === null ? [] : [`Inception Score ${inceptionScore.toFixed(2)}`]),
   ];
   return [["reconstruction", `${parts.join(", ")}; ${formatInteger(evaluatedImages)} images`]];
 }

@@ -57,6 +57,7 @@ async function locate(source: string, wantCheckpoint: boolean): Promise<Located>
 }
 
 function howToContinue(command: string, run: string): string {
+  if (command === "import") return `import into ${run} again`;
   return `continue it with \`vitvq ${command} --resume\` on ${run}`;
 }
 

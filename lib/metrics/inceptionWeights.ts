@@ -1,9 +1,8 @@
 /** The Inception network's weights from a file that the user has. */
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import path from "node:path";
 import type { NamedHostTensors } from "../engine/types.js";
 import { FileError } from "../errors.js";
+import { fileHash } from "../files/fileHash.js";
 import { weightsHash } from "../files/hostTensors.js";
 import { openWeights } from "../files/weightsFile.js";
 import { inceptionParams, inceptionStateShapes } from "../models/inceptionState.js";
@@ -74,15 +73,4 @@ function foldedState(file: string, state: NamedHostTensors): NamedHostTensors {
     if (!(error instanceof RangeError)) throw error;
     throw new FileError(`${file}: ${error.message}`, { cause: error });
   }
-}
-
-async function fileHash(file: string): Promise<string> {
-  const hash = createHash("sha256");
-  try {
-    for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new FileError(`${file}: cannot be read: ${reason}`, { cause: error });
-  }
-  return hash.digest("hex");
 }

@@ -6,6 +6,7 @@
  */
 import type { Engine, HostTensor, NamedHostTensors, NamedTensors, Program, Step, TensorSpec } from "../engine/types.js";
 import { sequenceLength, type VimConfig, type VimStep, vimPrefill, vimSpec, vimStep } from "../models/vim.js";
+import { headWidth } from "../nn/attention.js";
 import type { KvCache } from "../nn/cachedAttention.js";
 import { paramTree } from "../nn/params.js";
 import { uniformAt } from "../random.js";
@@ -120,8 +121,7 @@ class Caches {
   }
 
   views(): NamedHostTensors {
-    const { heads, dim } = this.model;
-    const shape = [this.filled, this.batchSize, heads, dim / heads];
+    const shape = [this.filled, this.batchSize, this.model.heads, headWidth(this.model)];
     const views = [...this.arrays].map(([name, array]) => {
       const data = array.subarray(0, this.filled * this.row);
       return [name, { dtype: "float32", shape, data }] as const;
@@ -159,7 +159,7 @@ function cacheNames({ depth }: VimConfig): string[] {
 }
 
 function cacheInputs(model: VimConfig, batchSize: number): Record<string, TensorSpec> {
-  const shape = ["t", batchSize, model.heads, model.dim / model.heads];
+  const shape = ["t", batchSize, model.heads, headWidth(model)];
   return Object.fromEntries(cacheNames(model).map((name) => [name, { dtype: "float32", shape }]));
 }
 

@@ -86,6 +86,14 @@ test("a run without a checkpoint is refused, with how to continue it", async () 
   });
 });
 
+test("an import that was cut off is to be made again", async () => {
+  await inTemporaryFolder(async (folder) => {
+    const run = await openRun(folder, { mode: "new", command: "import" });
+    await run.writeConfig({ ...config, command: "import" });
+    await expectRejection(readModel(folder), FileError, /no checkpoint yet; import into .* again/);
+  });
+});
+
 test("no run, no file, a folder of another kind and a file of another kind are refused", async () => {
   await inTemporaryFolder(async (folder) => {
     await expectRejection(readModel(path.join(folder, "absent")), FileError, /absent: no such run or model file/);

@@ -57,7 +57,10 @@ test("headlines come from the first file of a kind, seconds add up", () => {
     evaluations: [
       {
         file: "evaluation.json",
-        content: { psnr: 21.5, usage: 0.5, batchUsage: 0.25, perplexity: 7, images: 9, seconds: 2 },
+        content: {
+          ...{ psnr: 21.5, usage: 0.5, batchUsage: 0.25, perplexity: 7, images: 9, seconds: 2 },
+          ...{ lpips: 0.25, rfid: 12.5, logitLaplace: -1.5, inceptionScore: { mean: 3.25, std: 0.5, splits: 10 } },
+        },
       },
       { file: "more/evaluation.json", content: { psnr: 1 } },
     ],
@@ -89,13 +92,17 @@ test("headlines come from the first file of a kind, seconds add up", () => {
     [summary.psnr, summary.usage, summary.batchUsage, summary.perplexity, summary.evaluatedImages],
     [21.5, 0.5, 0.25, 7, 9],
   );
+  assert.equal([summary.lpips, summary.rfid, summary.logitLaplace, summary.inceptionScore], [0.25, 12.5, -1.5, 3.25]);
   assert.equal([summary.nearestClassShare, summary.realNearestClassShare, summary.sampleImages], [0.6, 0.8, 40]);
   assert.equal(summary.probe, { best: { block: 4, top1: 0.7 }, rawPixels: 0.8, randomInit: null, majorityClass: 0.1 });
   assert.equal([summary.seconds.total, summary.seconds.stage1, summary.seeds.samples], [5, null, 5]);
   assert.is(summary.found["evaluations"]?.length, 2);
   assert.equal(summary.found["sampleFolders"], [{ seed: 5, images: 2, path: "samples/index.json" }]);
   const lines = summaryText(summary).trimEnd().split("\n");
-  assert.match(lines[0]!, /^reconstruction +PSNR 21\.50 dB; 9 images$/);
+  assert.match(
+    lines[0]!,
+    /^reconstruction +PSNR 21\.50 dB, LPIPS 0\.2500, rFID 12\.50, Inception Score 3\.25; 9 images$/,
+  );
   assert.match(
     lines.join("\n"),
     /samples +40 images, nearest training image of their class 60\.0% \(real images 80\.0%\)/,
