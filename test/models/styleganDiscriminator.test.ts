@@ -18,33 +18,15 @@ import { stopGradient } from "../../lib/nn/stopGradient.js";
 import { rngFrom } from "../../lib/random.js";
 import { expectClose } from "../support.js";
 import { type Golden, golden } from "./support/golden.js";
+import { discriminatorNames } from "./support/portDiscriminator.js";
 
 const test = suite("StyleGAN2 discriminator");
 
 const TINY: DiscriminatorConfig = { imageSize: 16, channels: 3, channelScale: 6 / 2048, maxChannels: 8 };
 
-/** Our names by the reference's, with the order of axes that makes one weight of the other. */
-const NAMES: readonly (readonly [theirs: string, ours: string])[] = [
-  ["blocks.0.0.weight", "fromImage/kernel"],
-  ["blocks.0.1.bias", "fromImage/bias"],
-  ...[0, 1].flatMap((i) => [
-    [`blocks.${i + 1}.conv1.0.weight`, `blocks/${i}/conv1/kernel`] as const,
-    [`blocks.${i + 1}.conv1.1.bias`, `blocks/${i}/conv1/bias`] as const,
-    [`blocks.${i + 1}.conv2.1.weight`, `blocks/${i}/conv2/kernel`] as const,
-    [`blocks.${i + 1}.conv2.2.bias`, `blocks/${i}/conv2/bias`] as const,
-    [`blocks.${i + 1}.skip.1.weight`, `blocks/${i}/skip/kernel`] as const,
-  ]),
-  ["final_conv.0.weight", "finalConv/kernel"],
-  ["final_conv.1.bias", "finalConv/bias"],
-  ["final_linear.0.weight", "finalDense/kernel"],
-  ["final_linear.0.bias", "finalDense/bias"],
-  ["final_linear.1.weight", "logit/kernel"],
-  ["final_linear.1.bias", "logit/bias"],
-];
-
 /** The golden tensors below `prefix` by our names. */
 const ours = (file: Golden, prefix: string): NamedHostTensors =>
-  Object.fromEntries(NAMES.map(([theirs, mine]) => [mine, file.weight(`${prefix}${theirs}`)]));
+  Object.fromEntries(discriminatorNames(2).map(([theirs, mine]) => [mine, file.weight(`${prefix}${theirs}`)]));
 
 const judge = (config: DiscriminatorConfig, named: NamedTensors, images: tf.Tensor): tf.Tensor1D =>
   discriminate(paramTree(discriminatorSpec(config), named), config, images);

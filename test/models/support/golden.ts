@@ -31,12 +31,14 @@ export async function golden(name: string): Promise<Golden> {
   return {
     values: (key) => find(key).data as Float32Array,
     images: (key) => permuted(find(key), [0, 2, 3, 1]),
-    weight(key) {
-      const tensor = find(key);
-      const rank = tensor.shape.length;
-      return rank === 4 ? permuted(tensor, [2, 3, 1, 0]) : rank === 2 ? permuted(tensor, [1, 0]) : tensor;
-    },
+    weight: (key) => ourOrder(find(key)),
   };
+}
+
+/** A parameter of PyTorch with its axes as we have them. */
+export function ourOrder(tensor: HostTensor): HostTensor {
+  const rank = tensor.shape.length;
+  return rank === 4 ? permuted(tensor, [2, 3, 1, 0]) : rank === 2 ? permuted(tensor, [1, 0]) : tensor;
 }
 
 function permuted({ shape, data }: HostTensor, order: readonly number[]): HostTensor {
