@@ -4,6 +4,8 @@
  *     node dist/bench/compare.js [--case small,small-adamw,tiny,tiny-adamw] [--rounds 9] [--max-rounds 30] [--steps 3]
  *         [--patience 30] [--threads 2] [--python /usr/bin/python3] [--name NAME] [--check] [--any-blas]
  *
+ * Other cases: `stage1-ae`, `stage1-full` (see bench/cases.ts).
+ *
  * A round in which other programs used more than 5% of the processors does not count and is run again, at most until
  * there are `--max-rounds`; before each, up to `--patience` seconds are spent waiting for a quiet machine.
  * First checks that both sides compute the same losses and gradients; `--check` stops there. Prints the figures and
@@ -18,25 +20,13 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { UsageError } from "../lib/errors.js";
 import { writeJson } from "../lib/files/atomic.js";
-import { STACK_SIZES } from "../lib/models/sizes.js";
+import { type Case, type CasePrograms, casePrograms, findCase, USUAL_CASES } from "./cases.js";
 import { environment, machine, waitForQuiet } from "./machine.js";
-import { positiveInteger, stackArguments } from "./options.js";
+import { positiveInteger } from "./options.js";
 import { type Ready, type Side, type SideCommand, startSide, type Turn } from "./side.js";
 import { isUndisturbed, median, type Round, type Summary, summarise } from "./summary.js";
-import type { StackSize } from "./trainStack.js";
 
-type Case = { readonly size: StackSize; readonly update: "none" | "adamw" };
-
-const SMALL = { ...STACK_SIZES.small, tokens: 1024, batch: 1 };
-const TINY = { ...STACK_SIZES.tiny, tokens: 49, batch: 64 };
-const CASES: Readonly<Record<string, Case>> = {
-  small: { size: SMALL, update: "none" },
-  "small-adamw": { size: SMALL, update: "adamw" },
-  tiny: { size: TINY, update: "none" },
-  "tiny-adamw": { size: TINY, update: "adamw" },
-};
-
-type CaseResult = Case & {
+type Measured = {
   summary: Summary;
   peakMemoryBytes: { vitvq: number; pytorch: number };
   sides: { vitvq: Ready; pytorch: Ready };
@@ -44,12 +34,14 @@ type CaseResult = Case & {
   rounds: Round[];
 };
 
+type CaseResult = Case & Measured;
+
 const here = path.dirname(fileURLToPath(import.meta.url)); // dist/bench
 const bench = path.join(here, "..", "..", "bench");
 
 const { values } = parseArgs({
   options: {
-    case: { type: "string", default: Object.keys(CASES).join(",") },
+    case: { type: "string", default: USUAL_CASES.join(",") },
     rounds: { type: "string", default: "9" },
     "max-rounds": { type: "string", default: "30" },
     patience: { type: "string", default: "30" },
@@ -72,11 +64,19 @@ try {
 
 async function compareAll(names: readonly string[]): Promise<void> {
   const cases = names.map(findCase);
-  for (const size of new Set(cases.map((one) => one.size))) await expectSameFunction(size);
-  if (values.check) return;
+  const folder = await mkdtemp(path.join(tmpdir(), "vitvq-bench-"));
+  try {
+    const files = await expectSameFunctions(cases, folder);
+    if (!values.check) await measureAll(names, cases, files);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function measureAll(names: readonly string[], cases: readonly Case[], files: ReadonlyMap<string, string>) {
   const results: Record<string, CaseResult> = {};
   for (const [i, one] of cases.entries()) {
-    const result = await compare(one);
+    const result = await compare(one, files.get(functionOf(one))!);
     results[names[i]!] = result;
     print(`\n${names[i]}: ${describe(result)}`);
     if (values.name !== undefined) await writeResults(values.name, results);
@@ -89,11 +89,15 @@ async function writeResults(name: string, results: Readonly<Record<string, CaseR
   await writeJson(path.join(bench, "results", `${name}.json`), all);
 }
 
-async function compare(one: Case): Promise<CaseResult> {
+/** @param exported what our side wrote for the check */
+async function compare(one: Case, exported: string): Promise<CaseResult> {
   const before = loadavg()[0]!;
-  const stepArguments = [...sizeArguments(one.size), "--update", one.update, "--steps", values.steps, "--serve"];
-  const vitvq = await startSide(ourSide(stepArguments));
-  const pytorch = await startSide(theirSide(stepArguments)).catch((error) => {
+  const programs = casePrograms(one);
+  const { timed, weightsOption } = programs;
+  const stepArguments = [...timed, "--steps", values.steps, "--serve"];
+  const weights = weightsOption === undefined ? [] : [weightsOption, exported];
+  const vitvq = await startSide(ourSide(programs, stepArguments));
+  const pytorch = await startSide(theirSide(programs, [...stepArguments, ...weights])).catch((error) => {
     vitvq.kill();
     throw error;
   });
@@ -105,7 +109,7 @@ async function compare(one: Case): Promise<CaseResult> {
   }
 }
 
-type Turns = Omit<CaseResult, keyof Case | "loadAverage">;
+type Turns = Omit<Measured, "loadAverage">;
 
 async function takeTurns(vitvq: Side, pytorch: Side): Promise<Turns> {
   const wanted = positiveInteger("rounds", values.rounds);
@@ -138,16 +142,30 @@ async function afterPause<T>(measure: () => Promise<T>): Promise<T> {
   return measure();
 }
 
-/** Exports weights, data and gradients from our side and lets the other side compare. */
-async function expectSameFunction(size: StackSize): Promise<void> {
-  const folder = await mkdtemp(path.join(tmpdir(), "vitvq-bench-"));
-  try {
-    const file = path.join(folder, "step.safetensors");
-    await run(ourSide([...sizeArguments(size), "--export", file]));
-    print((await run(theirSide([...sizeArguments(size), "--check", file]))).trim());
-  } finally {
-    await rm(folder, { recursive: true, force: true });
+/**
+ * Exports weights, data and gradients of each case from our side and lets the other side compare.
+ * @returns the exported files by `functionOf` their cases
+ */
+async function expectSameFunctions(cases: readonly Case[], folder: string): Promise<Map<string, string>> {
+  const files = new Map<string, string>();
+  for (const one of cases) {
+    if (files.has(functionOf(one))) continue;
+    const file = path.join(folder, `${files.size}.safetensors`);
+    await expectSameFunction(casePrograms(one), file);
+    files.set(functionOf(one), file);
   }
+  return files;
+}
+
+/** What a case computes; whether it also updates makes no difference to the check. */
+function functionOf(one: Case): string {
+  const { ours, computed } = casePrograms(one);
+  return [ours, ...computed].join(" ");
+}
+
+async function expectSameFunction(programs: CasePrograms, file: string): Promise<void> {
+  await run(ourSide(programs, ["--export", file]));
+  print((await run(theirSide(programs, ["--check", file]))).trim());
 }
 
 function expectFastBlas({ versions }: Ready): void {
@@ -159,27 +177,20 @@ function expectFastBlas({ versions }: Ready): void {
   );
 }
 
-function ourSide(args: readonly string[]): SideCommand {
-  return { command: process.execPath, args: [path.join(here, "trainStep.js"), ...args], env: threadSettings() };
+function ourSide({ ours, computed }: CasePrograms, args: readonly string[]): SideCommand {
+  return sideCommand(process.execPath, [path.join(here, ours), ...computed, ...args]);
 }
 
-function theirSide(args: readonly string[]): SideCommand {
-  const script = path.join(bench, "pytorch", "train_step.py");
-  return { command: values.python, args: [script, ...args], env: threadSettings() };
+function theirSide({ theirs, computed }: CasePrograms, args: readonly string[]): SideCommand {
+  return sideCommand(values.python, [path.join(bench, "pytorch", theirs), ...computed, ...args]);
+}
+
+function sideCommand(command: string, args: readonly string[]): SideCommand {
+  return { command, args: [...args, "--threads", values.threads], env: threadSettings() };
 }
 
 function threadSettings(): Record<string, string> {
   return { OMP_NUM_THREADS: values.threads, OPENBLAS_NUM_THREADS: values.threads };
-}
-
-function sizeArguments(size: StackSize): string[] {
-  return [...stackArguments(size), "--threads", values.threads];
-}
-
-function findCase(name: string): Case {
-  const found = CASES[name];
-  if (!found) throw new UsageError(`--case: want some of ${Object.keys(CASES).join(", ")}, got "${name}"`);
-  return found;
 }
 
 function run({ command, args, env }: SideCommand): Promise<string> {

@@ -4,10 +4,9 @@
  *     node dist/bench/discriminatorStep.js [--loss logistic|r1] [--size 64] [--scale 1] [--batch 8] [--threads 2]
  *         [--warmup 1] [--steps 3] [--serve]
  *
- * Prints JSON lines as bench/trainStep.ts does; the other side is bench/pytorch/discriminator_step.py.
+ * Prints JSON lines (see bench/serve.ts); the other side is bench/pytorch/discriminator_step.py.
  */
 import { availableParallelism } from "node:os";
-import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { engineVersions, openEngine } from "../lib/engine/open.js";
 import type { HostTensor, Step } from "../lib/engine/types.js";
@@ -19,6 +18,7 @@ import { countParameters, flattenSpecs, initialise, paramTree } from "../lib/nn/
 import { rngFrom } from "../lib/random.js";
 import { inputSpecs, scalarOf } from "../lib/train/named.js";
 import { positiveInteger } from "./options.js";
+import { SERVE_OPTIONS, serveSteps } from "./serve.js";
 
 const { values } = parseArgs({
   options: {
@@ -27,9 +27,9 @@ const { values } = parseArgs({
     scale: { type: "string", default: "1" },
     batch: { type: "string", default: "8" },
     threads: { type: "string", default: String(availableParallelism()) },
+    ...SERVE_OPTIONS,
     warmup: { type: "string", default: "1" },
     steps: { type: "string", default: "3" },
-    serve: { type: "boolean", default: false },
   },
 });
 
@@ -76,29 +76,8 @@ const program = await engine.compile(gradientStep, {
   inputs: { ...inputSpecs(specs), images: imageSpec },
 });
 
-async function timedStep(): Promise<{ loss: number; seconds: number }> {
-  const started = performance.now();
-  const results = await program.run(inputs);
-  return { loss: scalarOf(results, "loss"), seconds: (performance.now() - started) / 1000 };
-}
-
-function print(line: Record<string, unknown>): void {
-  process.stdout.write(`${JSON.stringify(line)}\n`);
-}
-
-for (let i = 0; i < positiveInteger("warmup", values.warmup); i++) await timedStep();
-print({
-  event: "ready",
-  side: "vitvq",
-  loss: values.loss,
-  config,
-  batch,
-  parameters: countParameters(specs),
-  versions: engineVersions(engine),
+const parameters = countParameters(specs);
+await serveSteps(values, {
+  ready: { loss: values.loss, config, batch, parameters, versions: engineVersions(engine) },
+  step: async () => scalarOf(await program.run(inputs), "loss"),
 });
-for await (const command of values.serve ? createInterface({ input: process.stdin }) : ["go"]) {
-  if (command !== "go") break;
-  for (let i = 0; i < positiveInteger("steps", values.steps); i++) print({ event: "step", ...(await timedStep()) });
-  print({ event: "done" });
-}
-print({ event: "end", peakMemoryBytes: process.resourceUsage().maxRSS * 1024 });

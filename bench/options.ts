@@ -1,6 +1,7 @@
 /** Command-line options that the benchmarks share. */
 import { availableParallelism } from "node:os";
 import { UsageError } from "../lib/errors.js";
+import type { Stage1Losses, Stage1Size } from "./stage1.js";
 import type { StackSize } from "./trainStack.js";
 
 /** Declarations for `parseArgs`; the defaults are the paper's Small stack on a 256 x 256 image. */
@@ -21,6 +22,58 @@ export function stackSize(values: Readonly<Record<"tokens" | "dim" | "depth" | "
   return { dim, mlpDim: 4 * dim, ...rest };
 }
 
+/** The options that state `size`, for a child process. */
+export function stackArguments(size: StackSize): string[] {
+  const { tokens, dim, depth, heads, batch } = size;
+  return asArguments({ tokens, dim, depth, heads, batch });
+}
+
+/** Declarations for `parseArgs`; the defaults are ViT-VQGAN-SS and full-size networks of the losses. */
+export const STAGE1_OPTIONS = {
+  losses: { type: "string", default: "ae" },
+  "image-size": { type: "string", default: "256" },
+  "patch-size": { type: "string", default: "8" },
+  dim: { type: "string", default: "512" },
+  depth: { type: "string", default: "8" },
+  heads: { type: "string", default: "8" },
+  "codebook-size": { type: "string", default: "8192" },
+  "code-dim": { type: "string", default: "32" },
+  batch: { type: "string", default: "1" },
+  "discriminator-scale": { type: "string", default: "1" },
+  "vgg-scale": { type: "string", default: "1" },
+  threads: { type: "string", default: String(availableParallelism()) },
+} as const;
+
+type Stage1Values = Readonly<Record<Exclude<keyof typeof STAGE1_OPTIONS, "losses" | "threads">, string>>;
+
+/** The size that options state. */
+export function stage1Size(values: Stage1Values): Stage1Size {
+  const number = (name: keyof Stage1Values) => positiveInteger(name, values[name]);
+  return {
+    imageSize: number("image-size"),
+    patchSize: number("patch-size"),
+    dim: number("dim"),
+    depth: number("depth"),
+    heads: number("heads"),
+    codebookSize: number("codebook-size"),
+    codeDim: number("code-dim"),
+    batch: number("batch"),
+    discriminatorScale: scale("discriminator-scale", values["discriminator-scale"]),
+    vggScale: scale("vgg-scale", values["vgg-scale"]),
+  };
+}
+
+/** @throws UsageError when `text` is neither `ae` nor `full` */
+export function stage1Losses(text: string): Stage1Losses {
+  if (text === "ae" || text === "full") return text;
+  throw new UsageError(`--losses: want ae or full, got "${text}"`);
+}
+
+/** The options that state `size`, for a child process. */
+export function stage1Arguments(size: Stage1Size): string[] {
+  return asArguments(size);
+}
+
 /** @throws UsageError when `text` is not an integer above 0 */
 export function positiveInteger(name: string, text: string): number {
   const value = Number(text);
@@ -28,8 +81,14 @@ export function positiveInteger(name: string, text: string): number {
   return value;
 }
 
-/** The options that state `size`, for a child process. */
-export function stackArguments(size: StackSize): string[] {
-  const { tokens, dim, depth, heads, batch } = size;
-  return Object.entries({ tokens, dim, depth, heads, batch }).flatMap(([name, value]) => [`--${name}`, String(value)]);
+function scale(name: string, text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value <= 1)) throw new UsageError(`--${name}: want a number above 0, at most 1, got "${text}"`);
+  return value;
+}
+
+/** `{ imageSize: 256 }` as `--image-size 256`. */
+function asArguments(options: Readonly<Record<string, number>>): string[] {
+  const dashed = (name: string) => name.replace(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`);
+  return Object.entries(options).flatMap(([name, value]) => [`--${dashed(name)}`, String(value)]);
 }

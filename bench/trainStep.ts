@@ -4,11 +4,9 @@
  *     node dist/bench/trainStep.js [--tokens 1024] [--dim 512] [--depth 8] [--heads 8] [--batch 1] [--threads 2]
  *         [--update none|adamw] [--warmup 3] [--steps 5] [--serve | --export FILE]
  *
- * Prints JSON lines: `ready`, one `step` for each timed step, `done` after each group of steps, `end` with peak memory.
- * With `--serve` a group runs for each line `go` on standard input. `--export` writes weights, data and gradients for
- * the other side to check itself against, and times nothing.
+ * Prints JSON lines (see bench/serve.ts). `--export` writes weights, data and gradients for the other side to check
+ * itself against, and times nothing.
  */
-import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { engineVersions, openEngine } from "../lib/engine/open.js";
 import type { NamedHostTensors } from "../lib/engine/types.js";
@@ -18,6 +16,7 @@ import { countParameters } from "../lib/nn/params.js";
 import { adamWUpdate, zeroMoments } from "../lib/train/adamW.js";
 import { scalarOf } from "../lib/train/named.js";
 import { positiveInteger, STACK_OPTIONS, stackSize } from "./options.js";
+import { SERVE_OPTIONS, serveSteps } from "./serve.js";
 import {
   gradientStep,
   gradientStepOptions,
@@ -46,10 +45,8 @@ type Training = {
 const { values } = parseArgs({
   options: {
     ...STACK_OPTIONS,
+    ...SERVE_OPTIONS,
     update: { type: "string", default: "none" },
-    warmup: { type: "string", default: "3" },
-    steps: { type: "string", default: "5" },
-    serve: { type: "boolean", default: false },
     export: { type: "string" },
   },
 });
@@ -58,7 +55,7 @@ if (values.update !== "none" && values.update !== "adamw")
 
 const size = stackSize(values);
 const training = await startTraining(size, positiveInteger("threads", values.threads));
-if (values.export === undefined) await serveSteps(training);
+if (values.export === undefined) await serve(training);
 else await exportCheck(training, values.export);
 
 async function startTraining(stack: StackSize, threads: number): Promise<Training> {
@@ -83,23 +80,14 @@ async function startTraining(stack: StackSize, threads: number): Promise<Trainin
   };
 }
 
-async function serveSteps({ gradients, update, versions }: Training): Promise<void> {
-  const timedStep = async () => {
-    const started = performance.now();
+async function serve({ gradients, update, versions }: Training): Promise<void> {
+  const parameters = countParameters(stackParams(size));
+  const step = async () => {
     const { loss, results } = await gradients();
     if (values.update === "adamw") update(results);
-    return { loss, seconds: (performance.now() - started) / 1000 };
+    return loss;
   };
-  for (let i = 0; i < positiveInteger("warmup", values.warmup); i++) await timedStep();
-  const parameters = countParameters(stackParams(size));
-  print({ event: "ready", side: "vitvq", size, parameters, threads: Number(values.threads), versions });
-  for await (const command of values.serve ? createInterface({ input: process.stdin }) : ["go"]) {
-    if (command !== "go") break;
-    const before = processorSeconds();
-    for (let i = 0; i < positiveInteger("steps", values.steps); i++) print({ event: "step", ...(await timedStep()) });
-    print({ event: "done", processorSeconds: processorSeconds() - before });
-  }
-  print({ event: "end", peakMemoryBytes: process.resourceUsage().maxRSS * 1024 });
+  await serveSteps(values, { ready: { size, parameters, threads: Number(values.threads), versions }, step });
 }
 
 async function exportCheck({ inputs, gradients, update }: Training, file: string): Promise<void> {
@@ -115,14 +103,4 @@ async function exportCheck({ inputs, gradients, update }: Training, file: string
   losses.push((await gradients()).loss);
   const { loss: _, ...gradientsBefore } = first.results;
   await writeHostTensors(file, { ...before, ...gradientsBefore }, { losses: JSON.stringify(losses) });
-}
-
-/** Used by this process so far, all threads together. */
-function processorSeconds(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1e6;
-}
-
-function print(line: Record<string, unknown>): void {
-  process.stdout.write(`${JSON.stringify(line)}\n`);
 }

@@ -7,16 +7,13 @@ Prints the same JSON lines. Folds the same constant factors into the weights, an
 that both sides do the same arithmetic.
 """
 import argparse
-import json
 import math
-import os
-import resource
-import sys
-import time
 
 import torch
 from torch import nn
 from torch.nn import functional as F
+
+from serve import add_serving_arguments, count, serve
 
 GAMMA = 10
 
@@ -74,13 +71,13 @@ class Discriminator(nn.Module):
         self.from_image = Conv(1, 3, widths[0], gain=math.sqrt(2))
         self.blocks = nn.Sequential(*(Block(a, b) for a, b in zip(widths, widths[1:])))
         self.final_conv = Conv(3, widths[-1] + 1, widths[-1], padding=1, gain=math.sqrt(2))
-        self.final_linear = Linear(sides[-1] ** 2 * widths[-1], widths[-1], gain=math.sqrt(2))
+        self.final_dense = Linear(sides[-1] ** 2 * widths[-1], widths[-1], gain=math.sqrt(2))
         self.logit = Linear(widths[-1], 1)
 
     def forward(self, images):
         x = self.blocks(self.from_image(images))
         x = self.final_conv(torch.cat([x, deviation(x)], 1))
-        hidden = F.leaky_relu(self.final_linear(x.flatten(1)), 0.2)
+        hidden = F.leaky_relu(self.final_dense(x.flatten(1)), 0.2)
         return self.logit(hidden).squeeze(1)
 
 
@@ -104,17 +101,13 @@ def step(model, images, kind):
     return loss.item()
 
 
-def emit(**line):
-    print(json.dumps(line), flush=True)
-
-
 def parse_arguments():
     parser = argparse.ArgumentParser(description="Times a discriminator step in PyTorch.")
     parser.add_argument("--loss", choices=["logistic", "r1"], default="logistic")
     parser.add_argument("--scale", type=float, default=1)
-    for name, default in [("size", 64), ("batch", 8), ("threads", os.cpu_count()), ("warmup", 1), ("steps", 3)]:
+    for name, default in [("size", 64), ("batch", 8)]:
         parser.add_argument("--" + name, type=int, default=default)
-    parser.add_argument("--serve", action="store_true")
+    add_serving_arguments(parser, warmup=1, steps=3)
     return parser.parse_args()
 
 
@@ -124,23 +117,7 @@ def main():
     torch.manual_seed(1)
     model = Discriminator(args.size, args.scale)
     images = torch.randn(args.batch, 3, args.size, args.size)
-
-    def timed_step():
-        started = time.perf_counter()
-        loss = step(model, images, args.loss)
-        return {"loss": loss, "seconds": time.perf_counter() - started}
-
-    for _ in range(args.warmup):
-        timed_step()
-    emit(event="ready", side="pytorch", loss=args.loss, batch=args.batch, threads=torch.get_num_threads(),
-         parameters=sum(p.numel() for p in model.parameters()), versions={"torch": torch.__version__})
-    for command in sys.stdin if args.serve else ["go"]:
-        if command.strip() != "go":
-            break
-        for _ in range(args.steps):
-            emit(event="step", **timed_step())
-        emit(event="done")
-    emit(event="end", peakMemoryBytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    serve(lambda: step(model, images, args.loss), args, loss=args.loss, batch=args.batch, parameters=count(model))
 
 
 if __name__ == "__main__":

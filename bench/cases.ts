@@ -1,0 +1,69 @@
+/** What `compare` measures: cases by name, and the programs and options that run them. */
+import { UsageError } from "../lib/errors.js";
+import { STACK_SIZES } from "../lib/models/sizes.js";
+import { stackArguments, stage1Arguments } from "./options.js";
+import type { Stage1Losses, Stage1Size } from "./stage1.js";
+import type { StackSize } from "./trainStack.js";
+
+/** A Transformer stack, with or without its update; or a step of stage 1 without. */
+export type Case =
+  | { readonly kind: "stack"; readonly size: StackSize; readonly update: "none" | "adamw" }
+  | { readonly kind: "stage1"; readonly size: Stage1Size; readonly losses: Stage1Losses };
+
+const SMALL = { ...STACK_SIZES.small, tokens: 1024, batch: 1 };
+const TINY = { ...STACK_SIZES.tiny, tokens: 49, batch: 64 };
+const { dim, depth, heads } = STACK_SIZES.small;
+const SMALL_SMALL: Stage1Size = {
+  imageSize: 256,
+  patchSize: 8,
+  dim,
+  depth,
+  heads,
+  codebookSize: 8192,
+  codeDim: 32,
+  batch: 1,
+  discriminatorScale: 1,
+  vggScale: 1,
+};
+
+const CASES: Readonly<Record<string, Case>> = {
+  small: { kind: "stack", size: SMALL, update: "none" },
+  "small-adamw": { kind: "stack", size: SMALL, update: "adamw" },
+  tiny: { kind: "stack", size: TINY, update: "none" },
+  "tiny-adamw": { kind: "stack", size: TINY, update: "adamw" },
+  "stage1-ae": { kind: "stage1", size: SMALL_SMALL, losses: "ae" },
+  "stage1-full": { kind: "stage1", size: SMALL_SMALL, losses: "full" },
+};
+
+/** Those that are measured when none is named: a step of stage 1 takes long. */
+export const USUAL_CASES = Object.keys(CASES).filter((name) => CASES[name]!.kind === "stack");
+
+/** @throws UsageError when there is no such case */
+export function findCase(name: string): Case {
+  const found = CASES[name];
+  if (!found) throw new UsageError(`--case: want some of ${Object.keys(CASES).join(", ")}, got "${name}"`);
+  return found;
+}
+
+export type CasePrograms = {
+  /** In `dist/bench`. */
+  readonly ours: string;
+  /** In `bench/pytorch`. */
+  readonly theirs: string;
+  /** Options that say what is computed. */
+  readonly computed: readonly string[];
+  /** Further options of steps that are timed. */
+  readonly timed: readonly string[];
+  /** The option by which the other side starts its timed steps from what ours exported, where it has one. */
+  readonly weightsOption?: string;
+};
+
+/** How both sides run a case. */
+export function casePrograms(one: Case): CasePrograms {
+  if (one.kind === "stack") {
+    const programs = { ours: "trainStep.js", theirs: "train_step.py" };
+    return { ...programs, computed: stackArguments(one.size), timed: ["--update", one.update] };
+  }
+  const computed = [...stage1Arguments(one.size), "--losses", one.losses];
+  return { ours: "stage1Step.js", theirs: "stage1_step.py", computed, timed: [], weightsOption: "--weights" };
+}

@@ -1,0 +1,51 @@
+/**
+ * Times our step of stage 1 without its updates: losses and all gradients of ViT-VQGAN, with `--losses full` those of the
+ * discriminator as well.
+ *
+ *     node dist/bench/stage1Step.js [--losses ae|full] [--image-size 256] [--patch-size 8] [--dim 512] [--depth 8]
+ *         [--heads 8] [--codebook-size 8192] [--code-dim 32] [--batch 1] [--discriminator-scale 1] [--vgg-scale 1]
+ *         [--threads 2] [--warmup 3] [--steps 5] [--serve | --export FILE]
+ *
+ * Prints JSON lines (see bench/serve.ts). `--export` writes weights, images, losses, codes and gradients for the other
+ * side to check itself against, and times nothing.
+ */
+import { parseArgs } from "node:util";
+import { engineVersions, openEngine } from "../lib/engine/open.js";
+import type { NamedHostTensors } from "../lib/engine/types.js";
+import { writeHostTensors } from "../lib/files/hostTensors.js";
+import { countParameters } from "../lib/nn/params.js";
+import { scalarOf } from "../lib/train/named.js";
+import { compilePlan } from "../lib/train/plans.js";
+import { positiveInteger, STAGE1_OPTIONS, stage1Losses, stage1Size } from "./options.js";
+import { SERVE_OPTIONS, serveSteps } from "./serve.js";
+import { stage1Inputs, stage1Plan, stage1Specs, stage1Task } from "./stage1.js";
+
+const SEED = 1;
+
+const { values } = parseArgs({ options: { ...STAGE1_OPTIONS, ...SERVE_OPTIONS, export: { type: "string" } } });
+const size = stage1Size(values);
+const threads = positiveInteger("threads", values.threads);
+const task = stage1Task(size, stage1Losses(values.losses), SEED);
+const plan = stage1Plan(task, size);
+const engine = await openEngine("onnxruntime", { threads });
+const program = await compilePlan(engine, plan);
+const inputs = stage1Inputs(task, size, SEED);
+if (values.export === undefined) await serve();
+else await exportCheck(values.export);
+
+async function serve(): Promise<void> {
+  const parameters = countParameters(stage1Specs(task));
+  await serveSteps(values, {
+    ready: { size, parameters, threads, versions: engineVersions(engine) },
+    step: async () => scalarOf(await program.run(inputs), "loss"),
+  });
+}
+
+async function exportCheck(file: string): Promise<void> {
+  const results = Object.entries(await program.run(inputs));
+  const isLoss = ([, { shape }]: (typeof results)[number]) => shape.length === 0;
+  const losses = Object.fromEntries(results.filter(isLoss).map(([name, { data }]) => [name, data[0]]));
+  const tensors: NamedHostTensors = Object.fromEntries(results.filter((result) => !isLoss(result)));
+  const everything = { ...inputs, ...plan.options.constants, ...tensors };
+  await writeHostTensors(file, everything, { losses: JSON.stringify(losses) });
+}
