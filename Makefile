@@ -40,6 +40,8 @@ dist/.built: node_modules/.installed tsconfig.json $(SOURCES)
 	npm run --silent build
 	@touch $@
 
+include bench/ablation.mk
+
 # ---------------------------------------------------------------------------------------------------------------------
 # The pipeline. runs/NAME is made from the variables NAME_*.
 
