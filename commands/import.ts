@@ -14,15 +14,16 @@ export const options = {
   out: { type: "string", value: "folder", required: true, alias: "o", describe: "Run directory to write" },
   layout: {
     type: "string",
-    choices: ["auto", "enhancing", "taming"],
+    choices: ["auto", "enhancing", "enhancing-gpt", "taming"],
     default: "auto",
     describe:
-      "Whose names the tensors have: enhancing-transformers' (ViT-VQGAN) or taming-transformers' (VQGAN); auto looks",
+      "Whose names the tensors have: enhancing-transformers' (ViT-VQGAN, or its GPT over codes) or taming-transformers' " +
+      "(VQGAN); auto looks",
   },
   prefix: {
     type: "string",
     value: "name",
-    describe: "Only tensors below this name, such as first_stage_model in a checkpoint of both stages",
+    describe: "Only tensors below this name, such as stage1_model in a checkpoint of both stages",
   },
   ignore: {
     type: "strings",
@@ -34,6 +35,20 @@ export const options = {
     integer: true,
     min: 1,
     describe: "enhancing: width of the attention heads, 64 unless given; two where encoder and decoder differ",
+    group: MODEL,
+  },
+  heads: {
+    type: "number",
+    integer: true,
+    min: 1,
+    describe: "enhancing-gpt, and needed for it: number of attention heads",
+    group: MODEL,
+  },
+  tokenizer: {
+    type: "string",
+    value: "run",
+    alias: "t",
+    describe: "enhancing-gpt: run of its tokenizer, which sample then decodes with",
     group: MODEL,
   },
   imageSize: {
@@ -53,13 +68,15 @@ export const options = {
   },
 } as const satisfies OptionTable;
 
-export const importTokenizer = defineCommand({
+export const importModel = defineCommand({
   command: "import",
-  describe: "Turn a ViT-VQGAN or VQGAN trained with PyTorch into a tokenizer for the other commands",
+  describe: "Turn a model trained with PyTorch, stage 1 or 2, into a run for the other commands",
   options,
   examples: [
     ["vitvq import imagenet_vitvq_small.ckpt --out runs/vitvq-small", "published weights; then encode, evaluate, ..."],
     ["vitvq import last.ckpt --out runs/vqgan --dry-run --json", "whose it is, its sizes and what would be left out"],
+    ["vitvq import both.ckpt --prefix stage1_model --out runs/vq", "from a checkpoint of both stages: the tokenizer"],
+    ["vitvq import both.ckpt --out runs/vim --heads 16 --tokenizer runs/vq", "and the GPT; then sample, probe"],
   ],
   dryRun: true,
   force: true,

@@ -7,8 +7,8 @@ export const commands = {
     load: async () => (await import("./trainVq.js")).trainVq,
   },
   import: {
-    describe: "Turn a ViT-VQGAN or VQGAN trained with PyTorch into a tokenizer for the other commands",
-    load: async () => (await import("./import.js")).importTokenizer,
+    describe: "Turn a model trained with PyTorch, stage 1 or 2, into a run for the other commands",
+    load: async () => (await import("./import.js")).importModel,
   },
   encode: {
     describe: "Turn images into a token file, and report codebook usage",

@@ -10,7 +10,7 @@ export const options = {
     value: "run",
     required: true,
     positional: true,
-    describe: "Run directory of train-vim, or a model file",
+    describe: "Run directory of train-vim or import, or a model file",
   },
   train: { type: "string", value: "file", required: true, describe: "Token file that the classifiers are fitted to" },
   test: { type: "string", value: "file", required: true, describe: "Token file that they are judged by" },

@@ -10,7 +10,7 @@ export const options = {
     value: "run",
     required: true,
     positional: true,
-    describe: "Run directory of train-vim, or a model file",
+    describe: "Run directory of train-vim or import, or a model file",
     group: WHAT,
   },
   out: { type: "string", value: "folder", required: true, alias: "o", describe: "Folder for the images", group: WHAT },

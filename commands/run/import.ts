@@ -1,86 +1,55 @@
 /** The work of `import`: a checkpoint of another program in, a finished run directory out. */
 import { readdir } from "node:fs/promises";
 import path from "node:path";
-import type { NamedHostTensors } from "../../lib/engine/types.js";
 import { UsageError } from "../../lib/errors.js";
 import { fileHash } from "../../lib/files/fileHash.js";
-import { weightsHash } from "../../lib/files/hostTensors.js";
 import { openRun } from "../../lib/files/runDirectory.js";
 import { openWeights, type WeightsFile } from "../../lib/files/weightsFile.js";
-import { foreignTokenizer, LAYOUTS, type Layout, layoutOf, modelNames } from "../../lib/models/foreignTokenizer.js";
-import { type TokenizerConfig, tokenizerOf } from "../../lib/models/tokenizer.js";
-import { countParameters, flattenSpecs } from "../../lib/nn/params.js";
-import { underPrefix } from "../../lib/train/named.js";
-import { formatCount, formatInteger } from "../../lib/ui/format.js";
+import { LAYOUTS, type Layout, layoutOf, modelNames } from "../../lib/models/layouts.js";
 import type { options } from "../import.js";
 import type { CommandContext } from "../support/command.js";
 import { flagOf } from "../support/options.js";
 import { version } from "../support/version.js";
+import type { Config, Imported } from "./imported.js";
+import { importPrior } from "./importPrior.js";
+import { importTokenizer } from "./importTokenizer.js";
 
 type Context = CommandContext<typeof options>;
 
 export async function run(context: Context): Promise<void> {
   const { config, force, dryRun } = context;
   if (!force && !dryRun) await expectEmpty(config.out);
-  const imported = await readTokenizer(context);
-  const facts = factsOf(imported);
+  const file = await openWeights(config.file, config.prefix === undefined ? {} : { prefix: config.prefix });
+  const result = await importFrom(config, file).finally(() => file.close());
+  const { layout, model, facts, text, advice, left } = result;
+  const lines = [text, ...(left.length > 0 ? [`left in the file: ${grouped(left)}`] : []), ...advice];
+  const told = { layout, ...facts, left, config: model };
   if (dryRun) {
-    const text = `${config.file}: ${inWords(imported)}\nnothing written (--dry-run)`;
-    return context.result({ dryRun: true, ...facts }, text);
+    const all = [`${config.file}: ${lines[0]}`, ...lines.slice(1), "nothing written (--dry-run)"];
+    return context.result({ dryRun: true, ...told }, all.join("\n"));
   }
-  await writeRun(context, imported);
+  await writeRun(context, result);
   const written = { run: config.out, model: path.join(config.out, "model.safetensors") };
-  context.result(
-    { ...written, tokenizer: weightsHash(imported.tensors), ...facts },
-    `${config.out}: ${inWords(imported)}`,
-  );
+  context.result({ ...written, ...told }, `${config.out}: ${lines.join("\n")}`);
 }
 
-type Imported = {
+type Result = Imported & {
   readonly layout: Layout;
-  readonly model: TokenizerConfig;
-  readonly tensors: NamedHostTensors;
   /** Names in the file that the model has no use for. */
   readonly left: readonly string[];
 };
 
-async function readTokenizer({ config }: Context): Promise<Imported> {
-  const file = await openWeights(config.file, config.prefix === undefined ? {} : { prefix: config.prefix });
-  try {
-    const names = [...file.tensors.keys()];
-    const layout = config.layout === "auto" ? layoutOf(config.file, names) : config.layout;
-    refuseIdleOptions(config, layout);
-    const { ignored, kept } = withoutIgnored(names, config.ignore ?? []);
-    const { own, beside } = modelNames(layout, kept);
-    const tokenizer = await readOwn(file, own, (named) =>
-      foreignTokenizer(named, {
-        layout,
-        source: config.file,
-        ...(config.headDim ? { headDim: headWidths(config.headDim) } : {}),
-        ...(config.imageSize === undefined ? {} : { imageSize: config.imageSize }),
-        ...(config.groups === undefined ? {} : { groups: config.groups }),
-      }),
-    );
-    return { layout, ...tokenizer, left: [...beside, ...ignored] };
-  } finally {
-    await file.close();
-  }
-}
-
-/** Reads tensors and makes a model of them; sizes that do not fit the shapes are the options' fault. */
-async function readOwn<T>(
-  file: WeightsFile,
-  names: readonly string[],
-  make: (named: NamedHostTensors) => T,
-): Promise<T> {
-  const named: NamedHostTensors = {};
-  for (const name of names) named[name] = await file.read(name);
-  try {
-    return make(named);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new UsageError(`--image-size, --groups: ${file.path} wants others: ${error.message}`, { cause: error });
-  }
+async function importFrom(config: Config, file: WeightsFile): Promise<Result> {
+  const names = [...file.tensors.keys()];
+  const layout = config.layout === "auto" ? layoutOf(config.file, names) : config.layout;
+  refuseIdleOptions(config, layout);
+  const { ignored, kept } = withoutIgnored(names, config.ignore ?? []);
+  const found = { file, names: modelNames(layout, kept) };
+  const imported =
+    layout === "enhancing-gpt"
+      ? await importPrior(config, { ...found, layout })
+      : await importTokenizer(config, { ...found, layout });
+  return { layout, ...imported, left: [...found.names.beside, ...ignored] };
 }
 
 /** @throws UsageError for a beginning that no name has, which would be a slip of the pen */
@@ -91,20 +60,20 @@ function withoutIgnored(names: readonly string[], beginnings: readonly string[])
   return { ignored: names.filter(isIgnored), kept: names.filter((name) => !isIgnored(name)) };
 }
 
-const OPTIONS_OF = { enhancing: ["headDim"], taming: ["imageSize", "groups"] } as const;
+/** What the shapes of each layout do not tell. */
+const OPTIONS_OF = {
+  enhancing: ["headDim"],
+  "enhancing-gpt": ["heads", "tokenizer"],
+  taming: ["imageSize", "groups"],
+} as const satisfies Record<Layout, readonly (keyof Config)[]>;
 
-function refuseIdleOptions(config: Context["config"], layout: Layout): void {
-  const other = layout === "taming" ? "enhancing" : "taming";
-  const idle = OPTIONS_OF[other].find((name) => config[name] !== undefined);
+function refuseIdleOptions(config: Config, layout: Layout): void {
+  const own: readonly (keyof Config)[] = OPTIONS_OF[layout];
+  const idle = Object.values(OPTIONS_OF)
+    .flat()
+    .find((name) => config[name] !== undefined && !own.includes(name));
   if (idle === undefined) return;
   throw new UsageError(`${flagOf(idle)}: changes nothing for a ${LAYOUTS[layout].title}; leave it out`);
-}
-
-function headWidths(widths: readonly number[]): { encoder: number; decoder: number } {
-  const [encoder, decoder = encoder, ...more] = widths;
-  if (encoder === undefined || decoder === undefined || more.length > 0)
-    throw new UsageError(`--head-dim: want one width, or two for encoder and decoder, got ${widths.length}`);
-  return { encoder, decoder };
 }
 
 async function expectEmpty(folder: string): Promise<void> {
@@ -113,7 +82,7 @@ async function expectEmpty(folder: string): Promise<void> {
     throw new UsageError(`${folder} is not empty; --force replaces an imported run in it, or name another folder`);
 }
 
-async function writeRun(context: Context, { layout, model, tensors, left }: Imported): Promise<void> {
+async function writeRun(context: Context, { layout, model, tensors, stored = {}, left }: Result): Promise<void> {
   const { config, force, commandLine } = context;
   const origin = { file: path.resolve(config.file), sha256: await fileHash(config.file), layout };
   const run = await openRun(config.out, { mode: force ? "force" : "new", command: "import" });
@@ -123,42 +92,10 @@ async function writeRun(context: Context, { layout, model, tensors, left }: Impo
     commandLine: [...commandLine],
     options: config,
     model,
+    ...stored,
     imported: { ...origin, left },
   });
   await run.finish(tensors, { imported: origin });
-}
-
-/** What is told with `--json`. */
-function factsOf({ layout, model, left }: Imported) {
-  const { imageSize, channels, codebookSize, codeDim } = model;
-  const { grid } = tokenizerOf(model);
-  return {
-    layout,
-    parameters: parametersOf(model),
-    imageSize,
-    channels,
-    grid,
-    codebookSize,
-    codeDim,
-    left,
-    config: model,
-  };
-}
-
-function parametersOf(model: TokenizerConfig) {
-  const all = flattenSpecs(tokenizerOf(model).spec);
-  const [encoder, decoder] = [underPrefix("encoder/", all), underPrefix("decoder/", all)];
-  return { model: countParameters(all), encoder: countParameters(encoder), decoder: countParameters(decoder) };
-}
-
-function inWords({ layout, model, left }: Imported): string {
-  const counts = parametersOf(model);
-  const [rows, columns] = tokenizerOf(model).grid;
-  const text =
-    `${LAYOUTS[layout].title}, ${formatCount(counts.model)} parameters (encoder ${formatCount(counts.encoder)}, ` +
-    `decoder ${formatCount(counts.decoder)}); images of ${model.imageSize} x ${model.imageSize} pixels become ` +
-    `${rows} x ${columns} codes of ${formatInteger(model.codebookSize)}`;
-  return left.length === 0 ? text : `${text}\nleft in the file: ${grouped(left)}`;
 }
 
 /** Names by what they begin with, and how many they are: "loss.discriminator (45), loss.perceptual_loss (33)". */

@@ -19,7 +19,7 @@ import type { Reporter } from "../../lib/ui/progress.js";
 import type { options } from "../sample.js";
 import type { CommandContext } from "../support/command.js";
 import { numberedName, writeImage } from "../support/images.js";
-import { type LoadedModel, loadTokenizer, loadVim } from "../support/models.js";
+import { expectSizes, type LoadedModel, loadTokenizer, loadVim } from "../support/models.js";
 import { didYouMean } from "../support/nearest.js";
 import { openReporter } from "../support/reporter.js";
 
@@ -142,6 +142,8 @@ function wantedClasses(
   model: VimConfig,
   names: readonly string[],
 ): number[] {
+  if (unconditional && model.classless === false)
+    throw new UsageError("--unconditional: this model knows no images without a class; leave it out");
   if (unconditional && classes) throw new UsageError("--classes and --unconditional exclude each other");
   if (model.classes === 0 && classes) throw new UsageError("--classes: this model was trained without classes");
   if (unconditional || model.classes === 0) return [noClass(model)];
@@ -171,10 +173,12 @@ function tokenizerPath({ stored }: LoadedModel<VimConfig>, given: string | undef
   return found;
 }
 
-/** The decoder must have the codebook and grid the VIM was trained on. */
+/** The decoder must have the codebook and grid the VIM was trained on; an imported VIM may know no more than their sizes. */
 function expectSameCodes({ stored, model }: LoadedModel<VimConfig>, tokenizer: LoadedModel<TokenizerConfig>): void {
   const { hash } = (stored.config["tokenizer"] ?? {}) as { hash?: string };
-  if (hash === tokenizer.hash) return;
+  const knows = hash !== undefined || stored.config.command !== "import";
+  if (!knows) expectSizes(model, tokenizer);
+  if (!knows || hash === tokenizer.hash) return;
   throw new FileError(
     `${tokenizer.stored.file}: its weights (${tokenizer.hash.slice(0, 12)}) are not those that made the codes this VIM ` +
       `of ${model.vocabulary} codes learned (${hash?.slice(0, 12)}); name the right run with --tokenizer`,

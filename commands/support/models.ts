@@ -2,7 +2,8 @@
 import type { NamedHostTensors } from "../../lib/engine/types.js";
 import { FileError } from "../../lib/errors.js";
 import { type ReadModelOptions, readModel, type StoredModel } from "../../lib/files/readModel.js";
-import { type TokenizerConfig, tokenizerOf } from "../../lib/models/tokenizer.js";
+import { LAYOUTS, type Layout } from "../../lib/models/layouts.js";
+import { codeGrid, type TokenizerConfig, tokenizerOf } from "../../lib/models/tokenizer.js";
 import { type VimConfig, vimSpec } from "../../lib/models/vim.js";
 import { flattenSpecs, type SpecTree } from "../../lib/nn/params.js";
 
@@ -18,27 +19,48 @@ export type LoadedModel<Config> = {
  * @throws FileError when it is another kind of model, or its tensors do not fit its config
  */
 export async function loadTokenizer(path: string, options?: ReadModelOptions): Promise<LoadedModel<TokenizerConfig>> {
-  const stored = await readAs(path, ["train-vq", "import"], options);
+  const stored = await readAs(path, { kind: "tokenizer", command: "train-vq" }, options);
   const model = stored.config["model"] as TokenizerConfig;
   return { model, weights: expectTensors(stored, tokenizerOf(model).spec), hash: stored.hash, stored };
 }
 
-/** A VIM from a run directory of train-vim, a checkpoint or a model file; throws as `loadTokenizer` does. */
+/** A VIM from a run directory of train-vim or import, a checkpoint or a model file; throws as `loadTokenizer` does. */
 export async function loadVim(path: string, options?: ReadModelOptions): Promise<LoadedModel<VimConfig>> {
-  const stored = await readAs(path, ["train-vim"], options);
+  const stored = await readAs(path, { kind: "VIM", command: "train-vim" }, options);
   const model = stored.config["model"] as VimConfig;
   return { model, weights: expectTensors(stored, vimSpec(model)), hash: stored.hash, stored };
 }
 
-async function readAs(
-  path: string,
-  commands: readonly [string, ...string[]],
-  options?: ReadModelOptions,
-): Promise<StoredModel> {
+/**
+ * Refuses a tokenizer whose codes are none of a VIM's.
+ * @throws FileError when grid or number of codes differ
+ */
+export function expectSizes({ grid, vocabulary }: VimConfig, { model, stored }: LoadedModel<TokenizerConfig>): void {
+  const described = (grid: readonly number[], codes: number) => `${grid.join(" x ")} codes of ${codes}`;
+  const [want, got] = [described(grid, vocabulary), described(codeGrid(model), model.codebookSize)];
+  if (want !== got) throw new FileError(`${stored.file}: the VIM wants a tokenizer of ${want} an image, got ${got}`);
+}
+
+type Wanted = {
+  readonly kind: "tokenizer" | "VIM";
+  /** The command that trains such models. */
+  readonly command: string;
+};
+
+async function readAs(path: string, { kind, command }: Wanted, options?: ReadModelOptions): Promise<StoredModel> {
   const stored = await readModel(path, options);
-  if (!commands.includes(stored.config.command))
-    throw new FileError(`${path}: want a model of ${commands[0]}, got one of ${stored.config.command}`);
-  return stored;
+  const { command: got } = stored.config;
+  if (got === command) return stored;
+  const imported = got === "import" ? importedKind(stored) : undefined;
+  if (imported === kind) return stored;
+  throw new FileError(
+    `${path}: want a model of ${command}, got one of ${got}${imported === undefined ? "" : `, a ${imported}`}`,
+  );
+}
+
+function importedKind({ config }: StoredModel): Wanted["kind"] | undefined {
+  const { layout } = (config["imported"] ?? {}) as { layout?: Layout };
+  return layout && LAYOUTS[layout]?.kind;
 }
 
 function expectTensors({ file, tensors }: StoredModel, tree: SpecTree): NamedHostTensors {

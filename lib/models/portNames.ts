@@ -257,9 +257,10 @@ function expectPortable(model: VitVqganConfig): void {
     if (got !== want) refuse(field, want, got);
   }
   for (const side of ["encoder", "decoder"] as const) {
-    const { activation = "gelu", qkvBias = true, outProjection = true, dim, heads } = model[side];
+    const { activation = "gelu", qkvBias = true, outProjection = true, tokenShift = false, dim, heads } = model[side];
     const projects = portProjects({ dim, heads, headDim: headWidth(model[side]) });
     if (activation !== STACK.activation) refuse(`${side}.activation`, STACK.activation, activation);
+    if (tokenShift) refuse(`${side}.tokenShift`, false, true);
     if (qkvBias !== STACK.qkvBias) refuse(`${side}.qkvBias`, STACK.qkvBias, qkvBias);
     if (outProjection !== projects) refuse(`${side}.outProjection`, projects, outProjection);
   }

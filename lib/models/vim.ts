@@ -2,6 +2,7 @@
  * VIM, vector-quantized image modeling: a decoder-only Transformer over the codes of an image in raster order.
  * Source: Yu et al. 2021, arXiv:2110.04627, section 4. Where the paper is silent: positions are the sum of a learned row
  * and a learned column vector, and unconditional sequences start from a learned token, which also means "no class".
+ * Under the options of portPrior.ts it is the stage 2 of the public PyTorch port.
  */
 import * as tf from "@tensorflow/tfjs";
 import { dotProductAttention } from "../nn/attention.js";
@@ -12,6 +13,7 @@ import type { Dropout } from "../nn/dropout.js";
 import { expectShape } from "../nn/expectShape.js";
 import { layerNorm, layerNormSpec } from "../nn/layerNorm.js";
 import type { Init, ParamSpec, ParamsOf } from "../nn/params.js";
+import { tokensBefore } from "../nn/tokenShift.js";
 
 export type VimConfig = BlockConfig & {
   readonly depth: number;
@@ -22,28 +24,37 @@ export type VimConfig = BlockConfig & {
   /** Number of classes; 0 for an unconditional model. */
   readonly classes: number;
   readonly positions: "rowcol" | "learned";
+  /** Whether the start token has a position of its own; no when absent. */
+  readonly startPosition?: boolean;
+  /** Whether there is a start token for sequences without a class; yes when absent. */
+  readonly classless?: boolean;
+  /** Whether the map to logits has a bias; yes when absent. */
+  readonly headBias?: boolean;
 };
 
 const INIT_STD = 0.02;
 const NORMAL: Init = { kind: "normal", std: INIT_STD };
 
-/** All parameters of VIM. The last class embedding is the start token of sequences without a class. */
+/** All parameters of VIM. The last class embedding is the start token of sequences without a class, if there is one. */
 export function vimSpec(config: VimConfig) {
-  const { dim, vocabulary, classes, grid, depth } = config;
+  const { dim, vocabulary, classes, grid, depth, classless = true, headBias = true } = config;
   const table = (rows: number): ParamSpec => ({ shape: [rows, dim], init: NORMAL, decay: false });
   return {
     codes: table(vocabulary),
-    classes: table(classes + 1),
-    positions: (config.positions === "rowcol"
-      ? { rows: table(grid[0]), columns: table(grid[1]) }
-      : { all: table(grid[0] * grid[1]) }) as PositionSpec,
+    classes: table(classless ? classes + 1 : classes),
+    positions: {
+      ...(config.positions === "rowcol"
+        ? { rows: table(grid[0]), columns: table(grid[1]) }
+        : { all: table(grid[0] * grid[1]) }),
+      ...(config.startPosition ? { start: table(1) } : {}),
+    } as PositionSpec,
     blocks: Array.from({ length: depth }, () => blockSpec({ initStd: INIT_STD, ...config })),
     norm: layerNormSpec(dim),
-    head: denseSpec(dim, vocabulary, { init: NORMAL }),
+    head: denseSpec(dim, vocabulary, { init: NORMAL, bias: headBias }),
   };
 }
 
-type PositionSpec = { readonly rows?: ParamSpec; readonly columns?: ParamSpec; readonly all?: ParamSpec };
+type PositionSpec = { readonly [table in "rows" | "columns" | "all" | "start"]?: ParamSpec };
 
 export type VimParams = ParamsOf<ReturnType<typeof vimSpec>>;
 
@@ -52,8 +63,12 @@ export function sequenceLength({ grid }: Pick<VimConfig, "grid">): number {
   return grid[0] * grid[1];
 }
 
-/** The class id that stands for "no class". */
-export function noClass({ classes }: Pick<VimConfig, "classes">): number {
+/**
+ * The class id that stands for "no class".
+ * @throws RangeError when the model has none
+ */
+export function noClass({ classes, classless = true }: Pick<VimConfig, "classes" | "classless">): number {
+  if (!classless) throw new RangeError("vim: the model has no start token for sequences without a class");
   return classes;
 }
 
@@ -96,6 +111,8 @@ export type VimStep = {
   readonly logits: tf.Tensor;
   /** Key and value of every new position, by block, each [B, heads, S, d]. */
   readonly cache: readonly KvCache[];
+  /** What a token shift mixes into the position after the last, by block, each [B, 1, D]; none without a shift. */
+  readonly last: readonly tf.Tensor[];
 };
 
 /**
@@ -108,39 +125,59 @@ export function vimPrefill(
   config: VimConfig,
   { classIds, codes }: { classIds: tf.Tensor; codes?: tf.Tensor },
 ): VimStep {
-  const start = tf.expandDims(tf.gather(params.classes, classIds), 1); // [B, 1, D]
+  const start = startToken(params, classIds);
   const tokens = codes ? tf.concat([start, embedCodes(params, config, codes)], 1) : start;
   const cache: KvCache[] = [];
+  const last: tf.Tensor[] = [];
   const { x } = run(params, config, tokens, () => ({
     mix: (q, k, v) => {
       cache.push({ k, v });
       return dotProductAttention(q, k, v, { heads: config.heads, causal: true });
     },
+    before: (u) => {
+      last.push(lastToken(u));
+      return tokensBefore(u);
+    },
   }));
-  const last = tf.slice(x, [0, tokens.shape[1]! - 1, 0], [-1, 1, -1]);
-  return { logits: nextLogits(params, last), cache };
+  return { logits: nextLogits(params, lastToken(x)), cache, last };
 }
+
+export type VimStepInputs = {
+  readonly code: tf.Tensor;
+  readonly position: tf.Tensor;
+  readonly past: readonly KvCache[];
+  readonly last?: readonly tf.Tensor[];
+};
 
 /**
  * One further position of sampling: reads the cache, returns the logits of the next code and the new cache rows.
  * @param code int32 [B], the code drawn last
  * @param position int32 [1], its index in 0..T-2
  * @param past keys and values so far by block, each [t, B, heads, d]
+ * @param last what the step before returned as `last`
+ * @throws RangeError when there is a token shift and no `last`, which would take zeros for the token before
  */
 export function vimStep(
   params: VimParams,
   config: VimConfig,
-  { code, position, past }: { code: tf.Tensor; position: tf.Tensor; past: readonly KvCache[] },
+  { code, position, past, last = [] }: VimStepInputs,
 ): VimStep {
+  if (config.tokenShift && last.length !== config.depth)
+    throw new RangeError(`vim: a token shift wants what ${config.depth} blocks had last, got ${last.length}`);
   const embedded = tf.add(tf.gather(params.codes, code), positionAt(params, config, position)); // [B, D]
   const cache: KvCache[] = [];
+  const own: tf.Tensor[] = [];
   const { x } = run(params, config, tf.expandDims(embedded, 1), (index) => ({
     mix: (q, k, v) => {
       cache.push({ k, v });
       return cachedAttention(q, k, v, past[index]!);
     },
+    before: (u) => {
+      own.push(u);
+      return last[index]!;
+    },
   }));
-  return { logits: nextLogits(params, x), cache };
+  return { logits: nextLogits(params, x), cache, last: own };
 }
 
 function run(params: VimParams, config: VimConfig, tokens: tf.Tensor, optionsOf: (index: number) => BlockOptions) {
@@ -156,9 +193,20 @@ function run(params: VimParams, config: VimConfig, tokens: tf.Tensor, optionsOf:
 /** Class token followed by all codes but the last, [B, T, D]. */
 function sequence(params: VimParams, config: VimConfig, classIds: tf.Tensor, codes: tf.Tensor): tf.Tensor {
   const T = sequenceLength(config);
-  const start = tf.expandDims(tf.gather(params.classes, classIds), 1); // [B, 1, D]
+  const start = startToken(params, classIds);
   if (T === 1) return start;
   return tf.concat([start, embedCodes(params, config, tf.slice(codes, [0, 0], [-1, T - 1]))], 1);
+}
+
+/** What sequences begin with, [B, 1, D]. */
+function startToken({ classes, positions }: VimParams, classIds: tf.Tensor): tf.Tensor {
+  const token = tf.expandDims(tf.gather(classes, classIds), 1);
+  return positions.start ? tf.add(token, positions.start) : token;
+}
+
+/** [B, S, D] -> [B, 1, D]. */
+function lastToken(x: tf.Tensor): tf.Tensor {
+  return tf.slice(x, [0, x.shape[1]! - 1, 0], [-1, 1, -1]);
 }
 
 /** Embedding plus position of codes 0..S-1, [B, S, D]. */

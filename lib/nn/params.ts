@@ -10,6 +10,8 @@ import { rngFrom, streamSeed } from "../random.js";
 /** How a parameter starts. */
 export type Init =
   | { readonly kind: "zeros" | "ones" }
+  /** From 0 to 1 in equal steps. */
+  | { readonly kind: "ramp" }
   /** N(mean, std^2), mean 0 if absent */
   | { readonly kind: "normal"; readonly std: number; readonly mean?: number }
   /** Uniform in +-bound. */
@@ -73,6 +75,7 @@ function initialTensor({ shape, init }: ParamSpec, seed: number): HostTensor {
   const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
   const rng = rngFrom(seed);
   if (init.kind === "ones") data.fill(1);
+  if (init.kind === "ramp") for (let i = 1; i < data.length; i++) data[i] = i / (data.length - 1);
   if (init.kind === "normal") {
     const { mean = 0, std } = init;
     for (let i = 0; i < data.length; i++) data[i] = mean + std * rng.normal();

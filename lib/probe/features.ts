@@ -24,13 +24,16 @@ export type FeatureExtractor = {
  * Compiles the features of some blocks: the mean of the block's tokens over all T positions, without dropout. Every
  * image is shown as one of no class, so that its class cannot reach its features.
  *
+ * A model without a start token for that is given the mean of its classes' tokens.
+ *
  * The embeddings (block 0) come without positions: these are the same in every image, and a constant changes no
  * standardized feature.
  * Source: Yu et al. 2021, arXiv:2110.04627, the linear probe of Table 7, which pools one block in the middle.
  * @throws RangeError when a block is not among 0..depth
  */
 export async function createFeatureExtractor(options: FeatureOptions): Promise<FeatureExtractor> {
-  const { engine, model, weights, blocks, batchSize } = options;
+  const { engine, blocks, batchSize } = options;
+  const { model, weights } = withNeutralStart(options.model, options.weights);
   const wrong = blocks.find((block) => !Number.isInteger(block) || block < 0 || block > model.depth);
   if (wrong !== undefined) throw new RangeError(`features: want blocks from 0 to ${model.depth}, got ${wrong}`);
   const T = sequenceLength(model);
@@ -97,6 +100,18 @@ export async function extractAll({
     onProgress?.(from + count);
   }
   return all;
+}
+
+/** The model with a start token of no class: what the start tokens of its classes have in common. */
+function withNeutralStart(model: VimConfig, weights: NamedHostTensors): Pick<FeatureOptions, "model" | "weights"> {
+  const { classes, dim, classless = true } = model;
+  if (classless) return { model, weights };
+  const tokens = weights["classes"]!.data; // [classes, D]
+  const data = new Float32Array(tokens.length + dim);
+  data.set(tokens);
+  for (let i = 0; i < tokens.length; i++) data[tokens.length + (i % dim)]! += tokens[i]! / classes;
+  const extended = { dtype: "float32", shape: [classes + 1, dim], data } as const;
+  return { model: { ...model, classless: true }, weights: { ...weights, classes: extended } };
 }
 
 const nameOf = (block: number): string => `block${block}`;

@@ -100,10 +100,11 @@ function drawRow(logits: HostTensor, { seeds, filter }: SampleRequest, position:
   );
 }
 
-/** Key and value caches of all blocks. */
+/** Key and value caches of all blocks, and what a token shift needs of the newest position. */
 class Caches {
   private readonly arrays = new Map<string, Float32Array>();
   private readonly row: number;
+  private last: NamedHostTensors = {};
   private filled = 0;
 
   constructor(
@@ -117,6 +118,7 @@ class Caches {
   append(results: NamedHostTensors): void {
     for (const [name, array] of this.arrays)
       array.set(results[`new/${name}`]!.data as Float32Array, this.filled * this.row);
+    for (const name of lastNames(this.model)) this.last[name] = results[`new/${name}`]!;
     this.filled++;
   }
 
@@ -126,7 +128,7 @@ class Caches {
       const data = array.subarray(0, this.filled * this.row);
       return [name, { dtype: "float32", shape, data }] as const;
     });
-    return Object.fromEntries(views);
+    return { ...Object.fromEntries(views), ...this.last };
   }
 }
 
@@ -144,13 +146,15 @@ function cachedStep(model: VimConfig): Step {
       k: inputs[`k${i}`]!,
       v: inputs[`v${i}`]!,
     }));
-    return stepOutputs(vimStep(params, model, { code: inputs["code"]!, position: inputs["position"]!, past }));
+    const last = lastNames(model).map((name) => inputs[name]!);
+    return stepOutputs(vimStep(params, model, { code: inputs["code"]!, position: inputs["position"]!, past, last }));
   };
 }
 
-function stepOutputs({ logits, cache }: VimStep): NamedTensors {
+function stepOutputs({ logits, cache, last }: VimStep): NamedTensors {
   const outputs: NamedTensors = { logits };
   for (const [i, { k, v }] of cache.entries()) Object.assign(outputs, { [`new/k${i}`]: k, [`new/v${i}`]: v });
+  for (const [i, u] of last.entries()) outputs[`new/u${i}`] = u;
   return outputs;
 }
 
@@ -158,9 +162,17 @@ function cacheNames({ depth }: VimConfig): string[] {
   return Array.from({ length: depth }, (_, i) => [`k${i}`, `v${i}`]).flat();
 }
 
+/** The normed tokens that attention of the newest position was given, by block. */
+function lastNames({ depth, tokenShift }: VimConfig): string[] {
+  return tokenShift ? Array.from({ length: depth }, (_, i) => `u${i}`) : [];
+}
+
 function cacheInputs(model: VimConfig, batchSize: number): Record<string, TensorSpec> {
+  const inputs: Record<string, TensorSpec> = {};
   const shape = ["t", batchSize, model.heads, headWidth(model)];
-  return Object.fromEntries(cacheNames(model).map((name) => [name, { dtype: "float32", shape }]));
+  for (const name of cacheNames(model)) inputs[name] = { dtype: "float32", shape };
+  for (const name of lastNames(model)) inputs[name] = { dtype: "float32", shape: [batchSize, 1, model.dim] };
+  return inputs;
 }
 
 function weightInputs(weights: NamedHostTensors): Record<string, TensorSpec> {

@@ -294,6 +294,7 @@ test("models that the port cannot have, and weights of another shape, are not wr
     [{ logitLaplace: true }, /logitLaplace: want false, got true/],
     [{ pixelBias: "pixel" }, /pixelBias: want channel, got pixel/],
     [{ encoder: { ...model.encoder, activation: "gelu" } }, /encoder\.activation: want tanh, got gelu/],
+    [{ encoder: { ...model.encoder, tokenShift: true } }, /encoder\.tokenShift: want false, got true/],
     [{ decoder: { ...model.decoder, qkvBias: true } }, /decoder\.qkvBias: want false, got true/],
     [{ decoder: { ...model.decoder, outProjection: false } }, /decoder\.outProjection: want true, got false/],
   ];

@@ -84,10 +84,16 @@ async function fullPass(engine: Engine, config: VimConfig) {
   };
 }
 
-const results = ({ logits, cache }: VimStep): NamedTensors =>
-  Object.assign({ logits }, ...cache.map(({ k, v }, i) => ({ [`new/k${i}`]: k, [`new/v${i}`]: v }))) as NamedTensors;
+const results = ({ logits, cache, last }: VimStep): NamedTensors =>
+  Object.assign(
+    { logits },
+    ...cache.map(({ k, v }, i) => ({ [`new/k${i}`]: k, [`new/v${i}`]: v })),
+    ...last.map((u, i) => ({ [`new/u${i}`]: u })),
+  ) as NamedTensors;
 
 const names = Array.from({ length: TINY.depth }, (_, i) => [`k${i}`, `v${i}`]).flat();
+const lastNames = ({ tokenShift }: VimConfig) =>
+  tokenShift ? Array.from({ length: TINY.depth }, (_, i) => `u${i}`) : [];
 
 /** The two programs of sampling, the first one for `given` codes. */
 async function cachedPrograms(
@@ -105,10 +111,12 @@ async function cachedPrograms(
     { name: "prefill", inputs: { classIds: ids, ...codes }, constants },
   );
   const cacheSpec: TensorSpec = { dtype: "float32", shape: ["t", BATCH, config.heads, config.dim / config.heads] };
+  const lastSpec: TensorSpec = { dtype: "float32", shape: [BATCH, 1, config.dim] };
   const step = await engine.compile(
     (inputs) => {
       const past = Array.from({ length: config.depth }, (_, i) => ({ k: inputs[`k${i}`]!, v: inputs[`v${i}`]! }));
-      const now = { code: inputs["code"]!, position: inputs["position"]!, past };
+      const last = lastNames(config).map((name) => inputs[name]!);
+      const now = { code: inputs["code"]!, position: inputs["position"]!, past, last };
       return results(vimStep(paramTree(vimSpec(config), inputs), config, now));
     },
     {
@@ -117,6 +125,7 @@ async function cachedPrograms(
         code: ids,
         position: { dtype: "int32", shape: [1] },
         ...Object.fromEntries(names.map((name) => [name, cacheSpec])),
+        ...Object.fromEntries(lastNames(config).map((name) => [name, lastSpec])),
       },
       constants,
     },
@@ -142,7 +151,9 @@ async function cachedPass(engine: Engine, config: VimConfig, { codes, given }: {
     const past = names.map(
       (name) => [name, { dtype: "float32", shape, data: Float32Array.from(rows[name]!.flat()) }] as const,
     );
-    now = await step.run({ code: int32([BATCH], column(t)), position: int32([1], [t]), ...Object.fromEntries(past) });
+    const last = lastNames(config).map((name) => [name, now[`new/${name}`]!] as const);
+    const state = Object.fromEntries([...past, ...last]);
+    now = await step.run({ code: int32([BATCH], column(t)), position: int32([1], [t]), ...state });
     for (const name of names) rows[name]!.push([...now[`new/${name}`]!.data]);
     logits.push(now["logits"]!.data);
   }
@@ -162,10 +173,16 @@ function positionFirst({ data, shape }: NamedHostTensors[string], { heads, dim }
 /** Largest gap between cached and teacher-forced logits that is rounding; logits are of order 1. */
 const CACHE_GAP = 1e-5;
 
+const CACHED: Record<string, Partial<VimConfig>> = {
+  "row and column positions": { positions: "rowcol" },
+  "learned positions": { positions: "learned" },
+  "a token shift": { tokenShift: true, activation: "squaredRelu", startPosition: true, headBias: false },
+};
+
 for (const [name, open] of Object.entries(engines))
-  for (const positions of ["rowcol", "learned"] as const)
-    test(`cached logits equal teacher-forced ones within ${CACHE_GAP} on ${name}, ${positions} positions`, async () => {
-      const config: VimConfig = { ...TINY, positions };
+  for (const [what, change] of Object.entries(CACHED))
+    test(`cached logits equal teacher-forced ones within ${CACHE_GAP} on ${name}, ${what}`, async () => {
+      const config: VimConfig = { ...TINY, ...change };
       const engine = await open();
       const codes = codesOf(1);
       const full = await fullPass(engine, config);
@@ -271,6 +288,33 @@ test("row plus column positions are the learned table that holds their sums", as
   const table = { ...others, "positions/all": { dtype: "float32", shape: [T, 8], data } as const };
   const got = await run({ ...TINY, positions: "learned" }, table);
   expectClose(got, await run(TINY, weights), "logits", { absolute: 1e-5 });
+});
+
+test("a position of the start, a head without bias and no start without a class each change their parameter alone", () => {
+  const changed = (change: Partial<VimConfig>) => {
+    const [before, after] = [TINY, { ...TINY, ...change }].map((config) =>
+      Object.entries(flattenSpecs(vimSpec(config))).map(([name, { shape }]) => `${name} [${shape}]`),
+    ) as [string[], string[]];
+    return [before.filter((one) => !after.includes(one)), after.filter((one) => !before.includes(one))];
+  };
+  assert.equal(changed({ startPosition: true }), [[], ["positions/start [1,8]"]]);
+  assert.equal(changed({ headBias: false }), [["head/bias [11]"], []]);
+  assert.equal(changed({ classless: false }), [["classes [4,8]"], ["classes [3,8]"]]);
+  assert.throws(
+    () => noClass({ classes: 3, classless: false }),
+    (error: unknown) =>
+      error instanceof RangeError && /no start token for sequences without a class/.test(error.message),
+  );
+});
+
+test("a step with a token shift is refused without what came before", () => {
+  assert.throws(
+    () =>
+      onCpu(() =>
+        vimStep({} as never, { ...TINY, tokenShift: true }, { code: tf.zeros([2]), position: tf.zeros([1]), past: [] }),
+      ),
+    (error: unknown) => error instanceof RangeError && /wants what 2 blocks had last, got 0/.test(error.message),
+  );
 });
 
 test("codes of another length are refused", () => {

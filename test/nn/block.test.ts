@@ -15,6 +15,7 @@ import {
   layerNormByLoops,
   multiHeadByLoops,
   type Numbers,
+  tokenShiftByLoops,
 } from "./support/loops.js";
 
 const test = suite("nn/block");
@@ -38,7 +39,9 @@ function blockByLoops(
   activation: (v: number) => number,
   causal: boolean,
 ) {
-  const attended = multiHeadByLoops(layerNormByLoops(tokens, named["norm1/gain"]!, named["norm1/bias"]!), {
+  const normed1 = layerNormByLoops(tokens, named["norm1/gain"]!, named["norm1/bias"]!);
+  const mix = named["shift/mix"];
+  const attended = multiHeadByLoops(mix ? tokenShiftByLoops(normed1, mix, SHAPE[1]!) : normed1, {
     qkvKernel: named["attention/qkv/kernel"]!,
     qkvBias: named["attention/qkv/bias"]!,
     outKernel: named["attention/out/kernel"]!,
@@ -48,8 +51,8 @@ function blockByLoops(
     causal,
   });
   const h = tokens.map((value, i) => value + attended[i]!);
-  const normed = layerNormByLoops(h, named["norm2/gain"]!, named["norm2/bias"]!);
-  const hidden = denseByLoops(normed, named["mlp/up/kernel"]!, named["mlp/up/bias"]!).map(activation);
+  const normed2 = layerNormByLoops(h, named["norm2/gain"]!, named["norm2/bias"]!);
+  const hidden = denseByLoops(normed2, named["mlp/up/kernel"]!, named["mlp/up/bias"]!).map(activation);
   const out = denseByLoops(hidden, named["mlp/down/kernel"]!, named["mlp/down/bias"]!);
   return h.map((value, i) => value + out[i]!);
 }
@@ -65,6 +68,21 @@ test("the activation may be tanh, and without causal every position sees every o
   const tanh: BlockConfig = { ...config, activation: "tanh" };
   const got = valuesOf((tokens) => block(treeOf(tensors()), tanh, tokens), x);
   expectClose(got, blockByLoops(values, x.values, Math.tanh, false), "tanh block", { absolute: 5e-6 });
+});
+
+test("the activation may be a squared ReLU, and attention be given shifted tokens", () => {
+  const mix = normals(40, [config.dim]);
+  const shifted: BlockConfig = { ...config, activation: "squaredRelu", tokenShift: true };
+  const named = () => ({ ...tensors(), "shift/mix": tensorOf(mix) });
+  const run = (options: BlockOptions) =>
+    valuesOf((tokens) => block(paramTree(blockSpec(shifted), named()), shifted, tokens, options), x);
+  const squared = (v: number) => Math.max(0, v) ** 2;
+  const wanted = blockByLoops({ ...values, "shift/mix": mix.values }, x.values, squared, true);
+  expectClose(run({ causal: true }), wanted, "shifted block", { absolute: 5e-6 });
+  assert.equal(run({ causal: true, recompute: true }), run({ causal: true }));
+  // Tokens mixed with themselves are not shifted.
+  const still = blockByLoops(values, x.values, squared, true);
+  expectClose(run({ causal: true, before: (u) => u }), still, "block shifted by nothing", { absolute: 5e-6 });
 });
 
 test("its gradients are those of its definition, along random directions", () => {
@@ -115,6 +133,12 @@ test("parameters have the names and sizes of a pre-norm block", () => {
   assert.equal(normal["mlp/up/kernel"]!.init, { kind: "normal", std: 0.02 });
   assert.equal(normal["attention/qkv/kernel"]!.init, { kind: "normal", std: 0.02 });
   assert.is(specs["mlp/up/kernel"]!.init.kind, "xavier");
+  const shifted = flattenSpecs(blockSpec({ ...config, tokenShift: true }));
+  const more = Object.entries(shifted).filter(([name]) => !specs[name]);
+  assert.equal(
+    more.map(([name, { shape }]) => [name, shape]),
+    [["shift/mix", [4]]],
+  );
 });
 
 const withSeed = (seed: tf.Tensor, rate: number, index = 0): BlockOptions => ({
@@ -187,6 +211,7 @@ test("graph and JavaScript agree on a causal block with dropout, its values and 
     blockCase("causal with dropout", (seed) => withSeed(seed, 0.25, 3)),
     blockCase("plain", () => ({})),
     blockCase("tanh", () => ({ causal: true }), { ...config, activation: "tanh" }),
+    blockCase("squared", () => ({ causal: true }), { ...config, activation: "squaredRelu" }),
   ]));
 
 test.run();

@@ -60,6 +60,8 @@ test("initial values have the statistics their kind promises", () => {
     {
       zeros: spec([3, 2], { kind: "zeros" }),
       ones: spec([3], { kind: "ones" }),
+      ramp: spec([5], { kind: "ramp" }),
+      point: spec([1], { kind: "ramp" }),
       normal: spec([200, 100], { kind: "normal", std: 0.02 }),
       shifted: spec([200, 100], { kind: "normal", std: 0.02, mean: 1 }),
       uniform: spec([200, 100], { kind: "uniform", bound: 0.3 }),
@@ -69,6 +71,7 @@ test("initial values have the statistics their kind promises", () => {
   );
   assert.equal([...found["zeros"]!.data], [0, 0, 0, 0, 0, 0]);
   assert.equal([...found["ones"]!.data], [1, 1, 1]);
+  assert.equal([[...found["ramp"]!.data], [...found["point"]!.data]], [[0, 0.25, 0.5, 0.75, 1], [0]]);
   assert.equal([found["normal"]!.shape, found["normal"]!.dtype], [[200, 100], "float32"]);
   const normal = statistics(found["normal"]!.data);
   assert.ok(Math.abs(normal.mean) < 4 * (0.02 / Math.sqrt(20_000)), `mean ${normal.mean}`);

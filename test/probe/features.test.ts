@@ -104,6 +104,21 @@ test("do not depend on the embeddings of classes, only on the one of no class", 
     assert.not.equal(features, before[block], `block ${block} starts with the token of no class`);
 });
 
+test("start with the mean of the classes' tokens where there is no token of no class", async () => {
+  const classes = weights["classes"]!.data;
+  const rows = (data: ArrayLike<number>, shape: number[]) =>
+    ({ dtype: "float32", shape, data: Float32Array.from(data) }) as const;
+  const named = { ...weights, classes: rows(classes.slice(0, 3 * D), [3, D]) };
+  const options = { engine, blocks: [0, 1, 2], batchSize: 5 };
+  const extractor = await createFeatureExtractor({ ...options, model: { ...model, classless: false }, weights: named });
+  const features = await extractor.extract(codes);
+  await extractor.close();
+  const mean = Array.from({ length: D }, (_, d) => (classes[d]! + classes[D + d]! + classes[2 * D + d]!) / 3);
+  const using = { ...weights, classes: rows([...classes.slice(0, 3 * D), ...mean], [4, D]) };
+  for (const [block, wanted] of (await featuresOf(codes, { using })).entries())
+    expectClose(features[block]!, wanted, `block ${block}`, { relative: 1e-5 });
+});
+
 test("are the same in whatever batches, the last one padded, and in the order of blocks asked for", async () => {
   const [embeddings, block1, block2] = await featuresOf(codes, {});
   for (const batchSize of [1, 2, 3, 8]) {

@@ -8,6 +8,7 @@ import { flattenSpecs, initialise, paramTree } from "../../lib/nn/params.js";
 import { PLAIN_SAMPLING } from "../../lib/sample/draw.js";
 import { createSampler, type SampleRequest, type Sampler, type SamplerOptions } from "../../lib/sample/sampler.js";
 import { expectRejection } from "../files/support.js";
+import { goldenGpt } from "../models/support/goldenGpt.js";
 
 const test = suite("sample/sampler");
 
@@ -120,12 +121,25 @@ test("progress is told after every position", () =>
     );
   }));
 
-test("a sequence of one code needs no cache", () => {
+test("a token shift gets the token before from one position to the next: greedy codes are the port's", async () => {
+  const { model, tensors, classIds, all } = await goldenGpt();
+  const options = { model, weights: tensors, batchSize: classIds.length };
+  const greedy = request({ classIds, filter: { ...PLAIN_SAMPLING, temperature: 0 } });
+  for (const prepack of [true, false])
+    await withSampler({ ...options, prepack }, async (sampler) => {
+      const want = [...all["full.greedy_codes"]!.data];
+      assert.equal([...(await sampler.sample(greedy))], want);
+      assert.equal([...(await sampler.sample(greedy))], want, "nothing is left of the sequences before");
+    });
+});
+
+test("a sequence of one code needs no cache", async () => {
   const model: VimConfig = { ...MODEL, grid: [1, 1] };
-  return withSampler({ model }, async (sampler) => {
-    const codes = await sampler.sample(request());
-    assert.is(codes.length, BATCH);
-  });
+  for (const each of [model, { ...model, tokenShift: true }])
+    await withSampler({ model: each }, async (sampler) => {
+      const codes = await sampler.sample(request());
+      assert.is(codes.length, BATCH);
+    });
 });
 
 test("a filter out of range and a request of another size are refused", () =>

@@ -23,6 +23,13 @@ export function layerNormByLoops(x: Numbers, gain: Numbers, bias: Numbers): numb
   });
 }
 
+/** `m u_t + (1 - m) u_(t-1)` of tokens [B, positions, D], zeros before the first. */
+export function tokenShiftByLoops(u: Numbers, mix: Numbers, positions: number): number[] {
+  return rowsOf(u, mix.length).flatMap((row, i, rows) =>
+    row.map((value, c) => mix[c]! * value + (1 - mix[c]!) * (i % positions === 0 ? 0 : rows[i - 1]![c]!)),
+  );
+}
+
 /** Error function by its Taylor series, good to 1e-9 for |x| < 4. */
 export function erf(x: number): number {
   let term = x;
