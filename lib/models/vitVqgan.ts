@@ -6,7 +6,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { flooredLogScale, logitLaplaceImage } from "../losses/logitLaplace.js";
 import { type BlockConfig, block, blockSpec } from "../nn/block.js";
-import { type DenseParams, type DenseSpec, dense, denseSpec } from "../nn/dense.js";
+import { type DenseOptions, type DenseParams, type DenseSpec, dense, denseSpec } from "../nn/dense.js";
 import { expectShape } from "../nn/expectShape.js";
 import { layerNorm, layerNormSpec } from "../nn/layerNorm.js";
 import type { ParamSpec, ParamsOf } from "../nn/params.js";
@@ -47,14 +47,16 @@ export function vitVqganSpec(config: VitVqganConfig) {
   const wide = (dim: number) => HEAD_FACTOR * dim;
   return {
     encoder: {
-      patches: denseSpec(pixels, encoder.dim),
+      patches: denseSpec(pixels, encoder.dim, {
+        init: { kind: "normal", std: TOKEN_STD / (PIXEL_STD * pixels ** 0.5) },
+      }),
       stack: stackSpec(config, encoder),
       head: headSpec(tanhHead && [encoder.dim, wide(encoder.dim), encoder.dim]),
       latents: denseSpec(encoder.dim, codeDim),
     },
     quantizer: quantizerSpec(config),
     decoder: {
-      codes: denseSpec(codeDim, decoder.dim),
+      codes: denseSpec(codeDim, decoder.dim, codesInit(config)),
       stack: stackSpec(config, decoder),
       head: headSpec(tanhHead && [decoder.dim, wide(decoder.dim)]),
       pixels: pixelSpec(config, tanhHead ? wide(decoder.dim) : decoder.dim),
@@ -78,6 +80,21 @@ function pixelSpec(config: VitVqganConfig, from: number): DenseSpec {
   const { kernel, bias } = denseSpec(from, maps * patchSize ** 2 * channels);
   return { kernel, bias: pixelBias === "channel" ? { ...bias!, shape: [maps * channels] } : bias! };
 }
+
+/**
+ * Both embeddings start with tokens as long as the positions that are added to them. Xavier's start leaves them several
+ * times shorter, and hundreds of steps pass before either side sees more than where a token is. Latents that are not
+ * normalised have no length to go by.
+ */
+function codesInit({ l2Norm }: VitVqganConfig): DenseOptions {
+  return l2Norm ? { init: { kind: "normal", std: TOKEN_STD } } : {};
+}
+
+/** Deviation of an element of sine-cosine positions. */
+const TOKEN_STD = Math.SQRT1_2;
+
+/** Deviation of a pixel in [0, 1] from its mean over images; those of a patch go together. */
+const PIXEL_STD = 0.25;
 
 /** Hidden width of the tanh heads over the model's: the paper's parameter counts fit 4. */
 const HEAD_FACTOR = 4;

@@ -11,7 +11,9 @@ import {
   type VitVqganConfig,
   vitVqganSpec,
 } from "../../lib/models/vitVqgan.js";
+import { l2Normalize } from "../../lib/nn/l2Normalize.js";
 import { countParameters, flattenSpecs, initialise, paramTree, type SpecTree } from "../../lib/nn/params.js";
+import { sinCosPositions } from "../../lib/nn/positions.js";
 import { normals, numbersOf, onCpu, tensorOf } from "../nn/support/eager.js";
 import { expectClose } from "../support.js";
 
@@ -34,6 +36,8 @@ const TINY: VitVqganConfig = {
   positions: "sincos",
   logitLaplace: true,
 };
+
+const WIDE = { dim: 256, depth: 1, heads: 2, mlpDim: 12 };
 
 const imagesOf = (config: VitVqganConfig, count = 2) =>
   normals(9, [count, config.imageSize, config.imageSize, config.channels], 0.3);
@@ -244,5 +248,37 @@ for (const [size, millions] of [
     for (const side of [encoder, decoder])
       expectClose([countOf(side) / 1e6], [millions], "millions", { relative: 0.05 });
   });
+
+test("what an image says begins as large in the tokens as where they are, on both sides and at any size", () => {
+  const deviation = (values: ArrayLike<number>) => {
+    const all = Array.from(values);
+    return Math.sqrt(all.reduce((sum, value) => sum + value * value, 0) / all.length);
+  };
+  for (const [patchSize, channels, codeDim] of [
+    [8, 3, 32],
+    [4, 1, 8],
+  ] as const) {
+    const config: VitVqganConfig = {
+      ...TINY,
+      imageSize: 32,
+      patchSize,
+      channels,
+      codeDim,
+      encoder: WIDE,
+      decoder: WIDE,
+    };
+    const pixels = patchSize ** 2 * channels;
+    const positions = deviation(sinCosPositions(...tokenGrid(config), WIDE.dim));
+    const [patches, codes] = onCpu(() => {
+      const { encoder, decoder } = paramsOf(config);
+      const grey = tf.mul(tensorOf(normals(1, [500, 1], 0.25)), tf.ones([1, pixels])); // patches about their mean
+      const codewords = l2Normalize(tensorOf(normals(2, [500, codeDim])));
+      const kernels = [encoder.patches.kernel, decoder.codes.kernel] as tf.Tensor2D[];
+      return [grey, codewords].map((rows, i) => deviation(tf.matMul(rows as tf.Tensor2D, kernels[i]!).dataSync()));
+    });
+    for (const content of [patches!, codes!])
+      assert.ok(content > 0.7 * positions && content < 1.4 * positions, `${content} beside ${positions}`);
+  }
+});
 
 test.run();
