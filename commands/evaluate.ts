@@ -2,7 +2,7 @@ import { defineCommand } from "./support/command.js";
 import type { OptionTable } from "./support/options.js";
 import { dataOptions, engineOptions } from "./support/tables.js";
 
-const [TOKENIZER, NETWORKS, SAMPLES] = ["A tokenizer", "Networks that judge it", "Samples"] as const;
+const [TOKENIZER, NETWORKS, SAMPLES] = ["A tokenizer", "Networks that judge", "Samples"] as const;
 
 export const options = {
   data: {
@@ -46,7 +46,9 @@ export const options = {
   inception: {
     type: "string",
     value: "file",
-    describe: "Inception's weights, for rFID and IS: pt_inception-2015-12-05-6726825d.pth, or safetensors",
+    describe:
+      "Inception's weights (pt_inception-2015-12-05-6726825d.pth, or safetensors): rFID, or gFID, precision, recall, " +
+      "density and coverage of samples; IS",
     group: NETWORKS,
   },
   inceptionProtocol: {
@@ -59,14 +61,23 @@ export const options = {
   statistics: {
     type: "string",
     value: "file",
-    describe: "What Inception sees in the originals: read if the file is there, else computed and kept in it",
+    describe:
+      "What Inception sees in the originals, or in the reference: read if the file is there, else computed and kept in it",
+    group: NETWORKS,
+  },
+  features: {
+    type: "string",
+    value: "run",
+    describe:
+      "Run of a tokenizer of the images' size: the same on its encoder's features, without IS and not comparable to " +
+      "published figures",
     group: NETWORKS,
   },
   samples: { type: "string", value: "folder", describe: "Folder that `vitvq sample` wrote", group: SAMPLES },
   reference: {
     type: "string",
     value: "path",
-    describe: "Training images, among which the nearest to each sample is sought",
+    describe: "Training images: the nearest to each sample is sought among them, networks compare with them",
     group: SAMPLES,
   },
   real: {
@@ -107,6 +118,10 @@ export const evaluate = defineCommand({
     [
       "vitvq evaluate --samples samples --reference photos/train --real photos/test",
       "which class the nearest training image has, and whether samples are copies",
+    ],
+    [
+      "vitvq evaluate --samples samples --reference photos/train --real photos/test --features runs/vq",
+      "Fréchet distance, precision, recall, density and coverage without Inception's weights",
     ],
   ],
   dryRun: true,

@@ -1,6 +1,6 @@
 /**
  * The work of `evaluate`: which of its two measurements was asked for, and whether there is room for the results. Each
- * is loaded when its turn has come, since samples need no engine.
+ * is loaded when its turn has come, since the neighbours of samples need no engine.
  */
 import { existsSync } from "node:fs";
 import path from "node:path";
@@ -13,15 +13,13 @@ export type EvaluateContext = CommandContext<typeof options>;
 
 type Name = keyof EvaluateContext["config"];
 
-const OF_TOKENIZERS: readonly Name[] = [
-  ...(["data", "tokenizer", "checkpoint"] as const),
-  ...(["vgg", "lpips", "inception", "inceptionProtocol", "statistics"] as const),
-];
+const OF_TOKENIZERS: readonly Name[] = ["data", "tokenizer", "checkpoint", "vgg", "lpips"];
 const OF_SAMPLES: readonly Name[] = ["reference", "real", "copyDistance"];
 const OF_INCEPTION: readonly Name[] = ["inceptionProtocol", "statistics"];
 
 export async function run(context: EvaluateContext): Promise<void> {
   const { data, tokenizer, samples, reference, inception } = context.config;
+  if (inception === undefined) refuse(context, OF_INCEPTION, "changes nothing without --inception");
   if (samples !== undefined) {
     refuse(context, OF_TOKENIZERS, "has no part in the evaluation of --samples");
     if (reference === undefined) throw new UsageError("--samples needs --reference: the images that were trained on");
@@ -31,7 +29,6 @@ export async function run(context: EvaluateContext): Promise<void> {
   refuse(context, OF_SAMPLES, "has no part in the evaluation of a tokenizer");
   if (data === undefined || tokenizer === undefined)
     throw new UsageError("evaluate wants images and --tokenizer, or --samples and --reference");
-  if (inception === undefined) refuse(context, OF_INCEPTION, "changes nothing without --inception");
   expectFree(context, "evaluation.json");
   return (await import("./evaluateTokenizer.js")).evaluateTokenizer(context, { data, tokenizer });
 }

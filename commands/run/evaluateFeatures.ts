@@ -1,12 +1,14 @@
-/** What Inception sees in originals and reconstructions, batch by batch: rFID and Inception Scores. */
+/** What networks see in originals and reconstructions, batch by batch: rFID, Inception Scores, a local distance. */
 import { createHash } from "node:crypto";
 import { DataError } from "../../lib/errors.js";
 import { bytesOf } from "../../lib/files/bytes.js";
+import { countMoments } from "../../lib/metrics/featureMoments.js";
 import { frechetDistance } from "../../lib/metrics/frechet.js";
 import type { ImagePair } from "../../lib/metrics/imagePair.js";
 import { collectFeatures, type InceptionExtractor, type SetFeatures } from "../../lib/metrics/inceptionFeatures.js";
 import { type InceptionScore, inceptionScore } from "../../lib/metrics/inceptionScore.js";
 import { INCEPTION_LOGITS } from "../../lib/models/inception.js";
+import type { Featurizer } from "../../lib/sample/codec.js";
 import { expectSamePixels, type OriginalFeatures, type StoredFeatures } from "./evaluateStatistics.js";
 
 export type FeatureScores = {
@@ -19,7 +21,7 @@ export type FeatureScores = {
   readonly originals: OriginalFeatures;
 };
 
-export type FeatureComparison = {
+export type FeatureComparison<Scores = FeatureScores> = {
   /** Reconstructions are seen rounded to 8 bits, as they would be out of image files. */
   add(pair: ImagePair): Promise<void>;
   /**
@@ -27,7 +29,7 @@ export type FeatureComparison = {
    * @throws DataError when there were fewer than two images
    * @throws FileError when the originals are not those of the stored features
    */
-  result(): FeatureScores;
+  result(): Scores;
 };
 
 export type ComparisonOptions = {
@@ -59,9 +61,36 @@ export function compareFeatures({ extractor, stored }: ComparisonOptions): Featu
   };
 }
 
+/** By a tokenizer's features. */
+export type LocalScores = {
+  /** On either side. */
+  readonly images: number;
+  /** Width of the features. */
+  readonly dim: number;
+  readonly frechet: number;
+};
+
+/** The Fréchet distance of originals and reconstructions on a tokenizer's features. */
+export function compareLocally(featurizer: Omit<Featurizer, "close">): FeatureComparison<LocalScores> {
+  const [given, made] = [countMoments(featurizer.dim), countMoments(featurizer.dim)];
+  let images = 0;
+  return {
+    async add({ originals, reconstructions, shape }) {
+      given.add(await featurizer.extract(originals));
+      made.add(await featurizer.extract(roundedToBytes(reconstructions)));
+      images += shape[0];
+    },
+    result() {
+      if (images < 2) throw new DataError(`--features: a distance wants at least two images, got ${images}`);
+      return { images, dim: featurizer.dim, frechet: frechetDistance(given.result(), made.result()) };
+    },
+  };
+}
+
 const MOST_SPLITS = 10; // as every published score has them
 
-function summarized({ moments, logits }: SetFeatures): Omit<OriginalFeatures, "pixels"> {
+/** A set's moments and Inception Score, of as many splits as everyone quotes where there are images for them. */
+export function summarized({ moments, logits }: SetFeatures): Omit<OriginalFeatures, "pixels"> {
   const splits = Math.min(MOST_SPLITS, moments.count);
   return { moments, inceptionScore: inceptionScore(logits, INCEPTION_LOGITS, { splits }) };
 }

@@ -3,18 +3,21 @@ import { LOGIT_LAPLACE_EPSILON } from "../../lib/losses/logitLaplace.js";
 import type { CodebookUsage } from "../../lib/metrics/codebookUsage.js";
 import type { InceptionScore } from "../../lib/metrics/inceptionScore.js";
 import type { ReconstructionScores } from "../../lib/metrics/reconstructionScores.js";
+import { INCEPTION_FEATURES } from "../../lib/models/inception.js";
 import { codesPerImage, type TokenizerConfig } from "../../lib/models/tokenizer.js";
 import type { LoadedModel } from "../support/models.js";
 import { version } from "../support/version.js";
-import type { FeatureScores } from "./evaluateFeatures.js";
-import type { InceptionJudge, Judges } from "./evaluateJudges.js";
+import type { FeatureScores, LocalScores } from "./evaluateFeatures.js";
+import { type InceptionJudge, type Judges, type LocalJudge, localProtocol } from "./evaluateJudges.js";
 import type { Originals } from "./evaluateStatistics.js";
+import { isSingular } from "./fewImages.js";
 import type { LpipsNetwork } from "./perceptualNetwork.js";
 
 export type Measured = {
   readonly scores: ReconstructionScores;
   readonly usage: CodebookUsage;
   readonly features: FeatureScores | undefined;
+  readonly local: LocalScores | undefined;
   readonly damaged: number;
 };
 
@@ -28,7 +31,7 @@ export type Measuring = {
 export type Figures = ReturnType<typeof figuresOf>;
 
 /** Scores that were not taken are null. */
-export function figuresOf({ scores, usage, features, damaged }: Measured, of: Measuring) {
+export function figuresOf({ scores, usage, features, local, damaged }: Measured, of: Measuring) {
   const { originals, tokenizer, judges, seconds } = of;
   return {
     command: "evaluate",
@@ -54,6 +57,7 @@ export function figuresOf({ scores, usage, features, damaged }: Measured, of: Me
     rfid: features?.rfid ?? null,
     inceptionScore: features ? scoreOf(features.inceptionScore) : null,
     originalsInceptionScore: features ? scoreOf(features.originals.inceptionScore) : null,
+    localFrechet: local?.frechet ?? null,
     codebookSize: tokenizer.model.codebookSize,
     tokensPerImage: codesPerImage(tokenizer.model),
     tokenizer: tokenizer.hash,
@@ -64,6 +68,7 @@ export function figuresOf({ scores, usage, features, damaged }: Measured, of: Me
       usage: { batchImages: usage.batchImages, batches: usage.batches, imagesLeftOut: usage.imagesLeftOut },
       lpips: judges.lpips ? lpipsProtocol(judges.lpips, scores.images) : null,
       inception: judges.inception && features ? inceptionProtocol(judges.inception, features) : null,
+      local: judges.local && local ? localProtocolOf(judges.local, local, tokenizer.hash) : null,
     },
     seconds,
   };
@@ -99,6 +104,20 @@ function inceptionProtocol(
     pixels: "rounded to 8 bits",
     originals: originals.moments.count,
     reconstructions: images,
+    singularCovariance: isSingular(Math.min(images, originals.moments.count), INCEPTION_FEATURES),
     statistics: statistics === undefined ? null : { file: statistics, read: stored !== undefined },
+  };
+}
+
+function localProtocolOf(judge: LocalJudge, { images }: LocalScores, evaluated: string) {
+  const protocol = localProtocol(judge);
+  return {
+    ...protocol,
+    pixels: "rounded to 8 bits",
+    originals: images,
+    reconstructions: images,
+    /** A tokenizer's own encoder is no independent judge of its reconstructions. */
+    judgesItself: protocol.tokenizer === evaluated,
+    singularCovariance: isSingular(images, protocol.dim),
   };
 }

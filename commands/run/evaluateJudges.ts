@@ -1,10 +1,17 @@
-/** Networks that judge reconstructions: VGG-16 for LPIPS, Inception for rFID and Inception Scores. */
+/**
+ * Networks that judge images: VGG-16 for LPIPS; Inception for Fréchet distances, Inception Scores and neighbourhoods; a
+ * tokenizer's encoder for the same without Inception's weights.
+ */
 import type { Engine } from "../../lib/engine/types.js";
+import { UsageError } from "../../lib/errors.js";
 import type { FeatureOrigin } from "../../lib/files/featureStatistics.js";
 import { createInceptionExtractor, type InceptionExtractor } from "../../lib/metrics/inceptionFeatures.js";
 import { type InceptionWeights, readInception } from "../../lib/metrics/inceptionWeights.js";
 import { createLpips, type Lpips } from "../../lib/metrics/lpips.js";
 import type { InceptionProtocol } from "../../lib/models/inception.js";
+import { type TokenizerConfig, tokenizerOf } from "../../lib/models/tokenizer.js";
+import { createFeaturizer, type Featurizer } from "../../lib/sample/codec.js";
+import { type LoadedModel, loadTokenizer } from "../support/models.js";
 import type { EvaluateContext } from "./evaluate.js";
 import { type Originals, readOriginals, type StoredFeatures } from "./evaluateStatistics.js";
 import { type LpipsNetwork, lpipsNetwork } from "./perceptualNetwork.js";
@@ -13,6 +20,7 @@ import { type LpipsNetwork, lpipsNetwork } from "./perceptualNetwork.js";
 export type Judges = {
   readonly lpips: LpipsNetwork | undefined;
   readonly inception: InceptionJudge | undefined;
+  readonly local: LocalJudge | undefined;
 };
 
 export type InceptionJudge = {
@@ -24,18 +32,40 @@ export type InceptionJudge = {
   readonly stored: StoredFeatures | undefined;
 };
 
-type Asked = Pick<EvaluateContext["config"], "vgg" | "lpips" | "inception" | "inceptionProtocol" | "statistics">;
+/** A tokenizer by whose encoder images are compared. */
+export type LocalJudge = {
+  /** As it was named. */
+  readonly run: string;
+  readonly tokenizer: LoadedModel<TokenizerConfig>;
+};
+
+type Asked = Pick<
+  EvaluateContext["config"],
+  "vgg" | "lpips" | "inception" | "inceptionProtocol" | "statistics" | "features"
+>;
 
 /**
  * Reads and checks the files that options name.
- * @throws UsageError when a file that is wanted is not named, or the images are too small
+ * @throws UsageError when a file that is wanted is not named, or the images do not have a network's size
  * @throws FileError when a file is not what it should be, or the statistics are not of these originals
  */
 export async function readJudges(asked: Asked, originals: Originals): Promise<Judges> {
   return {
     lpips: await lpipsNetwork({ ...asked, imageSize: originals.imageSize }),
     inception: asked.inception === undefined ? undefined : await readInceptionJudge(asked.inception, asked, originals),
+    local: asked.features === undefined ? undefined : await readLocalJudge(asked.features, originals),
   };
+}
+
+async function readLocalJudge(run: string, originals: Originals): Promise<LocalJudge> {
+  const tokenizer = await loadTokenizer(run);
+  const { imageSize, channels } = tokenizer.model;
+  if (imageSize === originals.imageSize && channels === originals.channels) return { run, tokenizer };
+  const size = (side: number, colours: number) => `${side} x ${side} x ${colours}`;
+  throw new UsageError(
+    `--features: ${run} sees images of ${size(imageSize, channels)}, want ${size(originals.imageSize, originals.channels)} ` +
+      "as the images to compare have; name another tokenizer",
+  );
 }
 
 async function readInceptionJudge(file: string, asked: Asked, originals: Originals): Promise<InceptionJudge> {
@@ -55,7 +85,7 @@ const IMAGES_AT_ONCE = 8; // their feature maps take far more memory than a toke
 
 export type Sight = {
   readonly engine: Engine;
-  readonly originals: Originals;
+  readonly originals: Pick<Originals, "imageSize" | "channels">;
   /** Images that will be given together. */
   readonly batchSize: number;
 };
@@ -82,4 +112,19 @@ export function openExtractor(
     image: { height: side, width: side, channels },
     batchSize: Math.min(IMAGES_AT_ONCE, batchSize),
   });
+}
+
+export function openFeaturizer({ tokenizer }: LocalJudge, { engine, batchSize }: Sight): Promise<Featurizer> {
+  return createFeaturizer({ engine, ...tokenizer, batchSize });
+}
+
+/** What JSON says of the tokenizer whose features were compared. */
+export function localProtocol({ run, tokenizer }: LocalJudge) {
+  return {
+    run,
+    tokenizer: tokenizer.hash,
+    features: "output of the encoder's last block, mean over tokens",
+    dim: tokenizerOf(tokenizer.model).encoderWidth,
+    comparable: "only with figures by this tokenizer and as many images; not with published ones",
+  };
 }

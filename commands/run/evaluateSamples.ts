@@ -1,20 +1,28 @@
-/** `evaluate` of samples: their nearest training images say whether they show their class and whether they are copies. */
+/**
+ * `evaluate` of samples: their nearest training images say whether they show their class and whether they are copies,
+ * networks say how alike they and the training images are as sets.
+ */
 import path from "node:path";
 import { decodeImage } from "../../lib/data/decode.js";
 import { type ImageSource, openSource } from "../../lib/data/source.js";
+import { thinned } from "../../lib/data/thinned.js";
 import { centredView } from "../../lib/data/view.js";
 import { writeAtomically, writeJson } from "../../lib/files/atomic.js";
 import { encodePng } from "../../lib/ui/canvas.js";
-import { formatInteger, formatPercent, formatSignificant } from "../../lib/ui/format.js";
-import { type Cell, textTable } from "../../lib/ui/table.js";
+import { formatInteger } from "../../lib/ui/format.js";
 import { pairGrid, pictureLayout } from "../support/pictures.js";
 import { openReporter } from "../support/reporter.js";
 import { createSpread } from "../support/spread.js";
 import { version } from "../support/version.js";
 import type { EvaluateContext } from "./evaluate.js";
+import { type Judges, readJudges } from "./evaluateJudges.js";
+import type { Originals } from "./evaluateStatistics.js";
 import { type Found, type Loaded, loadImages, type Reading, searchNearest } from "./neighbourSearch.js";
+import { judgedFigures, judgedProtocol } from "./sampleFigures.js";
 import { openSampleFolder, type SampleFolder } from "./sampleFolder.js";
-import { expectKnownClasses, type SetScores, scoreSet } from "./sampleScores.js";
+import { judgeSamples } from "./sampleJudgement.js";
+import { expectKnownClasses, scoreSet } from "./sampleScores.js";
+import { samplesSummary } from "./samplesSummary.js";
 
 /**
  * Root mean square gap below which two images count as the same: 8 levels of 255, which rounding and light compression
@@ -32,14 +40,16 @@ export async function evaluateSamples(
   const real = config.real === undefined ? undefined : await openSource(config.real);
   expectKnownClasses(samples.source, reference);
   if (real) expectKnownClasses(real, reference);
+  const originals = originalsOf(context, { samples, reference });
+  const judges = await readJudges(config, originals);
   if (dryRun)
     return result(
       { dryRun: true, samples: samples.source.count, referenceImages: reference.count },
       `would compare ${formatInteger(samples.source.count)} samples with ${formatInteger(reference.count)} images`,
     );
   const began = performance.now();
-  const search = await compare(context, { samples, reference, real });
-  const { scores, realScores, loaded, found } = search;
+  const search = await compare(context, { samples, reference, real, judges, originals });
+  const { scores, realScores, judgement, loaded, found } = search;
   const figures = {
     command: "evaluate",
     version: version(),
@@ -51,7 +61,11 @@ export async function evaluateSamples(
     copyDistance: config.copyDistance ?? COPY_DISTANCE,
     damaged: search.damaged,
     ...scores,
-    ...(real && realScores ? { real: { data: path.resolve(real.path), ...realScores } } : {}),
+    ...judgedFigures(judgement, "samples"),
+    ...(real && realScores
+      ? { real: { data: path.resolve(real.path), ...realScores, ...judgedFigures(judgement, "real") } }
+      : {}),
+    ...judgedProtocol(judgement, judges),
     seconds: (performance.now() - began) / 1000,
   };
   if (config.out !== undefined) {
@@ -59,12 +73,28 @@ export async function evaluateSamples(
     await writeAtomically(path.join(config.out, "neighbours.png"), await encodePng(picture));
     await writeJson(path.join(config.out, "samples.json"), figures);
   }
-  result(figures, summary(figures, figures.copyDistance));
+  result(figures, samplesSummary(figures));
 }
 
-type Sets = { samples: SampleFolder; reference: ImageSource; real: ImageSource | undefined };
+/** The reference, as statistics of its features name it. */
+function originalsOf(
+  { config }: EvaluateContext,
+  { samples, reference }: Pick<Compared, "samples" | "reference">,
+): Originals {
+  const { size: imageSize, channels } = samples;
+  const { resize } = config;
+  return { data: path.resolve(reference.path), images: reference.count, imageSize, channels, resize };
+}
 
-async function compare(context: EvaluateContext, { samples, reference, real }: Sets) {
+type Compared = {
+  samples: SampleFolder;
+  reference: ImageSource;
+  real: ImageSource | undefined;
+  judges: Judges;
+  originals: Originals;
+};
+
+async function compare(context: EvaluateContext, { samples, reference, real, judges, originals }: Compared) {
   const { config } = context;
   const reporter = await openReporter(context);
   try {
@@ -86,6 +116,12 @@ async function compare(context: EvaluateContext, { samples, reference, real }: S
       onProgress: (references) => bar.update(references),
     });
     bar.stop();
+    const sets = {
+      samples: thinned(samples.source, loaded.indices),
+      reference,
+      real: real && others && thinned(real, others.indices),
+    };
+    const judgement = await judgeSamples(context, { judges, sets, originals, reading, reporter });
     const [found, realFound] = search.found;
     const copyDistance = config.copyDistance ?? COPY_DISTANCE;
     const scoresOf = (source: ImageSource, { indices }: Loaded, nearest: Found) =>
@@ -97,6 +133,7 @@ async function compare(context: EvaluateContext, { samples, reference, real }: S
       damaged: search.damaged + loaded.damaged + (others?.damaged ?? 0),
       scores: scoresOf(samples.source, loaded, found!),
       realScores: real && others && realFound && scoresOf(real, others, realFound),
+      judgement,
     };
   } finally {
     reporter.stop();
@@ -136,34 +173,4 @@ async function neighbourPicture({ samples, reference, loaded, found, resize }: P
     columns,
     ...(byColumn ? { columnLabels: names } : {}),
   });
-}
-
-type Summarized = SetScores & { referenceImages: number; real?: SetScores };
-
-function summary({ referenceImages, real, ...samples }: Summarized, copyDistance: number): string {
-  const share = (value: number | null | undefined) => (typeof value === "number" ? formatPercent(value) : "-");
-  const row = (name: string, cell: (of: SetScores) => Cell): Cell[] => [
-    name,
-    cell(samples),
-    ...(real ? [cell(real)] : []),
-  ];
-  const ofReal = new Map(real?.perClass.map((one) => [one.className, one.nearestClassShare]));
-  const classes = samples.perClass.map((one): Cell[] => [
-    `  ${one.className}`,
-    share(one.nearestClassShare),
-    ...(real ? [share(ofReal.get(one.className))] : []),
-  ]);
-  const table = textTable({
-    header: ["", "samples", ...(real ? ["real images"] : [])],
-    rows: [
-      row("images", ({ images }) => images),
-      row("nearest training image of the same class", (of) => share(of.nearestClassShare)),
-      ...classes,
-      row("mean distance to it", (of) => formatSignificant(of.meanDistance)),
-      row("least distance", (of) => formatSignificant(of.minDistance)),
-      row(`copies (distance up to ${copyDistance})`, ({ copies }) => copies),
-    ],
-    align: ["left", "right", "right"],
-  });
-  return `${table}among ${formatInteger(referenceImages)} training images`;
 }

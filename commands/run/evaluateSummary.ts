@@ -4,11 +4,12 @@ import { formatInteger, formatPercent, formatSignificant } from "../../lib/ui/fo
 import { textTable } from "../../lib/ui/table.js";
 import type { FileIdentity } from "../support/fileIdentity.js";
 import type { Figures } from "./evaluateFigures.js";
+import { caution } from "./fewImages.js";
 
 type Row = readonly [metric: string, value: string, protocol: string];
 
 export function summary(of: Figures): string {
-  const rows = [...setRows(of), ...pixelRows(of), ...usageRows(of), ...inceptionRows(of)];
+  const rows = [...setRows(of), ...pixelRows(of), ...usageRows(of), ...inceptionRows(of), ...localRows(of)];
   return textTable({ rows, align: ["left", "left", "left"] });
 }
 
@@ -82,7 +83,9 @@ function inceptionRows(of: Figures): Row[] {
     [
       "rFID",
       formatSignificant(rfid),
-      `${reconstructions}, ${originals}; ${network}${caution(inception.reconstructions)}`,
+      [`${reconstructions}, ${originals}`, network, ...cautions(inception.reconstructions, INCEPTION_FEATURES)].join(
+        "; ",
+      ),
     ],
     score("IS", inceptionScore, reconstructions),
     score("IS of originals", originalsInceptionScore, originals),
@@ -91,11 +94,21 @@ function inceptionRows(of: Figures): Row[] {
 
 type Score = NonNullable<Figures["inceptionScore"]>;
 
-/** A covariance of no more vectors than dimensions is singular, and the distance far from that of the whole set. */
-function caution(images: number): string {
-  if (images > INCEPTION_FEATURES) return "";
-  const features = formatInteger(INCEPTION_FEATURES);
-  return `; of little worth, with ${formatInteger(images)} images for ${features} features`;
+function localRows({ localFrechet, protocol: { local } }: Figures): Row[] {
+  if (!local || localFrechet === null) return [];
+  const notes = [
+    `on features of ${local.run} (${short(local.tokenizer)}; not comparable to published FID)`,
+    `${local.features}, ${local.dim} wide`,
+    `${formatInteger(local.reconstructions)} reconstructions, as many originals`,
+    ...(local.judgesItself ? ["the tokenizer judges itself"] : []),
+    ...cautions(local.reconstructions, local.dim),
+  ];
+  return [["Fréchet distance", formatSignificant(localFrechet), notes.join("; ")]];
+}
+
+function cautions(images: number, features: number): string[] {
+  const sentence = caution(images, features);
+  return sentence === undefined ? [] : [sentence];
 }
 
 const dB = (value: number | null): string => (value === null ? "infinite" : `${value.toFixed(2)} dB`);

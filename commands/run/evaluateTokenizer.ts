@@ -8,6 +8,7 @@ import { writeAtomically, writeJson } from "../../lib/files/atomic.js";
 import { countCodebookUsage } from "../../lib/metrics/codebookUsage.js";
 import type { ImagePair } from "../../lib/metrics/imagePair.js";
 import { scoreReconstructions } from "../../lib/metrics/reconstructionScores.js";
+import { INCEPTION_FEATURES } from "../../lib/models/inception.js";
 import type { TokenizerConfig } from "../../lib/models/tokenizer.js";
 import { createAutoencoder } from "../../lib/sample/codec.js";
 import { encodePng } from "../../lib/ui/canvas.js";
@@ -20,11 +21,20 @@ import { pictureLayout } from "../support/pictures.js";
 import { openReporter } from "../support/reporter.js";
 import { createSpread, type Spread } from "../support/spread.js";
 import type { EvaluateContext } from "./evaluate.js";
-import { compareFeatures, type FeatureScores } from "./evaluateFeatures.js";
+import { compareFeatures, compareLocally, type FeatureScores } from "./evaluateFeatures.js";
 import { figuresOf } from "./evaluateFigures.js";
-import { type Judges, openExtractor, openLpips, originOf, readJudges, type Sight } from "./evaluateJudges.js";
+import {
+  type Judges,
+  openExtractor,
+  openFeaturizer,
+  openLpips,
+  originOf,
+  readJudges,
+  type Sight,
+} from "./evaluateJudges.js";
 import { type Originals, writeOriginals } from "./evaluateStatistics.js";
 import { summary } from "./evaluateSummary.js";
+import { caution } from "./fewImages.js";
 
 /** An image [H, W, C] and what became of it, in bytes. */
 type Pair = readonly [original: Uint8Array, reconstruction: Uint8Array];
@@ -74,7 +84,8 @@ async function measure(context: EvaluateContext, work: Work) {
     for (const note of tokenizer.stored.notes) reporter.warn(note);
     const engine = await openEngine(config.engine, config.threads === undefined ? {} : { threads: config.threads });
     const batchSize = Math.min(config.batchSize, originals.images);
-    const { autoencoder, lpips, comparison } = await openInstruments(work, { engine, originals, batchSize }, opened);
+    const instruments = await openInstruments(work, { engine, originals, batchSize }, opened);
+    const { autoencoder, lpips, comparison, locally } = instruments;
     const scorer = scoreReconstructions();
     const usage = countCodebookUsage({ codebookSize });
     const batches = batchesOf(context, source, { originals, batchSize, reporter });
@@ -87,6 +98,7 @@ async function measure(context: EvaluateContext, work: Work) {
       usage.add(codes, count);
       scorer.add(pair, { logitLaplace, lpips: await lpips?.measure(pair) });
       await comparison?.add(pair);
+      await locally?.add(pair);
       offerPairs(spread, batch, reconstructions);
       done += count;
       bar.update(done);
@@ -94,7 +106,10 @@ async function measure(context: EvaluateContext, work: Work) {
     bar.stop();
     if (comparison) reporter.info("comparing what Inception saw");
     const features = comparison?.result();
-    return { scores: scorer.result(), usage: usage.result(), features, damaged: batches.damaged.length };
+    const local = locally?.result();
+    warnOfFew(reporter, "rFID", features && [features.images, INCEPTION_FEATURES]);
+    warnOfFew(reporter, "Fréchet distance", local && [local.images, local.dim]);
+    return { scores: scorer.result(), usage: usage.result(), features, local, damaged: batches.damaged.length };
   } finally {
     for (const one of opened) await one.close();
     reporter.stop();
@@ -113,7 +128,13 @@ async function openInstruments({ tokenizer, judges }: Work, sight: Sight, opened
   const lpips = judges.lpips && noted(await openLpips(judges.lpips, sight));
   const extractor = judges.inception && noted(await openExtractor(judges.inception, sight));
   const comparison = extractor && compareFeatures({ extractor, stored: judges.inception?.stored });
-  return { autoencoder, lpips, comparison };
+  const featurizer = judges.local && noted(await openFeaturizer(judges.local, sight));
+  return { autoencoder, lpips, comparison, locally: featurizer && compareLocally(featurizer) };
+}
+
+function warnOfFew(reporter: Reporter, score: string, counts: readonly [images: number, features: number] | undefined) {
+  const sentence = counts && caution(...counts);
+  if (sentence !== undefined) reporter.warn(`${score}: ${sentence}`);
 }
 
 type Reading = { originals: Originals; batchSize: number; reporter: Reporter };

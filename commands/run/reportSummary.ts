@@ -14,6 +14,8 @@ export type Summary = {
   readonly rfid: number | null;
   /** Mean Inception Score of the reconstructions. */
   readonly inceptionScore: number | null;
+  /** Fréchet distance of reconstructions on features of a local tokenizer: not an rFID. */
+  readonly localReconstructionFrechet: number | null;
   readonly usage: number | null;
   readonly batchUsage: number | null;
   readonly perplexity: number | null;
@@ -26,6 +28,21 @@ export type Summary = {
   readonly copies: number | null;
   readonly meanDistance: number | null;
   readonly realMeanDistance: number | null;
+  /** Of samples by Inception's features. */
+  readonly gfid: number | null;
+  readonly realGfid: number | null;
+  readonly sampleInceptionScore: number | null;
+  readonly precision: number | null;
+  readonly recall: number | null;
+  readonly density: number | null;
+  readonly coverage: number | null;
+  /** Of samples by features of a local tokenizer: not comparable to published figures. */
+  readonly localFrechet: number | null;
+  readonly realLocalFrechet: number | null;
+  readonly localPrecision: number | null;
+  readonly localRecall: number | null;
+  readonly localDensity: number | null;
+  readonly localCoverage: number | null;
   readonly probe: ProbeSummary | null;
   readonly stage1: StageSummary | null;
   readonly stage2: StageSummary | null;
@@ -73,6 +90,7 @@ export function summarize(findings: Findings): Summary {
     logitLaplace: reconstruction("logitLaplace"),
     rfid: reconstruction("rfid"),
     inceptionScore: numberAt(evaluation, "inceptionScore", "mean"),
+    localReconstructionFrechet: reconstruction("localFrechet"),
     usage: codes("usage"),
     batchUsage: codes("batchUsage"),
     perplexity: codes("perplexity"),
@@ -85,6 +103,7 @@ export function summarize(findings: Findings): Summary {
     copies: numberAt(sampled, "copies"),
     meanDistance: numberAt(sampled, "meanDistance"),
     realMeanDistance: numberAt(sampled, "real", "meanDistance"),
+    ...judgedOf(sampled),
     probe: probe ? probeOf(probe) : null,
     stage1,
     stage2,
@@ -152,6 +171,26 @@ function probeOf(probe: Json): ProbeSummary {
     rawPixels: numberAt(probe, "baselines", "rawPixels", "top1"),
     randomInit: numberAt(probe, "baselines", "randomInit", "top1"),
     majorityClass: numberAt(probe, "baselines", "majorityClass", "top1"),
+  };
+}
+
+/** What networks said of samples. */
+function judgedOf(sampled: Json | undefined) {
+  const of = (key: string) => numberAt(sampled, key);
+  return {
+    gfid: of("gfid"),
+    realGfid: numberAt(sampled, "real", "gfid"),
+    sampleInceptionScore: numberAt(sampled, "inceptionScore", "mean"),
+    precision: of("precision"),
+    recall: of("recall"),
+    density: of("density"),
+    coverage: of("coverage"),
+    localFrechet: of("localFrechet"),
+    realLocalFrechet: numberAt(sampled, "real", "localFrechet"),
+    localPrecision: of("localPrecision"),
+    localRecall: of("localRecall"),
+    localDensity: of("localDensity"),
+    localCoverage: of("localCoverage"),
   };
 }
 

@@ -38,7 +38,8 @@ function stage(of: StageSummary | null, name: string, metrics: readonly (readonl
 }
 
 function reconstruction(summary: Summary): Rows {
-  const { psnr, psnrOfMeanMse, ssim, lpips, rfid, inceptionScore, evaluatedImages } = summary;
+  const { psnr, psnrOfMeanMse, ssim, lpips, rfid, inceptionScore, localReconstructionFrechet, evaluatedImages } =
+    summary;
   if (evaluatedImages === null) return [];
   const parts = [
     psnr === null ? "PSNR infinite" : `PSNR ${psnr.toFixed(2)} dB`,
@@ -47,6 +48,7 @@ function reconstruction(summary: Summary): Rows {
     ...(lpips === null ? [] : [`LPIPS ${lpips.toFixed(4)}`]),
     ...(rfid === null ? [] : [`rFID ${rfid.toFixed(2)}`]),
     ...(inceptionScore === null ? [] : [`Inception Score ${inceptionScore.toFixed(2)}`]),
+    ...distance(LOCAL, localReconstructionFrechet, null),
   ];
   return [["reconstruction", `${parts.join(", ")}; ${formatInteger(evaluatedImages)} images`]];
 }
@@ -75,7 +77,36 @@ function samples(of: Summary): Rows {
     const counted = copies === null ? "" : `, ${formatInteger(copies)} copies`;
     rows.push(["", `mean distance to it ${formatSignificant(meanDistance, 3)}${real}${counted}`]);
   }
-  return rows;
+  return [...rows, ...judged(of)];
+}
+
+const LOCAL = "Fréchet distance on local features (not comparable to published FID)";
+
+/** A line for Inception and one for a local tokenizer, where they judged samples. */
+function judged(of: Summary): Rows {
+  const score = of.sampleInceptionScore;
+  const lines = [
+    [
+      ...distance("gFID", of.gfid, of.realGfid),
+      ...(score === null ? [] : [`Inception Score ${score.toFixed(2)}`]),
+      ...neighbourhoods(of.precision, of.recall, of.density, of.coverage),
+    ],
+    [
+      ...distance(LOCAL, of.localFrechet, of.realLocalFrechet),
+      ...neighbourhoods(of.localPrecision, of.localRecall, of.localDensity, of.localCoverage),
+    ],
+  ];
+  return lines.filter((parts) => parts.length > 0).map((parts) => ["", parts.join(", ")]);
+}
+
+function distance(name: string, value: number | null, real: number | null): string[] {
+  if (value === null) return [];
+  return [`${name} ${formatSignificant(value)}${real === null ? "" : ` (real images ${formatSignificant(real)})`}`];
+}
+
+function neighbourhoods(...values: readonly (number | null)[]): string[] {
+  const names = ["precision", "recall", "density", "coverage"];
+  return values.flatMap((value, i) => (value === null ? [] : [`${names[i]} ${value.toFixed(3)}`]));
 }
 
 function probe({ probe: of }: Summary): Rows {

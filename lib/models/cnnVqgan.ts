@@ -126,8 +126,43 @@ function upSpec(config: CnnVqganConfig, i: number): LevelSpec & { readonly upsam
 }
 
 /**
- * Encoder output before quantizing.
+ * Output of the encoder's last block, normalized, which the maps to latents take.
  * @param images [B, H, W, C] in [0, 1]; the network itself sees them in [-1, 1]
+ * @returns [B, N, D] in raster order, with D the width of the coarsest level
+ * @throws RangeError when images do not have the configured size and channels
+ */
+export function encoderTokens({ encoder }: CnnVqganParams, config: CnnVqganConfig, images: tf.Tensor): tf.Tensor {
+  const [rows, columns] = tokenGrid(config);
+  return tf.reshape(encoderMap(encoder, config, images, {}), [-1, rows * columns, encoderWidth(config)]);
+}
+
+/** The same before it becomes a sequence, [B, rows, columns, D]. */
+function encoderMap(
+  params: CnnVqganParams["encoder"],
+  config: CnnVqganConfig,
+  images: tf.Tensor,
+  options: ForwardOptions,
+): tf.Tensor {
+  expectShape("encoder: images", images, [null, config.imageSize, config.imageSize, config.channels]);
+  const { groups } = config;
+  const run = levelRunner(groups, options);
+  let x = conv2d(params.convIn, tf.sub(tf.mul(images, 2), 1));
+  for (const { downsample, ...blocks } of params.down) {
+    x = run(blocks, x);
+    // On even sides this pads one row below and one column to the right, as the source does.
+    if (downsample) x = conv2d(downsample, x, { stride: 2 });
+  }
+  return normSwish(params.normOut, groups, middle(params.mid, groups, x));
+}
+
+/** Width of `encoderTokens`. */
+export function encoderWidth(config: CnnVqganConfig): number {
+  return levelWidths(config).at(-1)!;
+}
+
+/**
+ * Encoder output before quantizing.
+ * @param images [B, H, W, C] in [0, 1]
  * @returns latents, [B, N, Dc], in raster order
  * @throws RangeError when images do not have the configured size and channels
  */
@@ -137,19 +172,9 @@ export function encode(
   images: tf.Tensor,
   options: ForwardOptions = {},
 ): tf.Tensor {
-  expectShape("encoder: images", images, [null, config.imageSize, config.imageSize, config.channels]);
-  const { groups, latentDim } = config;
-  const run = levelRunner(groups, options);
-  let x = conv2d(params.convIn, tf.sub(tf.mul(images, 2), 1));
-  for (const { downsample, ...blocks } of params.down) {
-    x = run(blocks, x);
-    // On even sides this pads one row below and one column to the right, as the source does.
-    if (downsample) x = conv2d(downsample, x, { stride: 2 });
-  }
-  x = normSwish(params.normOut, groups, middle(params.mid, groups, x));
   const [rows, columns] = tokenGrid(config);
-  const features = tf.reshape(conv2d(params.convOut, x), [-1, rows * columns, latentDim]);
-  return dense(params.latents, features);
+  const x = conv2d(params.convOut, encoderMap(params, config, images, options));
+  return dense(params.latents, tf.reshape(x, [-1, rows * columns, config.latentDim]));
 }
 
 /**

@@ -17,6 +17,10 @@ export type Tokenizer = {
   readonly grid: readonly [number, number];
   /** Path of the kernel of the decoder's last map. */
   readonly lastKernel: string;
+  /** Width D of `encoderTokens`. */
+  readonly encoderWidth: number;
+  /** What the encoder's last block makes of images, [B, N, D]: wider than the latents that are mapped from it. */
+  encoderTokens(params: NamedTensors, images: tf.Tensor): tf.Tensor;
   /** Encode, quantize, decode images [B, H, W, C] in [0, 1]. */
   autoencode(
     params: NamedTensors,
@@ -59,6 +63,8 @@ export function codesPerImage(config: TokenizerConfig): number {
 /** What every architecture's module exports. */
 type Architecture<Config, Params> = {
   tokenGrid(config: Config): [number, number];
+  encoderWidth(config: Config): number;
+  encoderTokens(params: Params, config: Config, images: tf.Tensor): tf.Tensor;
   autoencode(
     params: Params,
     config: Config,
@@ -81,6 +87,8 @@ function bind<Config, Spec extends SpecTree>(
   return {
     spec,
     grid: [rows, columns],
+    encoderWidth: of.encoderWidth(config),
+    encoderTokens: (params, images) => of.encoderTokens(paramTree(spec, params), config, images),
     autoencode: (params, images, options) => of.autoencode(paramTree(spec, params), config, images, options),
     encodeCodes: (params, images) => oneByOne(of.encodeCodes(paramTree(spec, params), config, images)),
     decodeCodes: (params, codes) => of.decodeCodes(paramTree(spec, params), config, byToken(codes)),

@@ -121,6 +121,33 @@ type StackSpec = {
 type StackParams = ParamsOf<StackSpec>;
 
 /**
+ * Output of the encoder's stack, which the maps to latents take.
+ * @param images [B, H, W, C] in [0, 1]
+ * @returns tokens, [B, N, D], with D = encoder.dim
+ * @throws RangeError when images do not have the configured size and channels
+ */
+export function encoderTokens({ encoder }: VitVqganParams, config: VitVqganConfig, images: tf.Tensor): tf.Tensor {
+  return encoderStack(encoder, config, images, {});
+}
+
+function encoderStack(
+  params: VitVqganParams["encoder"],
+  config: VitVqganConfig,
+  images: tf.Tensor,
+  options: ForwardOptions,
+): tf.Tensor {
+  expectShape("encoder: images", images, [null, config.imageSize, config.imageSize, config.channels]);
+  const patches = patchify(images, config.patchSize); // [B, N, P P C]
+  const embedded = dense(params.patches, patches);
+  return stack(params.stack, config, { stack: config.encoder, tokens: embedded, options });
+}
+
+/** Width of `encoderTokens`. */
+export function encoderWidth({ encoder }: VitVqganConfig): number {
+  return encoder.dim;
+}
+
+/**
  * Encoder output before quantizing.
  * @param images [B, H, W, C] in [0, 1]
  * @returns latents, [B, N, Dc]
@@ -132,11 +159,7 @@ export function encode(
   images: tf.Tensor,
   options: ForwardOptions = {},
 ): tf.Tensor {
-  expectShape("encoder: images", images, [null, config.imageSize, config.imageSize, config.channels]);
-  const patches = patchify(images, config.patchSize); // [B, N, P P C]
-  const embedded = dense(params.patches, patches);
-  const tokens = stack(params.stack, config, { stack: config.encoder, tokens: embedded, options });
-  return dense(params.latents, tanhHead(params.head, tokens));
+  return dense(params.latents, tanhHead(params.head, encoderStack(params, config, images, options)));
 }
 
 /**

@@ -1,4 +1,4 @@
-/** A trained tokenizer at work: images to codes and codes to images, with weights built into the graphs. */
+/** A trained tokenizer at work: images to codes or features, codes to images, with weights built into the graphs. */
 import * as tf from "@tensorflow/tfjs";
 import type { Engine, NamedHostTensors, Program, Step } from "../engine/types.js";
 import { logitLaplaceLosses } from "../losses/logitLaplace.js";
@@ -21,6 +21,14 @@ export type Encoder = {
 export type Decoder = {
   /** Images [N, H, W, C] in [0, 1] of codes [N, T]. */
   decode(codes: Int32Array): Promise<Float32Array>;
+  close(): Promise<void>;
+};
+
+export type Featurizer = {
+  /** D. */
+  readonly dim: number;
+  /** Features [N, D] of images [N, H, W, C] in [0, 1]. */
+  extract(images: Float32Array): Promise<Float32Array>;
   close(): Promise<void>;
 };
 
@@ -57,6 +65,32 @@ export async function createEncoder({ engine, model, weights, batchSize }: Codec
         put(codes, results["codes"]!.data, at * batchSize * perImage);
       });
       return codes;
+    },
+    close: () => program.dispose(),
+  };
+}
+
+/**
+ * Compiles features of images: the mean over all tokens of what the encoder's last block makes of them, before the maps
+ * to latents, which keep only what a code can say.
+ */
+export async function createFeaturizer({ engine, model, weights, batchSize }: CodecOptions): Promise<Featurizer> {
+  const shape = [batchSize, model.imageSize, model.imageSize, model.channels];
+  const { encoderWidth: dim, encoderTokens } = tokenizerOf(model);
+  const program = await engine.compile(
+    (inputs) => ({ features: tf.mean(encoderTokens(inputs, inputs["images"]!), 1) }),
+    { name: "featurize", inputs: { images: { dtype: "float32", shape } }, constants: weights },
+  );
+  return {
+    dim,
+    extract: async (images) => {
+      const count = Math.round((images.length / elements(shape)) * batchSize);
+      const features = new Float32Array(count * dim);
+      await inBatches(images, elements(shape), async (batch, at) => {
+        const results = await program.run({ images: { dtype: "float32", shape, data: batch } });
+        put(features, results["features"]!.data, at * batchSize * dim);
+      });
+      return features;
     },
     close: () => program.dispose(),
   };

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import sharp from "sharp";
 import { suite } from "uvu";
@@ -11,8 +11,10 @@ import { openEngine } from "../../lib/engine/open.js";
 import { readFeatureStatistics } from "../../lib/files/featureStatistics.js";
 import { weightsHash, writeHostTensors } from "../../lib/files/hostTensors.js";
 import { perceptualWeights } from "../../lib/losses/perceptual.js";
+import { countMoments } from "../../lib/metrics/featureMoments.js";
+import { frechetDistance } from "../../lib/metrics/frechet.js";
 import { createLpips } from "../../lib/metrics/lpips.js";
-import { createAutoencoder, createDecoder, createEncoder } from "../../lib/sample/codec.js";
+import { createAutoencoder, createDecoder, createEncoder, createFeaturizer } from "../../lib/sample/codec.js";
 import { hashedInception } from "../models/support/hashedInception.js";
 import { expectClose, fixture, inTemporaryFolder, vitvq } from "../support.js";
 import { hashedCalibration, hashedVgg } from "./support/hashedVgg.js";
@@ -135,36 +137,21 @@ test("the originals' statistics are kept, and with them the figures of Inception
     await fail(evaluation(7), 4, /kept: .*number of images 6, here 7/);
   }));
 
-test("samples that are training images are copies of their own class; others are measured beside real images", () =>
+test("a tokenizer's reconstructions are compared on features of another, and of itself with a word about it", () =>
   inTemporaryFolder(async (folder) => {
-    const samples = path.join(folder, "samples");
-    await writeCopies(samples, ["food", "animals", "flags"]);
-    const out = path.join(folder, "out");
-    const train = fixture("emoji-mini", "train");
-    const { status, stdout, stderr } = await vitvq([
-      "evaluate",
-      "--samples",
-      samples,
-      "--reference",
-      train,
-      "--real",
-      EMOJI,
-      "--out",
-      out,
-      "--json",
-    ]);
-    assert.is(status, 0, stderr);
-    const got = JSON.parse(stdout) as SamplesEvaluation;
-    assert.equal([got.images, got.nearestClassShare, got.copies, got.minDistance], [3, 1, 3, 0]);
-    assert.equal(
-      got.perClass.map(({ className }) => className),
-      ["animals", "flags", "food"],
-    );
-    assert.equal([got.referenceImages, got.real.images, got.real.copies], [240, 60, 0]);
-    assert.ok(got.real.nearestClassShare > 0.25 && got.real.nearestClassShare < 0.9, "above chance, below perfect");
-    assert.ok(got.real.minDistance > 0.03 && got.real.minDistance < got.real.meanDistance);
-    assert.equal(JSON.parse(await readFile(path.join(out, "samples.json"), "utf8")), got);
-    assert.is((await sharp(path.join(out, "neighbours.png")).metadata()).format, "png");
+    const [run, judge] = [path.join(folder, "vq"), path.join(folder, "judge")];
+    await writeTokenizer(run);
+    await writeTokenizer(judge, { seed: 2 });
+    const evaluation = (features: string) => ["evaluate", EMOJI, "-t", run, "--limit", "20", "--features", features];
+    const finished = await succeed([...evaluation(judge), "--json"]);
+    const got = jsonOf(finished) as unknown as { localFrechet: number; protocol: { local: LocalProtocol } };
+    const { originals, images } = await reconstructed(run, 20);
+    const want = await localDistance(judge, originals, images);
+    expectClose([got.localFrechet], [want], "distance", { relative: 1e-3 });
+    assert.equal([got.protocol.local.judgesItself, got.protocol.local.singularCovariance], [false, false]);
+    assert.match((await succeed(evaluation(run))).stdout, /^Fréchet distance .*; the tokenizer judges itself$/m);
+    const other = await writeTokenizer(path.join(folder, "other"), { imageSize: 64 });
+    await fail(evaluation(other), 2, /--features: .*other sees images of 64 x 64 x 3, want 32 x 32 x 3 as/);
   }));
 
 test("what makes no sense together is refused before any work", () =>
@@ -178,6 +165,8 @@ test("what makes no sense together is refused before any work", () =>
       [[EMOJI, "-t", folder, "--real", EMOJI], /--real has no part in the evaluation of a tokenizer/],
       [[EMOJI, "-t", folder, "--copy-distance", "0"], /--copy-distance has no part/],
       [["--samples", folder, "--reference", EMOJI, "--vgg", "w"], /--vgg has no part in the evaluation of --samples/],
+      [["--samples", folder, "--reference", EMOJI, "--statistics", "s"], /--statistics changes nothing without/],
+      [["--samples", folder, "--reference", EMOJI, "--checkpoint"], /--checkpoint has no part/],
       [[EMOJI, "-t", folder, "--statistics", "s"], /--statistics changes nothing without --inception/],
       [[EMOJI, "-t", folder, "--inception-protocol", "pytorch-fid"], /--inception-protocol changes nothing without/],
     ] as const) {
@@ -207,28 +196,7 @@ type InceptionEvaluation = {
   protocol: { inception: { network: string; statistics: { read: boolean } } };
 };
 
-type SetScores = {
-  images: number;
-  nearestClassShare: number;
-  perClass: { className: string }[];
-  meanDistance: number;
-  minDistance: number;
-  copies: number;
-};
-type SamplesEvaluation = SetScores & { referenceImages: number; real: SetScores };
-
-/** The first training image of each of these classes, as `sample` would lay them out; 0 and 1 number other classes. */
-async function writeCopies(folder: string, classNames: readonly string[]): Promise<void> {
-  await mkdir(folder);
-  const images = [];
-  for (const [i, className] of classNames.entries()) {
-    const from = fixture("emoji-mini", "train", className);
-    const file = `00000${i}.png`;
-    await copyFile(path.join(from, (await readdir(from)).sort()[0]!), path.join(folder, file));
-    images.push({ file, class: i, className, seed: i });
-  }
-  await writeFile(path.join(folder, "index.json"), JSON.stringify({ images }));
-}
+type LocalProtocol = { judgesItself: boolean; singularCovariance: boolean };
 
 /** The first images as the tokenizer sees them, and what it makes of them. */
 async function reconstructed(run: string, count: number) {
@@ -281,6 +249,21 @@ async function networkFigures(run: string, count: number, lpipsWeights: ReturnTy
   await autoencoder.close();
   const mean = (values: Float32Array | Float64Array) => [...values].reduce((sum, value) => sum + value, 0) / count;
   return { lpips: mean(distances), logitLaplace: mean(logitLaplace!) };
+}
+
+/** The Fréchet distance by sets as a whole, through a program of the encoder's tokens. */
+async function localDistance(run: string, originals: Float32Array, images: Float32Array): Promise<number> {
+  const { model, weights } = await loadTokenizer(run);
+  const engine = await openEngine("onnxruntime", { threads: 1 });
+  const featurizer = await createFeaturizer({ engine, model, weights, batchSize: 20 });
+  const momentsOf = async (all: Float32Array) => {
+    const counter = countMoments(featurizer.dim);
+    counter.add(await featurizer.extract(all.map((value) => Math.round(255 * value) / 255)));
+    return counter.result();
+  };
+  const distance = frechetDistance(await momentsOf(originals), await momentsOf(images));
+  await featurizer.close();
+  return distance;
 }
 
 async function firstBatch<T>(batches: AsyncIterable<T>): Promise<T> {

@@ -12,6 +12,8 @@ import {
   tokenizerOf,
 } from "../../lib/models/tokenizer.js";
 import * as vit from "../../lib/models/vitVqgan.js";
+import { conv2d } from "../../lib/nn/conv2d.js";
+import { dense } from "../../lib/nn/dense.js";
 import { flattenSpecs, initialise, paramTree } from "../../lib/nn/params.js";
 import { expectClose } from "../support.js";
 import { TOKENIZER } from "../train/support.js";
@@ -81,6 +83,41 @@ test("functions are those of the network", () => {
   const codes = encodeCodes(params, IMAGES());
   assert.equal([...codes.dataSync()], [...cnn.encodeCodes(tree, CNN, IMAGES()).dataSync()]);
   expectClose(decodeCodes(params, codes).dataSync(), cnn.decodeCodes(tree, CNN, codes).dataSync(), "decoded", {});
+});
+
+test("encoder tokens are what the maps to latents take", () => {
+  const plain: vit.VitVqganConfig = { ...TOKENIZER, head: "none" };
+  const maps = {
+    convolutional: (tokens: tf.Tensor, params: Record<string, tf.Tensor>) =>
+      tf.reshape(conv2d(at(params, "encoder/convOut"), tf.reshape(tokens, [2, 4, 4, 8])), [2, 16, 4]),
+    plain: (tokens: tf.Tensor) => tokens,
+  };
+  for (const [config, map, latents] of [
+    [
+      CNN,
+      maps.convolutional,
+      (p: Record<string, tf.Tensor>) => cnn.encode(paramTree(cnn.cnnVqganSpec(CNN), p).encoder, CNN, IMAGES()),
+    ],
+    [
+      plain,
+      maps.plain,
+      (p: Record<string, tf.Tensor>) => vit.encode(paramTree(vit.vitVqganSpec(plain), p).encoder, plain, IMAGES()),
+    ],
+  ] as const) {
+    const { encoderTokens, encoderWidth, grid } = tokenizerOf(config);
+    const params = tensorsOf(config);
+    const tokens = encoderTokens(params, IMAGES());
+    assert.equal(tokens.shape, [2, grid[0] * grid[1], encoderWidth]);
+    const made = dense(at(params, "encoder/latents"), map(tokens, params));
+    expectClose(made.dataSync(), latents(params).dataSync(), "latents", { absolute: 1e-6 });
+  }
+  assert.equal([tokenizerOf(CNN).encoderWidth, tokenizerOf(TOKENIZER).encoderWidth], [8, 8]);
+});
+
+/** Kernel and bias at a path. */
+const at = (params: Record<string, tf.Tensor>, path: string) => ({
+  kernel: params[`${path}/kernel`]!,
+  bias: params[`${path}/bias`]!,
 });
 
 test("several codes a token stand side by side in a sequence, and become the image that was meant", () => {

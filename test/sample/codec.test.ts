@@ -3,10 +3,10 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createOnnxEngine } from "../../lib/engine/onnxruntime.js";
 import { logitLaplaceLosses } from "../../lib/losses/logitLaplace.js";
-import { autoencode, type VitVqganConfig, vitVqganSpec } from "../../lib/models/vitVqgan.js";
+import { autoencode, encoderTokens, type VitVqganConfig, vitVqganSpec } from "../../lib/models/vitVqgan.js";
 import { flattenSpecs, initialise, paramTree } from "../../lib/nn/params.js";
 import { rngFrom } from "../../lib/random.js";
-import { createAutoencoder, createDecoder, createEncoder } from "../../lib/sample/codec.js";
+import { createAutoencoder, createDecoder, createEncoder, createFeaturizer } from "../../lib/sample/codec.js";
 import { withPrefix } from "../../lib/train/named.js";
 import { compilePlan, tokenizerPlan } from "../../lib/train/plans.js";
 import { numbersOf, onCpu } from "../nn/support/eager.js";
@@ -69,6 +69,7 @@ function eagerly(all: Float32Array) {
       codes: numbersOf(quantized.codes),
       images: numbersOf(tf.clipByValue(image, 0, 1)),
       logitLaplace: numbersOf(logitLaplaceLosses(batch, density!)),
+      tokens: numbersOf(encoderTokens(params, MODEL, batch)),
     };
   });
 }
@@ -146,10 +147,29 @@ test("a residual quantizer's codes stand one after the other, and without densit
   assert.is(logitLaplace, undefined);
 });
 
+async function featured(all: Float32Array, batchSize: number): Promise<Float32Array> {
+  const featurizer = await createFeaturizer({ engine, model: MODEL, weights, batchSize });
+  assert.is(featurizer.dim, STACK.dim);
+  const features = await featurizer.extract(all);
+  await featurizer.close();
+  return features;
+}
+
+test("features are means over the tokens of the encoder's last block", async () => {
+  const { tokens } = want;
+  const means = Array.from({ length: IMAGES * STACK.dim }, (_, at) => {
+    const [image, d] = [Math.floor(at / STACK.dim), at % STACK.dim];
+    return Array.from({ length: T }, (_, n) => tokens[(image * T + n) * STACK.dim + d]!).reduce((a, b) => a + b) / T;
+  });
+  for (const batchSize of [1, 2, 5, 8])
+    expectClose(await featured(images, batchSize), means, `batches of ${batchSize}`, { absolute: 1e-5 });
+});
+
 test("nothing to do is no error", async () => {
   assert.is((await encoded(new Float32Array(0), 2)).length, 0);
   assert.is((await decoded(new Int32Array(0), 2)).length, 0);
   assert.is((await autoencoded(new Float32Array(0), 2)).codes.length, 0);
+  assert.is((await featured(new Float32Array(0), 2)).length, 0);
 });
 
 test.run();

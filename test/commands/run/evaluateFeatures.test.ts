@@ -1,10 +1,11 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { compareFeatures } from "../../../commands/run/evaluateFeatures.js";
+import { compareFeatures, compareLocally } from "../../../commands/run/evaluateFeatures.js";
 import type { StoredFeatures } from "../../../commands/run/evaluateStatistics.js";
 import { DataError, FileError } from "../../../lib/errors.js";
 import { inceptionScore } from "../../../lib/metrics/inceptionScore.js";
 import { INCEPTION_FEATURES, INCEPTION_LOGITS } from "../../../lib/models/inception.js";
+import { expectRejection } from "../../files/support.js";
 import { expectClose } from "../../support.js";
 
 const test = suite("commands/run/evaluateFeatures");
@@ -91,6 +92,27 @@ test("originals that have changed are refused", async () => {
   const changed = ORIGINALS.map((value, i) => (i === 7 ? 1 / 255 : value));
   const { scores } = await compare({ ...first.originals, file: "kept" }, changed);
   assert.throws(scores, (error: unknown) => error instanceof FileError && /^kept: .*changed/.test(error.message));
+});
+
+/** The distance by a featurizer of one feature, the pixel, all images five a batch. */
+async function compareLocal(originals: Float32Array, reconstructions: Float32Array) {
+  const comparison = compareLocally({ dim: 1, extract: async (images) => images });
+  for (let at = 0; at < originals.length; at += 5) {
+    const [given, made] = [originals.subarray(at, at + 5), reconstructions.subarray(at, at + 5)];
+    await comparison.add({ originals: given, reconstructions: made, shape: [given.length, 1, 1, 1] });
+  }
+  return comparison.result();
+}
+
+test("on features of a tokenizer it is the same distance, reconstructions seen as whole bytes", async () => {
+  const { images, frechet } = await compareLocal(
+    ORIGINALS,
+    RECONSTRUCTIONS.map((value) => value + 0.4 / 255),
+  );
+  const [[m1, s1], [m2, s2]] = [normalOf(ORIGINALS), normalOf(RECONSTRUCTIONS)];
+  expectClose([frechet], [(m1 - m2) ** 2 + (s1 - s2) ** 2], "distance", { relative: 1e-6 });
+  assert.is(images, 12);
+  await expectRejection(compareLocal(bytes(1), bytes(2)), DataError, /at least two images, got 1/);
 });
 
 test("one image has no spread", async () => {

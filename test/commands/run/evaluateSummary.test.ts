@@ -33,6 +33,7 @@ function figures(images: number): Figures {
     rfid: 12.345,
     inceptionScore: score,
     originalsInceptionScore: score,
+    localFrechet: 0.34567,
     codebookSize: 1024,
     tokensPerImage: 16,
     tokenizer: sha256("abcdef012345"),
@@ -58,7 +59,20 @@ function figures(images: number): Figures {
         pixels: "rounded to 8 bits",
         originals: images,
         reconstructions: images,
+        singularCovariance: images <= 2048,
         statistics: { file: "kept", read: true },
+      },
+      local: {
+        run: "runs/judge",
+        tokenizer: sha256("fedcba543210"),
+        features: "output of the encoder's last block, mean over tokens",
+        dim: 128,
+        comparable: "not",
+        pixels: "rounded to 8 bits",
+        originals: images,
+        reconstructions: images,
+        judgesItself: false,
+        singularCovariance: images <= 128,
       },
     },
     seconds: 1,
@@ -82,6 +96,8 @@ test("each score has a line with its protocol, counts and hashes", () => {
     perplexity: /812\.3 /,
     rFID: /12\.3[45] +5,000 reconstructions, 5,000 originals out of kept; Inception \(i\.pth, 6726825d1234, the .* 8 bits$/,
     IS: /3\.1[56] \+- 0\.25 +10 splits of 5,000 reconstructions; Inception .*pytorch-fid/,
+    "Fréchet distance":
+      /0\.3457 +on features of runs\/judge \(fedcba543210; not comparable to published FID\); .*128 wide; 5,000 reconstructions, as many originals$/,
     "IS of originals": /3\.1[56] \+- 0\.25 +10 splits of 5,000 originals out of kept; Inception /,
   };
   for (const [metric, pattern] of Object.entries(expected)) assert.match(lineOf(text, metric) as string, pattern);
@@ -93,13 +109,32 @@ test("no more images than features are said to be few", () => {
     /; of little worth, with 2,048 images for 2,048 features$/,
   );
   assert.not.match(summary(figures(2049)), /little worth/);
+  assert.match(
+    lineOf(summary(figures(128)), "Fréchet distance") as string,
+    /; of little worth, with 128 images for 128 features$/,
+  );
+});
+
+test("a tokenizer that judges its own reconstructions is said to", () => {
+  const { protocol, ...all } = figures(5000);
+  const local = { ...protocol.local!, judgesItself: true };
+  const text = summary({ ...all, protocol: { ...protocol, local } });
+  assert.match(lineOf(text, "Fréchet distance") as string, /; the tokenizer judges itself$/);
 });
 
 test("scores that were not taken have no line", () => {
   const all = figures(5000);
-  const protocol = { ...all.protocol, logitLaplace: null, lpips: null, inception: null, ssim: null };
-  const text = summary({ ...all, lpips: null, logitLaplace: null, rfid: null, ssim: null, protocol });
-  assert.not.match(text, /LPIPS|logit|rFID|IS /);
+  const protocol = { ...all.protocol, logitLaplace: null, lpips: null, inception: null, ssim: null, local: null };
+  const text = summary({
+    ...all,
+    lpips: null,
+    logitLaplace: null,
+    rfid: null,
+    ssim: null,
+    localFrechet: null,
+    protocol,
+  });
+  assert.not.match(text, /LPIPS|logit|rFID|IS |Fréchet/);
   assert.match(text, /^SSIM +- +images are too small/m);
 });
 

@@ -60,6 +60,7 @@ test("headlines come from the first file of a kind, seconds add up", () => {
         content: {
           ...{ psnr: 21.5, usage: 0.5, batchUsage: 0.25, perplexity: 7, images: 9, seconds: 2 },
           ...{ lpips: 0.25, rfid: 12.5, logitLaplace: -1.5, inceptionScore: { mean: 3.25, std: 0.5, splits: 10 } },
+          localFrechet: 0.125,
         },
       },
       { file: "more/evaluation.json", content: { psnr: 1 } },
@@ -72,7 +73,16 @@ test("headlines come from the first file of a kind, seconds add up", () => {
           nearestClassShare: 0.6,
           copies: 1,
           meanDistance: 0.2,
-          real: { nearestClassShare: 0.8 },
+          ...{
+            gfid: 45.5,
+            inceptionScore: { mean: 2.5 },
+            precision: 0.5,
+            recall: 0.25,
+            density: 1.125,
+            coverage: 0.75,
+          },
+          ...{ localFrechet: 1.5, localPrecision: 0.625, localRecall: null, localDensity: 2, localCoverage: 1 },
+          real: { nearestClassShare: 0.8, gfid: 12.5, localFrechet: 0.5 },
           seconds: 3,
         },
       },
@@ -101,11 +111,20 @@ test("headlines come from the first file of a kind, seconds add up", () => {
   const lines = summaryText(summary).trimEnd().split("\n");
   assert.match(
     lines[0]!,
-    /^reconstruction +PSNR 21\.50 dB, LPIPS 0\.2500, rFID 12\.50, Inception Score 3\.25; 9 images$/,
+    /^reconstruction +PSNR 21\.50 dB, LPIPS 0\.2500, rFID 12\.50, Inception Score 3\.25, Fréchet distance on local features \(not .* FID\) 0\.1250; 9 images$/,
   );
   assert.match(
     lines.join("\n"),
     /samples +40 images, nearest training image of their class 60\.0% \(real images 80\.0%\)/,
+  );
+  assert.equal([summary.gfid, summary.realGfid, summary.precision, summary.localFrechet], [45.5, 12.5, 0.5, 1.5]);
+  assert.match(
+    lines.join("\n"),
+    /\n +gFID 45\.50 \(real images 12\.50\), Inception Score 2\.50, precision 0\.500, recall 0\.250, density 1\.125, coverage 0\.750\n/,
+  );
+  assert.match(
+    lines.join("\n"),
+    /\n +Fréchet .* \(not comparable to published FID\) 1\.500 \(real images 0\.5000\), precision 0\.625, density 2\.000, coverage 1\.000\n/,
   );
   assert.match(lines.join("\n"), /probe +top-1 70\.0% at block 4, raw pixels 80\.0%, most frequent class 10\.0%/);
 });

@@ -24,9 +24,12 @@ export const smallTokenizer: VitVqganConfig = {
 };
 
 /** Writes a finished run of train-vq; with `black` it reconstructs every image as black. */
-export async function writeTokenizer(folder: string, { black = false, logitLaplace = false } = {}): Promise<string> {
-  const model: VitVqganConfig = { ...smallTokenizer, logitLaplace };
-  const weights = initialise(flattenSpecs(vitVqganSpec(model)), 1);
+export async function writeTokenizer(
+  folder: string,
+  { black = false, logitLaplace = false, imageSize = smallTokenizer.imageSize, seed = 1 } = {},
+): Promise<string> {
+  const model: VitVqganConfig = { ...smallTokenizer, logitLaplace, imageSize };
+  const weights = initialise(flattenSpecs(vitVqganSpec(model)), seed);
   if (black) {
     weights["decoder/pixels/kernel"]!.data.fill(0);
     weights["decoder/pixels/bias"]!.data.fill(-1); // clipped to 0
