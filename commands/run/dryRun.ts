@@ -26,7 +26,7 @@ export function reportDryRun(
 ): void {
   const told = estimate
     ? `about ${formatDuration(estimate.seconds)} on this machine (${formatDuration(estimate.secondsPerStep)} a step) ` +
-      `and ${formatBytes(estimate.peakBytes)} of memory; `
+      `and ${formatBytes(estimate.peakBytes)} of memory, ${formatBytes(estimate.optimizerBytes)} of it for the optimizer; `
     : "";
   result({ dryRun: true, ...plan, ...estimate }, `${told}nothing written (--dry-run)`);
 }

@@ -1,19 +1,20 @@
-/** Options of train-vq that would change nothing beside others. */
+/** Options of trainings that would change nothing beside others. */
 import { UsageError } from "../../lib/errors.js";
 import type { CommandContext } from "../support/command.js";
-import { flagOf } from "../support/options.js";
-import type { options, TrainVqConfig } from "../trainVq.js";
+import { type ConfigOf, flagOf, type OptionTable } from "../support/options.js";
+import { options as vimOptions } from "../trainVim.js";
+import { options as vqOptions } from "../trainVq.js";
 import { perceptualWeightOf } from "./perceptualNetwork.js";
 
-type Rule = {
-  readonly names: readonly (keyof TrainVqConfig)[];
+type Rule<T extends OptionTable> = {
+  readonly names: readonly (keyof T & string)[];
   /** Whether these options count. */
-  readonly when: (config: TrainVqConfig) => boolean;
+  readonly when: (config: ConfigOf<T>) => boolean;
   /** What would make them count. */
   readonly want: string;
 };
 
-const RULES: readonly Rule[] = [
+const VQ_RULES: readonly Rule<typeof vqOptions>[] = [
   {
     names: [
       ...(["encoder", "encoderDim", "encoderDepth", "encoderHeads", "encoderMlpDim"] as const),
@@ -53,11 +54,43 @@ const RULES: readonly Rule[] = [
   },
 ];
 
-/** @throws UsageError naming an option that was typed, or stands in the config file, and changes nothing */
-export function refuseIdleOptions({ config, origins }: CommandContext<typeof options>): void {
-  for (const { names, when, want } of RULES) {
+const VIM_RULES: readonly Rule<typeof vimOptions>[] = [
+  {
+    names: ["beta2Schedule", "updateClip"],
+    when: ({ optimizer }) => optimizer === "adafactor",
+    want: "--optimizer adafactor",
+  },
+  {
+    names: ["beta2"],
+    when: ({ beta2Schedule }) => beta2Schedule === "constant",
+    want: "--beta2-schedule constant",
+  },
+];
+
+/** @throws UsageError naming an option that was typed, or set in the config file, and changes nothing */
+export function refuseIdleOptions(context: CommandContext<typeof vqOptions>): void {
+  refuseIdle(context, vqOptions, VQ_RULES);
+}
+
+/** @throws UsageError naming an option that was typed, or set in the config file, and changes nothing */
+export function refuseIdleVimOptions(context: CommandContext<typeof vimOptions>): void {
+  refuseIdle(context, vimOptions, VIM_RULES);
+}
+
+function refuseIdle<T extends OptionTable>(
+  { config, origins }: CommandContext<T>,
+  options: T,
+  rules: readonly Rule<T>[],
+): void {
+  // A file that says what holds anyway may be one that --print-config wrote.
+  const isSet = (name: keyof T & string) => {
+    const kind = origins[name]?.kind;
+    const { default: otherwise = false }: { default?: unknown } = options[name]!;
+    return kind === "flag" || (kind === "file" && JSON.stringify(config[name]) !== JSON.stringify(otherwise));
+  };
+  for (const { names, when, want } of rules) {
     if (when(config)) continue;
-    const idle = names.find((name) => ["flag", "file"].includes(origins[name]?.kind ?? "default"));
+    const idle = names.find(isSet);
     if (idle === undefined) continue;
     throw new UsageError(`${flagOf(idle)}: changes nothing here; it wants ${want}. Leave it out`);
   }

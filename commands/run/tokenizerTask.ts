@@ -7,6 +7,7 @@ import { STACK_SIZES } from "../../lib/models/sizes.js";
 import { codesPerImage, type TokenizerConfig, tokenizerOf } from "../../lib/models/tokenizer.js";
 import type { StackConfig, VitVqganConfig } from "../../lib/models/vitVqgan.js";
 import { countParameters, flattenSpecs } from "../../lib/nn/params.js";
+import { adamWCost } from "../../lib/train/adamW.js";
 import type { EmaCodebookOptions } from "../../lib/train/emaCodebook.js";
 import type { TrainingSize, Work } from "../../lib/train/estimate.js";
 import { underPrefix } from "../../lib/train/named.js";
@@ -168,6 +169,7 @@ export function tokenizerSize(task: TokenizerTask, config: TrainVqConfig, shown:
   return {
     work,
     parameters: model + discriminator,
+    update: adamWCost(model + discriminator),
     averaged: config.ema > 0 ? model : 0,
     batchBytes: 4 * batchSize * imageSize ** 2 * channels,
   };

@@ -8,8 +8,11 @@ import type { Run } from "../../lib/files/runDirectory.js";
 import { openTokenFile, type TokenFile } from "../../lib/files/tokenFile.js";
 import { VIM_SIZES } from "../../lib/models/sizes.js";
 import { noClass, sequenceLength, type VimConfig, vimSpec } from "../../lib/models/vim.js";
-import { countParameters, flattenSpecs } from "../../lib/nn/params.js";
+import { countParameters, flattenSpecs, type ParamSpec } from "../../lib/nn/params.js";
+import { adafactorCost } from "../../lib/train/adafactor.js";
+import { adamWCost } from "../../lib/train/adamW.js";
 import type { TrainingSize } from "../../lib/train/estimate.js";
+import type { OptimizerOptions } from "../../lib/train/optimizer.js";
 import { priorLossPlan, priorPlan } from "../../lib/train/plans.js";
 import { PriorTrainer } from "../../lib/train/priorTrainer.js";
 import { runTraining } from "../../lib/train/runTraining.js";
@@ -21,6 +24,7 @@ import { threadsOf } from "../support/threads.js";
 import { version } from "../support/version.js";
 import type { options, TrainVimConfig } from "../trainVim.js";
 import { estimateRun, reportDryRun } from "./dryRun.js";
+import { refuseIdleVimOptions } from "./idleOptions.js";
 import { expectEqualParts, openTraining } from "./openTraining.js";
 
 type Context = CommandContext<typeof options>;
@@ -30,6 +34,7 @@ const SCORED = 1024;
 
 export async function run(context: Context): Promise<void> {
   const { config } = context;
+  refuseIdleVimOptions(context);
   expectEqualParts(config);
   const tokens = await openTokenFile(config.tokens);
   const validation = config.val === undefined ? undefined : await openTokenFile(config.val);
@@ -37,7 +42,8 @@ export async function run(context: Context): Promise<void> {
   try {
     if (validation) expectSameTokenizer(tokens, validation);
     const model = vimConfig(config, tokens);
-    const parameters = countParameters(flattenSpecs(vimSpec(model)));
+    const specs = flattenSpecs(vimSpec(model));
+    const parameters = countParameters(specs);
     const engine = await openEngine(config.engine, { threads: threadsOf(config) });
     reporter.info(
       `train-vim: ${tokens.count} rows of ${tokens.tokensPerImage} codes from ${tokens.path}, ` +
@@ -48,7 +54,7 @@ export async function run(context: Context): Promise<void> {
         `${model.vocabulary} codes`,
     );
     if (context.dryRun) {
-      const estimate = await estimateRun(engine, priorSize(model, config, parameters), config.steps);
+      const estimate = await estimateRun(engine, priorSize(model, config, specs), config.steps);
       return reportDryRun(context, { parameters, rows: tokens.count, model }, estimate);
     }
     const runFolder = await openTraining(context, "train-vim");
@@ -148,13 +154,15 @@ function vimConfig(config: TrainVimConfig, tokens: TokenFile): VimConfig {
   };
 }
 
-function priorSize(model: VimConfig, config: TrainVimConfig, parameters: number): TrainingSize {
+function priorSize(model: VimConfig, config: TrainVimConfig, specs: Readonly<Record<string, ParamSpec>>): TrainingSize {
   const { batchSize, accumulate, dropout, recompute, ema, val } = config;
+  const parameters = countParameters(specs);
+  const update = config.optimizer === "adamw" ? adamWCost(parameters) : adafactorCost(specs, config);
   const plan = priorPlan(model, { dropout, recompute, batchSize: batchSize / accumulate });
   const work = [{ plan, perStep: accumulate }];
   if (val !== undefined) work.push({ plan: priorLossPlan(model, batchSize), perStep: 0 });
   const batchBytes = 4 * batchSize * (sequenceLength(model) + 1);
-  return { work, parameters, averaged: ema > 0 ? parameters : 0, batchBytes };
+  return { work, parameters, update, averaged: ema > 0 ? parameters : 0, batchBytes };
 }
 
 function classCount({ classNames, labels }: TokenFile): number {
@@ -170,8 +178,8 @@ function expectSameTokenizer(tokens: TokenFile, validation: TokenFile): void {
     );
 }
 
-function optimizerOf(config: TrainVimConfig) {
-  const { lr, lrFinal, warmup, hold, steps, beta1, beta2, weightDecay, clip, ema } = config;
+function optimizerOf(config: TrainVimConfig): OptimizerOptions {
+  const { lr, lrFinal, warmup, hold, steps, beta1, beta2, beta2Schedule, weightDecay, clip, ema } = config;
   const schedule = warmupHoldExponential({
     peak: lr,
     final: lrFinal,
@@ -179,7 +187,10 @@ function optimizerOf(config: TrainVimConfig) {
     hold: Math.round(hold * steps),
     total: steps,
   });
-  return { schedule, beta1, beta2, epsilon: 1e-8, weightDecay, clip, ema };
+  const shared = { schedule, beta1, weightDecay, clip, ema };
+  if (config.optimizer === "adamw") return { ...shared, rule: "adamw", beta2, epsilon: 1e-8 };
+  const secondDecay = beta2Schedule === "power" ? beta2Schedule : beta2;
+  return { ...shared, rule: "adafactor", beta2: secondDecay, updateClip: config.updateClip };
 }
 
 /** Pixels times channels of an image. */

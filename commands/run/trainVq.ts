@@ -210,7 +210,7 @@ async function firstImages(
 function optimizerOf(config: TrainVqConfig) {
   const { lr, lrFinal, warmup, steps, beta1, beta2, weightDecay, clip, ema } = config;
   const schedule = warmupCosine({ peak: lr, final: lrFinal, warmup, total: steps });
-  return { schedule, beta1, beta2, epsilon: 1e-8, weightDecay, clip, ema };
+  return { rule: "adamw", schedule, beta1, beta2, epsilon: 1e-8, weightDecay, clip, ema } as const;
 }
 
 function augmentOf({ resize, crop, cropScale, flip }: TrainVqConfig): Augment {

@@ -4,6 +4,7 @@
  */
 import type { HostTensor, NamedHostTensors } from "../engine/types.js";
 import type { ParamSpec } from "../nn/params.js";
+import { floatsOf, type UpdateCost, type UpdateOptions, type UpdateRule } from "./updateRule.js";
 
 export type AdamWOptions = {
   readonly beta1: number;
@@ -13,15 +14,6 @@ export type AdamWOptions = {
   readonly weightDecay: number;
 };
 
-export type UpdateOptions = {
-  /** Learning rate of this step. */
-  readonly rate: number;
-  /** Factor on all gradients (clipping). */
-  readonly gradientScale: number;
-  /** Number of this update, from 1; corrects the bias of the moments. */
-  readonly step: number;
-};
-
 /** First and second moments by parameter name. */
 export type Moments = { readonly first: NamedHostTensors; readonly second: NamedHostTensors };
 
@@ -29,6 +21,25 @@ export type Moments = { readonly first: NamedHostTensors; readonly second: Named
 export function zeroMoments(params: NamedHostTensors): Moments {
   const zeros = () => Object.fromEntries(Object.entries(params).map(([name, tensor]) => [name, zerosLike(tensor)]));
   return { first: zeros(), second: zeros() };
+}
+
+/** AdamW over `params`, which it changes in place, from moments of zero. */
+export function adamWRule(
+  params: NamedHostTensors,
+  specs: Readonly<Record<string, ParamSpec>>,
+  options: AdamWOptions,
+): UpdateRule {
+  const moments = zeroMoments(params);
+  return {
+    state: moments,
+    update: (gradients, update) => adamWUpdate({ params, moments, specs }, gradients, { ...options, ...update }),
+    forget: (name, from, to) => moments.first[name]?.data.fill(0, from, to),
+  };
+}
+
+/** Two float32 moments a parameter; an update reads gradient, weight and moments, and writes all but the gradient. */
+export function adamWCost(parameters: number): UpdateCost {
+  return { stateBytes: 8 * parameters, movedBytes: 28 * parameters };
 }
 
 /**
@@ -46,10 +57,10 @@ export function adamWUpdate(
     const weightDecay = decay ? options.weightDecay : 0;
     updateTensor(
       {
-        weights: floats(state.params, name),
-        gradient: floats(gradients, name),
-        first: floats(state.moments.first, name),
-        second: floats(state.moments.second, name),
+        weights: floatsOf(state.params, name),
+        gradient: floatsOf(gradients, name),
+        first: floatsOf(state.moments.first, name),
+        second: floatsOf(state.moments.second, name),
       },
       { ...options, weightDecay },
     );
@@ -85,12 +96,6 @@ export function globalNorm(gradients: NamedHostTensors): number {
 /** `min(1, limit / norm)`: the factor that brings gradients of `norm` within `limit` (0 means no limit). */
 export function clipScale(norm: number, limit: number): number {
   return limit > 0 && norm > limit ? limit / norm : 1;
-}
-
-function floats(tensors: NamedHostTensors, name: string): Float32Array {
-  const data = tensors[name]?.data;
-  if (!(data instanceof Float32Array)) throw new RangeError(`optimizer: ${name} is missing or not float32`);
-  return data;
 }
 
 function zerosLike({ shape, data }: HostTensor): HostTensor {

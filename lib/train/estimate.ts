@@ -2,6 +2,7 @@
 import type { MachineRates } from "../engine/machineRates.js";
 import { stepCost } from "../engine/stepCost.js";
 import type { Plan } from "./plans.js";
+import type { UpdateCost } from "./updateRule.js";
 
 export type Work = {
   readonly plan: Plan;
@@ -14,6 +15,8 @@ export type TrainingSize = {
   readonly work: readonly Work[];
   /** Numbers that the optimizers move. */
   readonly parameters: number;
+  /** What moving them takes. */
+  readonly update: UpdateCost;
   /** Numbers that have a moving average. */
   readonly averaged: number;
   /** Bytes of a batch. */
@@ -24,10 +27,11 @@ export type TrainingEstimate = {
   readonly secondsPerStep: number;
   /** Most memory of the process. */
   readonly peakBytes: number;
+  /** Of that, what the optimizers keep beside the weights and their average. */
+  readonly optimizerBytes: number;
 };
 
-/** Passes of the update over a parameter: gradient, weight and two moments read, three of them written. */
-const UPDATE_PASSES = 7;
+/** Passes of the moving average over a parameter: both read, one written. */
 const AVERAGE_PASSES = 3;
 
 /** Batches that exist at a time: one in work, two being made. */
@@ -48,12 +52,14 @@ const ARENA = 1.15;
  */
 export function estimateTraining(size: TrainingSize, rates: MachineRates, baseBytes: number): TrainingEstimate {
   const costs = size.work.map(({ plan, perStep }) => ({ ...stepCost(plan.step, plan.options), perStep }));
-  const updated = 4 * (UPDATE_PASSES * size.parameters + AVERAGE_PASSES * size.averaged);
+  const updated = size.update.movedBytes + 4 * AVERAGE_PASSES * size.averaged;
   let secondsPerStep = updated / rates.bytes;
   for (const { multiplyAdds, movedBytes, resultBytes, perStep } of costs)
     secondsPerStep += perStep * (multiplyAdds / rates.multiplyAdds + (movedBytes + 2 * resultBytes) / rates.bytes);
   const results = Math.max(...costs.map(({ resultBytes }) => resultBytes));
-  const state = 4 * (3 * size.parameters + size.averaged);
+  const { stateBytes: optimizerBytes } = size.update;
+  const state = 4 * (size.parameters + size.averaged) + optimizerBytes;
   const programs = Math.ceil(ARENA * costs.reduce((sum, { peakBytes }) => sum + peakBytes, 0));
-  return { secondsPerStep, peakBytes: baseBytes + state + RESULTS * results + programs + BATCHES * size.batchBytes };
+  const peakBytes = baseBytes + state + RESULTS * results + programs + BATCHES * size.batchBytes;
+  return { secondsPerStep, peakBytes, optimizerBytes };
 }

@@ -1,12 +1,19 @@
-/** One network's weights with everything that moves them: AdamW moments, clipping, moving average. */
+/** One network's weights with everything that moves them: the rule with its moments, clipping, moving average. */
 import type { NamedHostTensors } from "../engine/types.js";
 import { FileError } from "../errors.js";
 import type { ParamSpec } from "../nn/params.js";
-import { type AdamWOptions, adamWUpdate, clipScale, type Moments, zeroMoments } from "./adamW.js";
+import { type AdafactorOptions, adafactorRule } from "./adafactor.js";
+import { type AdamWOptions, adamWRule, clipScale } from "./adamW.js";
 import { copyTensors, emaDecayAt, emaUpdate } from "./ema.js";
 import type { Schedule } from "./schedules.js";
+import type { UpdateRule } from "./updateRule.js";
 
-export type OptimizerOptions = AdamWOptions & {
+/** A rule by name, with its options. */
+export type RuleOptions =
+  | ({ readonly rule: "adamw" } & AdamWOptions)
+  | ({ readonly rule: "adafactor" } & AdafactorOptions);
+
+export type OptimizerOptions = RuleOptions & {
   /** Learning rate by step. */
   readonly schedule: Schedule;
   /** Largest norm of all gradients together; 0 for no clipping. */
@@ -17,18 +24,18 @@ export type OptimizerOptions = AdamWOptions & {
 
 export class Optimizer {
   readonly params: NamedHostTensors;
-  private readonly moments: Moments;
+  private readonly rule: UpdateRule;
   private readonly average: NamedHostTensors | undefined;
   private updates = 0;
 
   /** Starts from `params`, which it then owns and changes in place. */
   constructor(
     params: NamedHostTensors,
-    private readonly specs: Readonly<Record<string, ParamSpec>>,
+    specs: Readonly<Record<string, ParamSpec>>,
     private readonly options: OptimizerOptions,
   ) {
     this.params = params;
-    this.moments = zeroMoments(params);
+    this.rule = startRule(params, specs, options);
     if (options.ema > 0) this.average = copyTensors(params);
   }
 
@@ -41,8 +48,7 @@ export class Optimizer {
     this.updates++;
     const rate = this.options.schedule(step);
     const gradientScale = clipScale(norm, this.options.clip);
-    const state = { params: this.params, moments: this.moments, specs: this.specs };
-    adamWUpdate(state, gradients, { ...this.options, rate, gradientScale, step: this.updates });
+    this.rule.update(gradients, { rate, gradientScale, step: this.updates });
     if (this.average) emaUpdate(this.average, this.params, emaDecayAt(this.updates, this.options.ema));
   }
 
@@ -50,7 +56,7 @@ export class Optimizer {
   replaceRow(name: string, row: number, values: Float32Array): void {
     const at = row * values.length;
     for (const named of [this.params, this.average]) named?.[name]?.data.set(values, at);
-    this.moments.first[name]?.data.fill(0, at, at + values.length);
+    this.rule.forget(name, at, at + values.length);
   }
 
   /** The weights to use: the moving average where there is one. */
@@ -80,13 +86,21 @@ export class Optimizer {
   }
 
   private parts(): Record<string, NamedHostTensors> {
-    return { params: this.params, first: this.moments.first, second: this.moments.second };
+    return { params: this.params, ...this.rule.state };
   }
+}
+
+function startRule(
+  params: NamedHostTensors,
+  specs: Readonly<Record<string, ParamSpec>>,
+  options: OptimizerOptions,
+): UpdateRule {
+  return options.rule === "adamw" ? adamWRule(params, specs, options) : adafactorRule(params, specs, options);
 }
 
 function fill(into: NamedHostTensors, name: string, from: NamedHostTensors[string] | undefined): void {
   const target = into[name]!;
-  if (!from || from.data.length !== target.data.length)
+  if (!from || from.dtype !== target.dtype || from.data.length !== target.data.length)
     throw new FileError(
       `checkpoint: want ${name} of shape [${target.shape.join(", ")}], got ` +
         `${from ? `[${from.shape.join(", ")}]` : "nothing"}; it belongs to another model`,

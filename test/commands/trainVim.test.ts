@@ -69,6 +69,36 @@ test("--dry-run counts, estimates time and memory, and writes nothing", () =>
     assert.not.ok(existsSync(out));
   }));
 
+test("--optimizer adafactor trains, is gone on with, and its moments take less memory", () =>
+  inTemporaryFolder(async (folder) => {
+    const out = path.join(folder, "vim");
+    const bytesWith = async (...more: string[]) => {
+      const plan = jsonOf(await succeed(trainVim(tokens, out, "--dry-run", "--json", ...more)));
+      return (plan["optimizerBytes"] as number) / (plan["parameters"] as number);
+    };
+    const args = ["--optimizer", "adafactor", "--beta2-schedule", "power", "--update-clip", "0.5"];
+    assert.is(await bytesWith(), 8);
+    const bytes = await bytesWith(...args);
+    assert.ok(bytes > 1 && bytes < 3, `${bytes} a parameter`); // rows of 8 share little
+    await succeed(trainVim(tokens, out, "--steps", "4", ...args));
+    const resume = ["train-vim", "--out", out, "--resume", "--json"];
+    const last = jsonOf(await succeed([...resume, "--steps", "9"]));
+    assert.equal([last["steps"], last["skipped"], (last["nll"] as number) > 0], [5, 0, true]);
+    await fail([...resume, "--optimizer", "adamw"], 2, /--optimizer asks for "adamw".*"adafactor"/);
+  }));
+
+test("options of an optimizer that would change nothing are refused, by a flag or in a file, but not as --print-config has them", () =>
+  inTemporaryFolder(async (folder) => {
+    const [out, file] = [path.join(folder, "vim"), path.join(folder, "vim.yaml")];
+    await fail(trainVim(tokens, out, "--update-clip", "1"), 2, /--update-clip: .* it wants --optimizer adafactor/);
+    const power = ["--optimizer", "adafactor", "--beta2-schedule", "power"];
+    await fail(trainVim(tokens, out, ...power, "--beta2", "0.9"), 2, /--beta2: .* --beta2-schedule constant/);
+    await writeFile(file, "updateClip: 0.5\n");
+    await fail(trainVim(tokens, out, "--config", file), 2, /--update-clip: changes nothing here/);
+    await writeFile(file, (await succeed(trainVim(tokens, out, "--print-config"))).stdout);
+    await succeed(["train-vim", "--config", file, "--dry-run"]);
+  }));
+
 test("a file that is missing, is no token file, or was made by another tokenizer ends with 4", () =>
   inTemporaryFolder(async (folder) => {
     const out = path.join(folder, "vim");

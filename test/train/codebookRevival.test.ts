@@ -23,6 +23,7 @@ const LATENTS = { ...normal(7, 10), shape: [2, 5, DIM] };
 function start(options: RevivalOptions = OPTIONS, seed = 3) {
   const specs = { [CODEBOOK]: { shape: [SIZE, DIM], init: { kind: "zeros" }, decay: false } } as const;
   const optimizer = new Optimizer({ [CODEBOOK]: normal(1, SIZE) }, specs, {
+    rule: "adamw",
     schedule: () => 0.01,
     beta1: 0.9,
     beta2: 0.99,

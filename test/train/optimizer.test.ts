@@ -15,7 +15,8 @@ const SPECS = {
   bias: { shape: [2], init: { kind: "zeros" }, decay: false },
 } as const;
 
-const OPTIONS: OptimizerOptions = {
+const OPTIONS = {
+  rule: "adamw",
   schedule: (step) => 0.1 / (step + 1),
   beta1: 0.9,
   beta2: 0.99,
@@ -23,10 +24,18 @@ const OPTIONS: OptimizerOptions = {
   weightDecay: 0.1,
   clip: 1,
   ema: 0.9,
-};
+} as const satisfies OptimizerOptions;
 
-const start = (options: Partial<OptimizerOptions> = {}) =>
-  new Optimizer({ kernel: floats([2, 2], 1, 2, 3, 4), bias: floats([2], 5, 6) }, SPECS, { ...OPTIONS, ...options });
+type Change = Partial<Pick<OptimizerOptions, "clip" | "ema" | "weightDecay">>;
+
+const start = (change: Change = {}, options: OptimizerOptions = OPTIONS) =>
+  new Optimizer({ kernel: floats([2, 2], 1, 2, 3, 4), bias: floats([2], 5, 6) }, SPECS, { ...options, ...change });
+
+const ADAFACTOR = {
+  ...{ rule: "adafactor", schedule: OPTIONS.schedule, beta1: 0.9, beta2: 0.99, updateClip: 1, weightDecay: 0.1 },
+  ...{ clip: 1, ema: 0.9 },
+} as const satisfies OptimizerOptions;
+const RULES: readonly OptimizerOptions[] = [OPTIONS, ADAFACTOR];
 
 function gradientsAt(step: number): NamedHostTensors {
   const rng = rngFrom(step);
@@ -72,18 +81,19 @@ test("the weights to use are the moving average, or the parameters where there i
   assert.is(plain.weights, plain.params);
 });
 
-for (const ema of [0, 0.9])
-  test(`a state taken over goes on bit by bit, with an average decay of ${ema}`, () => {
-    const straight = advance(start({ ema }), 0, 9);
-    const first = advance(start({ ema }), 0, 4);
-    const { tensors, updates } = first.state("net");
-    assert.is(updates, 4);
-    const saved = { tensors: copyTensors(tensors), updates, weights: copyTensors(first.weights) };
-    const second = start({ ema });
-    second.restore("net", saved);
-    assert.equal(everythingIn(second), everythingIn(first));
-    assert.equal(everythingIn(advance(second, 4, 9)), everythingIn(straight));
-  });
+for (const options of RULES)
+  for (const ema of [0, 0.9])
+    test(`a state of ${options.rule} taken over goes on bit by bit, with an average decay of ${ema}`, () => {
+      const straight = advance(start({ ema }, options), 0, 9);
+      const first = advance(start({ ema }, options), 0, 4);
+      const { tensors, updates } = first.state("net");
+      assert.is(updates, 4);
+      const saved = { tensors: copyTensors(tensors), updates, weights: copyTensors(first.weights) };
+      const second = start({ ema }, options);
+      second.restore("net", saved);
+      assert.equal(everythingIn(second), everythingIn(first));
+      assert.equal(everythingIn(advance(second, 4, 9)), everythingIn(straight));
+    });
 
 test("a restored optimizer shares nothing with what it was restored from", () => {
   const { tensors, updates } = start({ ema: 0 }).state("net");
@@ -110,6 +120,24 @@ test("replacing a row sets it in parameters and average and forgets its momentum
   assert.ok(momentum[0] !== 0);
   for (const name of Object.keys(before.state).filter((key) => key.endsWith("bias")))
     assert.equal(after.state[name], before.state[name], name);
+});
+
+test("of adafactor, too, replacing a row forgets its momentum, nobody else's", () => {
+  const optimizer = advance(start({}, ADAFACTOR), 0, 3);
+  const bytes = () => [...new Int8Array(optimizer.state("net").tensors["net/first/kernel"]!.data.buffer)];
+  const before = bytes();
+  optimizer.replaceRow("kernel", 1, Float32Array.of(7, 8));
+  assert.equal(bytes(), [...before.slice(0, 2), 0, 0]);
+  assert.ok(before.every((q) => q !== 0));
+  assert.equal([...optimizer.params["kernel"]!.data.slice(2)], [7, 8]);
+});
+
+test("the state of one rule is refused by the other", () => {
+  const { tensors, updates } = start({}, ADAFACTOR).state("net");
+  assert.throws(
+    () => start().restore("net", { tensors, updates, weights: {} }),
+    (error: unknown) => error instanceof FileError && /want kernel of shape \[2, 2\]/.test(error.message),
+  );
 });
 
 test("a state that lacks a tensor, or has it in another size, is refused by name", () => {

@@ -51,7 +51,15 @@ export async function portCheckpoint(): Promise<PortCheckpoint> {
 export function portOptimizer(params: NamedHostTensors, tree: SpecTree): Optimizer {
   const specs: Record<string, ParamSpec> = {};
   for (const [name, spec] of Object.entries(flattenSpecs(tree))) specs[name] = { ...spec, decay: true };
-  const options = { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 1e-4, clip: 0, ema: 0 };
+  const options = {
+    rule: "adamw",
+    beta1: 0.9,
+    beta2: 0.99,
+    epsilon: 1e-8,
+    weightDecay: 1e-4,
+    clip: 0,
+    ema: 0,
+  } as const;
   return new Optimizer(params, specs, { ...options, schedule: () => 1e-3 });
 }
 

@@ -57,7 +57,8 @@ export const VIM: VimConfig = {
   positions: "rowcol",
 };
 
-export const OPTIMIZER: OptimizerOptions = {
+export const OPTIMIZER = {
+  rule: "adamw",
   schedule: (step) => 3e-3 / (1 + step / 100),
   beta1: 0.9,
   beta2: 0.99,
@@ -65,7 +66,19 @@ export const OPTIMIZER: OptimizerOptions = {
   weightDecay: 1e-2,
   clip: 1,
   ema: 0.9,
-};
+} as const satisfies OptimizerOptions;
+
+/** The same with the other rule. */
+export const ADAFACTOR = {
+  rule: "adafactor",
+  schedule: OPTIMIZER.schedule,
+  beta1: 0.9,
+  beta2: 0.99,
+  updateClip: 1,
+  weightDecay: 1e-2,
+  clip: 1,
+  ema: 0.9,
+} as const satisfies OptimizerOptions;
 
 export const BATCH = 4;
 

@@ -3,6 +3,7 @@ import * as assert from "uvu/assert";
 import { FileError } from "../../lib/errors.js";
 import type { Saved } from "../../lib/train/trainer.js";
 import {
+  ADAFACTOR,
   ADVERSARIAL,
   advance,
   expectExactResume,
@@ -177,6 +178,14 @@ test("exact resume with revival, a discriminator that starts later, and R1", () 
       ),
     { middle: 5, total: 12 },
   ));
+
+test("exact resume with adafactor in both networks, and revival", () => {
+  const task = { ...ADVERSARIAL, revival: { quantizeFrom: 2, every: 3 } };
+  return expectExactResume((start) => tokenizerTrainer({ task, optimizer: ADAFACTOR }, start), {
+    middle: 5,
+    total: 12,
+  });
+});
 
 test("exact resume without a moving average, and from before quantizing began", () =>
   expectExactResume(
