@@ -94,7 +94,7 @@ runs/%/sample-scores/samples.json: runs/%/samples/index.json
 
 # 6. Ask every block of the Transformer what it knows about classes.
 runs/%/probe/probe.json: runs/%/vim/model.safetensors runs/%/train.safetensors runs/%/test.safetensors
-	$(VITVQ) probe $(<D) --train $(word 2,$^) --test $(word 3,$^) --out $(@D) --force
+	$(VITVQ) probe $(<D) --train $(word 2,$^) --test $(word 3,$^) --out $(@D) --fractions 0.01,0.1 --force
 
 # 7. Gather every figure and draw the curves.
 runs/%/summary.json: runs/%/evaluation/evaluation.json runs/%/sample-scores/samples.json runs/%/probe/probe.json

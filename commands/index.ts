@@ -34,6 +34,10 @@ export const commands = {
     describe: "Measure what a VIM has learned: a linear classifier on the features of each block",
     load: async () => (await import("./probe.js")).probe,
   },
+  classify: {
+    describe: "Name the classes of images or codes, with a classifier that probe wrote",
+    load: async () => (await import("./classify.js")).classify,
+  },
   report: {
     describe: "Gather runs, evaluations, samples and probes into one summary with curves",
     load: async () => (await import("./report.js")).report,

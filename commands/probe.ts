@@ -2,7 +2,7 @@ import { defineCommand } from "./support/command.js";
 import type { ConfigOf, OptionTable } from "./support/options.js";
 import { engineOptions } from "./support/tables.js";
 
-const [BASELINES, CLASSIFIER] = ["Baselines", "Classifier"] as const;
+const [BASELINES, CLASSIFIER, VIEWS] = ["Baselines", "Classifier", "Views of an image"] as const;
 
 export const options = {
   vim: {
@@ -14,7 +14,17 @@ export const options = {
   },
   train: { type: "string", value: "file", required: true, describe: "Token file that the classifiers are fitted to" },
   test: { type: "string", value: "file", required: true, describe: "Token file that they are judged by" },
-  out: { type: "string", value: "folder", alias: "o", describe: "Folder for probe.json and the chart (SVG and PNG)" },
+  out: {
+    type: "string",
+    value: "folder",
+    alias: "o",
+    describe: "Folder for probe.json, chart and confusion matrix (SVG and PNG), and classifier.safetensors",
+  },
+  save: {
+    type: "string",
+    value: "file",
+    describe: "Where to write the best block's classifier, for classify; into --out unless given",
+  },
   blocks: {
     type: "numbers",
     integer: true,
@@ -35,11 +45,46 @@ export const options = {
     min: 0,
     max: 2 ** 32 - 1,
     default: 0,
-    describe: "Decides the weights of the random VIM, and what is held out",
+    describe: "Decides the weights of the random VIM, what is held out, and what is in a fraction",
     group: CLASSIFIER,
+  },
+  fractions: {
+    type: "numbers",
+    above: 0,
+    max: 1,
+    describe:
+      "Shares of each class's training images to fit to as well, for instance 0.01,0.1; one image a class at least",
+    group: CLASSIFIER,
+  },
+  trainViews: {
+    type: "string",
+    choices: ["all", "first"],
+    default: "all",
+    describe: "Fit to all views in --train, augmented, or to the first of each image, plain",
+    group: VIEWS,
+  },
+  testViews: {
+    type: "string",
+    choices: ["mean", "first"],
+    default: "mean",
+    describe: "Judge an image by the mean of the probabilities of its views in --test, or by the first",
+    group: VIEWS,
   },
   randomInit: { type: "boolean", default: true, describe: "Probe a VIM with random weights, too", group: BASELINES },
   rawPixels: { type: "boolean", default: true, describe: "Classify the images' pixels, too", group: BASELINES },
+  stage1: {
+    type: "boolean",
+    default: true,
+    describe: "Classify what the tokenizer's encoder makes of the images (the mean over its tokens), too",
+    group: BASELINES,
+  },
+  tokenizer: {
+    type: "string",
+    value: "run",
+    alias: "t",
+    describe: "The tokenizer of the codes, if no longer where they were encoded",
+    group: BASELINES,
+  },
   pixelSize: {
     type: "number",
     integer: true,
@@ -68,7 +113,11 @@ export const probe = defineCommand({
     ["vitvq probe runs/vim --train train.safetensors --test test.safetensors", "top-1 and top-5 by block"],
     [
       "vitvq probe runs/vim --train train.safetensors --test test.safetensors --out runs/probe",
-      "the same, as JSON and as a chart, too",
+      "the same, as JSON and as a chart, too, and a classifier",
+    ],
+    [
+      "vitvq probe runs/vim --train train.safetensors --test test.safetensors --fractions 0.01,0.1",
+      "with 1% and 10% of the labels, too",
     ],
     [
       "vitvq probe runs/vim --train train.safetensors --test test.safetensors --blocks 15 --no-random-init",

@@ -1,11 +1,10 @@
 /** The baseline of `probe` that no model has a part in: a linear classifier on the pixels of the encoded images. */
-import { openSource } from "../../lib/data/source.js";
 import type { Engine } from "../../lib/engine/types.js";
 import { DataError } from "../../lib/errors.js";
-import { type LabelledRows, type LinearProbe, linearProbe } from "../../lib/probe/linearProbe.js";
-import { pixelFeatures } from "../../lib/probe/pixels.js";
+import { type LinearProbe, linearProbe } from "../../lib/probe/linearProbe.js";
 import type { Reporter } from "../../lib/ui/progress.js";
 import type { ProbeConfig } from "../probe.js";
+import { type ImageView, imagesOf, type Missing, namesImages, orReason, resizeOf } from "./probeImages.js";
 import type { LabelledPair, LabelledTokens } from "./probeTokens.js";
 
 export type PixelBaseline = LinearProbe & {
@@ -14,7 +13,7 @@ export type PixelBaseline = LinearProbe & {
   readonly channels: number;
 };
 
-export type PixelBaselineOptions = {
+export type BaselineOptions = {
   readonly config: ProbeConfig;
   readonly pair: LabelledPair;
   readonly engine: Engine;
@@ -28,57 +27,27 @@ const LARGEST_SIDE = 32;
  * Accuracy on pixels, or the reason why there is none: the images are gone, or are others than those encoded.
  * @throws DataError for that reason if the data was named by an option
  */
-export async function pixelBaseline(options: PixelBaselineOptions): Promise<PixelBaseline | { reason: string }> {
+export async function pixelBaseline(options: BaselineOptions): Promise<PixelBaseline | Missing> {
   const { config, pair, engine, reporter } = options;
   if (!config.rawPixels) return { reason: "left out (--no-raw-pixels)" };
-  try {
+  return orReason({ name: "raw-pixel", named: { images: namesImages(config) }, reporter }, async () => {
     const view = viewOf(pair.train, config.pixelSize);
-    const train = await pixelsOf(pair.train, { given: config.trainData, view, reporter });
-    const test = await pixelsOf(pair.test, { given: config.testData, view, reporter });
+    const of = { view, label: "pixels", reporter };
+    const train = await imagesOf(pair.train, { ...of, given: config.trainData });
+    const test = await imagesOf(pair.test, { ...of, given: config.testData });
     const spinner = reporter.spinner("fitting on raw pixels");
-    const { classes } = pair;
-    const probe = await linearProbe({ engine, train, test, classes, l2: config.l2, seed: config.seed });
+    const { probe } = await linearProbe({ ...config, engine, train, test, classes: pair.classes });
     spinner.succeed("fitted on raw pixels");
     return { ...probe, size: view.size, channels: view.channels };
-  } catch (error) {
-    const named = config.trainData !== undefined || config.testData !== undefined;
-    if (!(error instanceof DataError) || named) throw error;
-    reporter.warn(`no raw-pixel baseline: ${error.message}`);
-    return { reason: error.message };
-  }
+  });
 }
-
-type PixelView = { readonly size: number; readonly channels: 1 | 3; readonly resize: "cover" | "squash" };
 
 /** How the tokenizer saw the images, but smaller where they are large. */
-function viewOf({ tokens }: LabelledTokens, size: number | undefined): PixelView {
-  const { imageSize, channels, resize } = tokens.extra;
+function viewOf(train: LabelledTokens, size: number | undefined): ImageView {
+  const { path, extra } = train.tokens;
+  const { imageSize, channels } = extra;
   const side = size ?? Math.min(Number(imageSize), LARGEST_SIDE);
   if (!(side >= 1) || (channels !== "1" && channels !== "3"))
-    throw new DataError(`${tokens.path}: it does not say how large its images were and how many channels they had`);
-  return { size: side, channels: channels === "1" ? 1 : 3, resize: resize === "squash" ? "squash" : "cover" };
-}
-
-type Where = { readonly given: string | undefined; readonly view: PixelView; readonly reporter: Reporter };
-
-/**
- * Pixels and labels of the images that are in the token file: the first sound ones of its source, as many as it has.
- * @throws DataError when that source is gone or its labels are not those of the file
- */
-async function pixelsOf({ tokens, labels }: LabelledTokens, { given, view, reporter }: Where): Promise<LabelledRows> {
-  const source = await openSource(given ?? tokens.source);
-  const limit = Math.ceil(tokens.count / tokens.viewsPerImage);
-  const bar = reporter.bar({ total: limit, unit: "images", label: "pixels" });
-  const pixels = await pixelFeatures({ source, ...view, limit, onProgress: (images) => bar.update(images) });
-  bar.stop();
-  const wanted = Int32Array.from({ length: limit }, (_, i) => labels[i * tokens.viewsPerImage]!);
-  if (pixels.labels.length !== limit)
-    throw new DataError(`${source.path}: want the ${limit} images of ${tokens.path}, got ${pixels.labels.length}`);
-  const other = pixels.labels.findIndex((label, i) => label >= 0 && label !== wanted[i]);
-  if (other >= 0)
-    throw new DataError(
-      `${source.path}: not the images of ${tokens.path}: number ${other} has label ${pixels.labels[other]}, ` +
-        `want ${wanted[other]}`,
-    );
-  return { features: pixels.features, labels: wanted };
+    throw new DataError(`${path}: it does not say how large its images were and how many channels they had`);
+  return { size: side, channels: channels === "1" ? 1 : 3, resize: resizeOf(train) };
 }

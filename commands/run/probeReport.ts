@@ -1,19 +1,26 @@
-/** What `probe` found, as JSON, as a table and as a chart. */
+/** What `probe` found, as JSON, as a chart and as a matrix of confusions. */
+import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { UsageError } from "../../lib/errors.js";
 import { writeAtomically, writeJson } from "../../lib/files/atomic.js";
-import type { Accuracy } from "../../lib/probe/softmaxClassifier.js";
+import { type Accuracy, type ClassAccuracy, classAccuracies } from "../../lib/probe/judge.js";
 import type { BlockProbe } from "../../lib/probe/sweep.js";
 import { lineChart } from "../../lib/ui/chart.js";
 import { type Drawing, renderPng, renderSvg } from "../../lib/ui/drawing.js";
-import { formatPercent } from "../../lib/ui/format.js";
-import { type Cell, textTable } from "../../lib/ui/table.js";
+import { formatInteger, formatPercent } from "../../lib/ui/format.js";
+import { matrixChart } from "../../lib/ui/matrixChart.js";
 import type { PixelBaseline } from "./probePixels.js";
+import type { Stage1Baseline } from "./probeStage1.js";
 
-type Images = { readonly file: string; readonly images: number };
+type Images = {
+  readonly file: string;
+  readonly images: number;
+  /** Rows of codes that were used of each. */
+  readonly views: number;
+};
 
-/** All accuracies are shares of the test rows, 0..1; blocks count from 1, 0 being the embeddings before the first. */
+/** All accuracies are shares of the test images, 0..1; blocks count from 1, 0 being the embeddings before the first. */
 export type ProbeReport = {
   readonly vim: string;
   readonly train: Images;
@@ -25,11 +32,16 @@ export type ProbeReport = {
   /** Features are the mean over all positions. */
   readonly pooling: "mean";
   readonly blocks: readonly BlockProbe[];
-  /** The block with the highest top-1. */
+  /** The block with the highest top-1, the first of equals; of its classifier are the next two. */
   readonly best: BlockProbe;
+  readonly perClass: readonly (ClassAccuracy & { readonly name: string })[];
+  /** Test images of class `row` that were taken for class `column`. */
+  readonly confusion: readonly (readonly number[])[];
   /** What the figures are to be held against; null where one could not be had or was not wanted. */
   readonly baselines: {
     readonly rawPixels: PixelBaseline | null;
+    /** The encoder of the tokenizer. */
+    readonly stage1: Stage1Baseline | null;
     /** The best block of the same VIM with random weights, and all of them. */
     readonly randomInit: (BlockProbe & { readonly blocks: readonly BlockProbe[] }) | null;
     /** Always naming the most frequent training classes. */
@@ -40,48 +52,31 @@ export type ProbeReport = {
   readonly seconds: number;
 };
 
-/** The block with the highest top-1, the first of equals. */
-export function bestOf(blocks: readonly BlockProbe[]): BlockProbe {
-  return blocks.reduce((a, b) => (b.top1 > a.top1 ? b : a));
-}
-
-/** The table on stdout: a row a block, then the baselines. */
-export function reportText(report: ProbeReport): string {
-  const { blocks, best, baselines, missing } = report;
-  const { rawPixels, randomInit, majorityClass } = baselines;
-  const random = (at: number): Cell[] => {
-    const same = randomInit?.blocks.find(({ block }) => block === at);
-    return same ? [formatPercent(same.top1)] : [];
+/** A classifier's confusions, [C * C], as a report has them. */
+export function confusionOf(
+  counts: Uint32Array,
+  names: readonly string[],
+): Pick<ProbeReport, "perClass" | "confusion"> {
+  const C = names.length;
+  return {
+    perClass: classAccuracies(counts).map((one, c) => ({ name: names[c]!, ...one })),
+    confusion: names.map((_, row) => [...counts.subarray(row * C, (row + 1) * C)]),
   };
-  const rows: Cell[][] = blocks.map((probe) => [
-    probe.block === 0 ? "embeddings (block 0)" : `block ${probe.block}`,
-    ...shares(probe),
-    String(probe.l2),
-    ...random(probe.block),
-  ]);
-  if (rawPixels)
-    rows.push([`raw pixels (${rawPixels.size} x ${rawPixels.size})`, ...shares(rawPixels), String(rawPixels.l2)]);
-  if (randomInit) rows.push([`random init (block ${randomInit.block})`, ...shares(randomInit), String(randomInit.l2)]);
-  rows.push(["most frequent classes", ...shares(majorityClass)]);
-  const header = ["features", "top-1", "top-5", "l2", ...(randomInit ? ["random init top-1"] : [])];
-  const notes = [
-    `best: ${best.block === 0 ? "the embeddings" : `block ${best.block}`}, ${formatPercent(best.top1)} top-1 ` +
-      `on ${report.test.images} images`,
-    ...(missing["rawPixels"] === undefined ? [] : [`raw pixels: ${missing["rawPixels"]}`]),
-    ...unconverged(report),
-  ];
-  return `${textTable({ header, rows, align: ["left"] })}${notes.join("\n")}`;
 }
 
 /**
- * Writes probe.json, probe.svg and probe.png.
+ * Writes probe.json, and probe and confusion as SVG and PNG.
  * @throws FileError when the folder cannot be written to
  */
 export async function writeReport(folder: string, report: ProbeReport): Promise<void> {
-  const drawing = reportChart(report);
   await writeJson(path.join(folder, "probe.json"), report);
-  await writeAtomically(path.join(folder, "probe.svg"), renderSvg(drawing));
-  await writeAtomically(path.join(folder, "probe.png"), await renderPng(drawing));
+  for (const [name, drawing] of [
+    ["probe", reportChart(report)],
+    ["confusion", confusionChart(report)],
+  ] as const) {
+    await writeAtomically(path.join(folder, `${name}.svg`), renderSvg(drawing));
+    await writeAtomically(path.join(folder, `${name}.png`), await renderPng(drawing));
+  }
 }
 
 /** @throws UsageError when `folder` is a file, or holds something and `force` is not set */
@@ -94,32 +89,53 @@ export async function expectFree(folder: string, force: boolean): Promise<void> 
     throw new UsageError(`${folder} is not empty; --force replaces the probe in it, or name another folder`);
 }
 
+/** @throws UsageError when the file of `--save` is there and `force` is not set */
+export async function expectNew(file: string, force: boolean): Promise<void> {
+  if (existsSync(file) && !force)
+    throw new UsageError(`--save: ${file} exists; --force replaces it, or name another file`);
+}
+
 /** Accuracy in percent by block, and what it is to be held against as levels. */
 function reportChart({ blocks, baselines, test, classes }: ProbeReport): Drawing {
-  const { rawPixels, randomInit, majorityClass } = baselines;
-  const series = (name: string, some: readonly BlockProbe[]) => ({
+  const { rawPixels, stage1, randomInit, majorityClass } = baselines;
+  const series = (name: string, some: readonly (Accuracy & { readonly block: number })[]) => ({
     name,
     x: some.map(({ block }) => block),
     y: some.map(({ top1 }) => 100 * top1),
   });
+  const parts = (blocks[0]?.fractions ?? []).map(({ fraction }, i) => {
+    const fits = blocks.flatMap(({ block, fractions }) => (fractions?.[i] ? [{ ...fractions[i], block }] : []));
+    return series(`trained VIM, ${shareOf(fraction)} of labels`, fits);
+  });
   const level = (name: string, accuracy: Accuracy | null) => (accuracy ? [{ name, y: 100 * accuracy.top1 }] : []);
   return lineChart({
-    title: `Linear probe: top-1 on ${test.images} images of ${classes} classes`,
+    title: `Linear probe: top-1 on ${formatInteger(test.images)} images of ${classes} classes`,
     xLabel: "block (0: embeddings)",
     yLabel: "top-1, %",
-    series: [series("trained VIM", blocks), ...(randomInit ? [series("random init", randomInit.blocks)] : [])],
+    series: [
+      series("trained VIM", blocks),
+      ...(randomInit ? [series("random init", randomInit.blocks)] : []),
+      ...parts.reverse(),
+    ],
     references: [
       ...level("raw pixels", rawPixels),
+      ...level("stage-1 encoder", stage1),
       ...level("random init, best", randomInit),
       ...level("most frequent class", majorityClass),
     ],
   });
 }
 
-const shares = ({ top1, top5 }: Accuracy): string[] => [formatPercent(top1), formatPercent(top5)];
-
-function unconverged({ blocks, baselines: { rawPixels, randomInit } }: ProbeReport): string[] {
-  const fits = [...blocks, ...(randomInit?.blocks ?? []), ...(rawPixels ? [rawPixels] : [])];
-  const open = fits.filter(({ converged }) => !converged).length;
-  return open === 0 ? [] : [`${open} of ${fits.length} classifiers did not converge; a larger --l2 helps`];
+/** What the best block's classifier takes for what, in percent of the images of each class. */
+function confusionChart({ best, test, perClass, confusion }: ProbeReport): Drawing {
+  return matrixChart({
+    title: `What block ${best.block} takes for what: ${formatInteger(test.images)} images, ${formatPercent(best.top1)} right`,
+    rowTitle: "class",
+    columnTitle: "taken for",
+    names: perClass.map(({ name }) => name),
+    shares: confusion.map((row, c) => row.map((count) => count / Math.max(1, perClass[c]!.images))),
+  });
 }
+
+/** 0.01 as "1%" */
+export const shareOf = (fraction: number): string => `${Number((100 * fraction).toPrecision(3))}%`;

@@ -2,10 +2,20 @@
 import { DataError, FileError } from "../../lib/errors.js";
 import type { TokenFile } from "../../lib/files/tokenFile.js";
 import type { VimConfig } from "../../lib/models/vim.js";
+import type { CodeRows } from "../../lib/probe/features.js";
+import { imageLabels } from "../../lib/probe/views.js";
 import type { LoadedModel } from "../support/models.js";
 
-/** A token file whose rows all have a label. */
-export type LabelledTokens = { readonly tokens: TokenFile; readonly labels: Int32Array };
+/** A token file whose rows all have a label, and which of them are used. */
+export type LabelledTokens = {
+  readonly tokens: TokenFile;
+  readonly images: number;
+  /** Rows used of each image, one after the other in `rows`. */
+  readonly views: number;
+  readonly rows: CodeRows;
+  /** Label of each of those rows. */
+  readonly labels: Int32Array;
+};
 
 export type LabelledPair = {
   readonly train: LabelledTokens;
@@ -31,12 +41,19 @@ export function expectModel(tokens: TokenFile, { model, stored }: LoadedModel<Vi
     );
 }
 
+/** Which files are used by the first view of each image alone. */
+export type FirstViews = { readonly train: boolean; readonly test: boolean };
+
 /**
- * Labels of both files, which mean the same.
- * @throws FileError when the files are of different tokenizers
+ * Rows and labels of both files, which mean the same.
+ * @throws FileError when the files are of different tokenizers, or the views of an image are not all there
  * @throws DataError when a file has no rows or rows without a label, or class names differ
  */
-export function labelledPair(train: TokenFile, test: TokenFile): LabelledPair {
+export function labelledPair(
+  train: TokenFile,
+  test: TokenFile,
+  first: FirstViews = { train: false, test: false },
+): LabelledPair {
   if (train.tokenizerHash !== test.tokenizerHash)
     throw new FileError(
       `${test.path}: its codes are of another tokenizer than those of ${train.path}; encode both with the same run`,
@@ -48,10 +65,37 @@ export function labelledPair(train: TokenFile, test: TokenFile): LabelledPair {
         "encode both from folders with the same class names",
     );
   const labels = { train: labelsOf(train), test: labelsOf(test) };
-  expectSeveral(train.path, labels.train);
+  const pair = { train: rowsOf(train, labels.train, first.train), test: rowsOf(test, labels.test, first.test) };
+  expectSeveral(train.path, imageLabels(labels.train, train.viewsPerImage));
   const highest = (all: Int32Array) => all.reduce((a, b) => Math.max(a, b), -1);
   const classes = Math.max(names?.length ?? 0, highest(labels.train) + 1, highest(labels.test) + 1);
-  return { train: { tokens: train, labels: labels.train }, test: { tokens: test, labels: labels.test }, classes };
+  return { ...pair, classes };
+}
+
+/** A name for each class: those of the files, else numbers. */
+export function classNamesOf({ train, test, classes }: LabelledPair): string[] {
+  const names = train.tokens.classNames ?? test.tokens.classNames ?? [];
+  return Array.from({ length: classes }, (_, i) => names[i] ?? String(i));
+}
+
+/** All rows of a file, or the first of each image. */
+function rowsOf(tokens: TokenFile, labels: Int32Array, first: boolean): LabelledTokens {
+  const { count, viewsPerImage: views } = tokens;
+  const images = count / views;
+  if (!Number.isInteger(images))
+    throw new FileError(
+      `${tokens.path}: want ${views} rows for each image, got ${count} rows; encode the images again`,
+    );
+  const odd = labels.findIndex((label, row) => label !== labels[row - (row % views)]);
+  if (odd >= 0)
+    throw new FileError(
+      `${tokens.path}: rows ${odd - (odd % views)} and ${odd} are of one image and have the labels ` +
+        `${labels[odd - (odd % views)]} and ${labels[odd]}; encode the images again`,
+    );
+  if (!first || views === 1) return { tokens, images, views, rows: tokens, labels };
+  const readRange = (from: number, some: number) =>
+    tokens.read(Int32Array.from({ length: some }, (_, i) => (from + i) * views));
+  return { tokens, images, views: 1, rows: { count: images, readRange }, labels: imageLabels(labels, views) };
 }
 
 function labelsOf({ path, count, labels }: TokenFile): Int32Array {
@@ -64,12 +108,12 @@ function labelsOf({ path, count, labels }: TokenFile): Int32Array {
   );
 }
 
-/** Two classes to tell apart, one of them with a row to spare for choosing the penalty. */
+/** Two classes to tell apart, one of them with an image to spare for choosing the penalty. */
 function expectSeveral(path: string, labels: Int32Array): void {
   const classes = new Set(labels).size;
   if (classes < 2 || classes === labels.length)
     throw new DataError(
-      `${path}: want two classes or more, and more rows than classes, got ${labels.length} rows of ${classes} classes`,
+      `${path}: want two classes or more, and more images than classes, got ${labels.length} images of ${classes} classes`,
     );
 }
 

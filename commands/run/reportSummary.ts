@@ -58,6 +58,7 @@ export type Summary = {
 export type ProbeSummary = {
   readonly best: { readonly block: number | null; readonly top1: number | null };
   readonly rawPixels: number | null;
+  readonly stage1: number | null;
   readonly randomInit: number | null;
   readonly majorityClass: number | null;
 };
@@ -169,6 +170,7 @@ function probeOf(probe: Json): ProbeSummary {
   return {
     best: { block: numberAt(probe, "best", "block"), top1: numberAt(probe, "best", "top1") },
     rawPixels: numberAt(probe, "baselines", "rawPixels", "top1"),
+    stage1: numberAt(probe, "baselines", "stage1", "top1"),
     randomInit: numberAt(probe, "baselines", "randomInit", "top1"),
     majorityClass: numberAt(probe, "baselines", "majorityClass", "top1"),
   };
@@ -204,7 +206,10 @@ function countOf(folder: FoundFile | undefined): number | null {
   return Array.isArray(images) ? images.length : null;
 }
 
-/** Every file with its content, runs with their config's words and last metrics; lists of images only counted. */
+/**
+ * Every file with its content, runs with their config's words and last metrics; lists of images only counted, and
+ * confusions of classes left out.
+ */
 function listAll(findings: Findings): Summary["found"] {
   const contents = (files: readonly FoundFile[]) => files.map(({ file, content }) => ({ ...content, path: file }));
   const runs = (found: readonly FoundRun[]) =>
@@ -223,7 +228,7 @@ function listAll(findings: Findings): Summary["found"] {
       path: folder.file,
       images: countOf(folder),
     })),
-    probes: contents(findings.probes),
+    probes: contents(findings.probes).map(({ confusion: _, ...probe }: Json) => probe),
     encodings: contents(findings.encodings),
   };
 }

@@ -113,6 +113,7 @@ function probe({ probe: of }: Summary): Rows {
   if (of?.best.top1 == null) return [];
   const against = [
     ["raw pixels", of.rawPixels],
+    ["stage-1 encoder", of.stage1],
     ["random init", of.randomInit],
     ["most frequent class", of.majorityClass],
   ] as const;

@@ -1,4 +1,5 @@
 import type { Engine } from "../engine/types.js";
+import { accuracy } from "./judge.js";
 import { type Minimum, minimize } from "./lbfgs.js";
 import {
   compileSoftmaxObjective,
@@ -8,6 +9,7 @@ import {
 } from "./softmaxObjective.js";
 import { measureStandardization, type Standardization, standardize } from "./standardize.js";
 import { stratifiedSplit } from "./stratifiedSplit.js";
+import { imageLabels, imageRows } from "./views.js";
 import { covarianceOf, type Whitening, whitening } from "./whitening.js";
 
 /** Multinomial logistic regression on standardized features: `softmax(((x - mean) / scale) W + b)`. */
@@ -46,8 +48,10 @@ export async function fitSoftmaxClassifier(options: FitOptions): Promise<Softmax
 }
 
 export type SelectionOptions = Omit<FitOptions, "l2"> & {
-  /** Decides which rows are held out. */
+  /** Decides which images are held out. */
   readonly seed: number;
+  /** Rows an image has, one after the other, which are held out together; 1 unless given. */
+  readonly views?: number | undefined;
   readonly l2Grid?: readonly number[];
   readonly heldOutShare?: number;
 };
@@ -65,47 +69,22 @@ const TRIAL_TOLERANCE = 1e-3;
 export async function fitWithSelection(
   options: SelectionOptions,
 ): Promise<{ readonly classifier: SoftmaxClassifier; readonly trials: readonly Trial[] }> {
-  const { labels, classes, seed, l2Grid = L2_GRID, heldOutShare: share = HELD_OUT_SHARE } = options;
+  const { classes, seed, views = 1, l2Grid = L2_GRID, heldOutShare: share = HELD_OUT_SHARE } = options;
   if (l2Grid.length === 0) throw new RangeError("fitWithSelection: want at least one l2 to try, got none");
   expectLabelled("fitWithSelection", options);
-  const { kept, heldOut } = stratifiedSplit({ labels, classes, share, seed });
-  const judge = rowsOf(options, heldOut);
+  const { kept, heldOut } = stratifiedSplit({ labels: imageLabels(options.labels, views), classes, share, seed });
+  const rows = { features: options.features, labels: options.labels, views };
+  const judged = imageRows(rows, heldOut);
   const tolerance = Math.max(TRIAL_TOLERANCE, options.tolerance ?? 0);
-  const candidates = await fitPath({ ...options, ...rowsOf(options, kept), l2s: l2Grid, tolerance });
+  const candidates = await fitPath({ ...options, ...imageRows(rows, kept), l2s: l2Grid, tolerance });
   const trials = candidates.map((candidate): Trial => {
-    const { top1 } = accuracy(candidate, judge.features, judge.labels);
+    const { top1 } = accuracy(candidate, judged);
     return { l2: candidate.fit.l2, heldOutTop1: top1, fit: candidate.fit };
   });
   const best = trials.reduce((a, b) =>
     b.heldOutTop1 > a.heldOutTop1 || (b.heldOutTop1 === a.heldOutTop1 && b.l2 > a.l2) ? b : a,
   );
   return { classifier: await fitSoftmaxClassifier({ ...options, l2: best.l2 }), trials };
-}
-
-/** Shares of rows whose label is the best, and among the five best, of the classifier's logits; both 0..1. */
-export type Accuracy = { readonly top1: number; readonly top5: number };
-
-/**
- * Accuracy on rows of features as they came (not standardized). Equal logits rank in the order of the classes.
- * @throws RangeError when there are no rows, sizes do not fit, or a logit is not finite
- */
-export function accuracy(classifier: SoftmaxClassifier, features: Float32Array, labels: Int32Array): Accuracy {
-  const C = classifier.bias.length;
-  const { N, D } = expectLabelled("accuracy", { features, labels, classes: C });
-  if (D !== classifier.mean.length)
-    throw new RangeError(`accuracy: want ${classifier.mean.length} features a row, got ${D}`);
-  let top1 = 0;
-  let top5 = 0;
-  for (let row = 0; row < N; row++) {
-    const logits = logitsOf(classifier, features.subarray(row * D, (row + 1) * D));
-    if (!logits.every(Number.isFinite)) throw new RangeError(`accuracy: row ${row} has logits that are not finite`);
-    const label = labels[row]!;
-    let better = 0;
-    for (let c = 0; c < C; c++) if (logits[c]! > logits[label]! || (logits[c] === logits[label] && c < label)) better++;
-    if (better < 1) top1++;
-    if (better < 5) top5++;
-  }
-  return { top1: top1 / N, top5: top5 / N };
 }
 
 /**
@@ -183,21 +162,4 @@ function largest(vector: ArrayLike<number>): number {
   let norm = 0;
   for (let i = 0; i < vector.length; i++) norm = Math.max(norm, Math.abs(vector[i]!));
   return norm;
-}
-
-function logitsOf({ mean, scale, weights, bias }: SoftmaxClassifier, row: Float32Array): Float64Array {
-  const logits = bias.slice();
-  const C = bias.length;
-  for (let d = 0; d < row.length; d++) {
-    const value = (row[d]! - mean[d]!) / scale[d]!;
-    for (let c = 0; c < C; c++) logits[c]! += value * weights[d * C + c]!;
-  }
-  return logits;
-}
-
-function rowsOf({ features, labels, classes }: LabelledFeatures, rows: Uint32Array): LabelledFeatures {
-  const D = features.length / labels.length;
-  const picked = new Float32Array(rows.length * D);
-  for (const [i, row] of rows.entries()) picked.set(features.subarray(row * D, (row + 1) * D), i * D);
-  return { features: picked, labels: Int32Array.from(rows, (row) => labels[row]!), classes };
 }

@@ -7,7 +7,7 @@ export type SplitOptions = {
   /** Class id of each row, 0..classes-1. */
   readonly labels: Int32Array;
   readonly classes: number;
-  /** Share of each class to hold out, inside 0..1. */
+  /** Share of each class to take out, inside 0..1. */
   readonly share: number;
   readonly seed: number;
 };
@@ -18,10 +18,8 @@ export type SplitOptions = {
  * @throws RangeError when no class has two rows, so that nothing can be held out
  */
 export function stratifiedSplit({ labels, classes, share, seed }: SplitOptions): Split {
-  const byClass = Array.from({ length: classes }, (): number[] => []);
-  for (const [row, label] of labels.entries()) byClass[label]!.push(row);
   const isHeldOut = new Uint8Array(labels.length);
-  for (const [label, members] of byClass.entries()) {
+  for (const [label, members] of membersByClass(labels, classes).entries()) {
     const count = Math.min(members.length - 1, Math.max(1, Math.round(share * members.length)));
     const order = permutation(members.length, streamSeed(seed, "probe/heldOut", label));
     for (let i = 0; i < count; i++) isHeldOut[members[order[i]!]!] = 1;
@@ -31,4 +29,11 @@ export function stratifiedSplit({ labels, classes, share, seed }: SplitOptions):
   if (split.heldOut.length === 0)
     throw new RangeError("stratifiedSplit: want a class with two rows or more to hold one out, found none");
   return split;
+}
+
+/** Rows of each class, ascending. */
+export function membersByClass(labels: Int32Array, classes: number): number[][] {
+  const byClass = Array.from({ length: classes }, (): number[] => []);
+  for (const [row, label] of labels.entries()) byClass[label]!.push(row);
+  return byClass;
 }

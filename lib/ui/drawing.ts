@@ -1,10 +1,11 @@
 /**
- * A picture made of lines, dots and text, written as SVG or rasterised to PNG.
+ * A picture made of lines, dots, boxes and text, written as SVG or rasterised to PNG.
  *
  * The SVG holds real text in a sans-serif font; the PNG draws its text with the strokes of the pixel font, because the
  * machine that rasterises may have no fonts at all.
  */
 
+import type { Rectangle } from "./canvas.js";
 import { strokeTextWidth, textStrokes, unitOf } from "./strokeFont.js";
 
 /** A place, in pixels from the top left. */
@@ -27,6 +28,9 @@ export type Dots = {
   readonly color: string;
 };
 
+/** Filled rectangles of one colour. */
+export type Boxes = { readonly kind: "boxes"; readonly boxes: readonly Rectangle[]; readonly color: string };
+
 export type Text = {
   readonly kind: "text";
   readonly text: string;
@@ -40,7 +44,7 @@ export type Text = {
   readonly upwards?: boolean;
 };
 
-export type Mark = Line | Dots | Text;
+export type Mark = Line | Dots | Boxes | Text;
 
 /** Marks on a white page; later marks lie on top. */
 export type Drawing = {
@@ -72,6 +76,7 @@ const BOLD_STROKE = 1.4;
 function svgDocument({ width, height, title, marks }: Drawing, { scale, drawText }: SvgStyle): string {
   const lines = marks.map((mark) => {
     if (mark.kind === "line") return line(mark);
+    if (mark.kind === "boxes") return boxes(mark);
     return mark.kind === "dots" ? dots(mark) : drawText(mark);
   });
   const size = `width="${width * scale}" height="${height * scale}" viewBox="0 0 ${width} ${height}"`;
@@ -93,6 +98,13 @@ function line({ runs, color, width, dash, opacity }: Line): string {
 function dots({ points, radius, color }: Dots): string {
   const circles = points.map(([x, y]) => `<circle cx="${short(x)}" cy="${short(y)}" r="${radius}"/>`);
   return `<g fill="${color}">${circles.join("")}</g>`;
+}
+
+function boxes({ boxes, color }: Boxes): string {
+  const outlines = boxes.map(
+    ({ x, y, width, height }) => `M${coordinates([x, y])}h${short(width)}v${short(height)}h${short(-width)}z`,
+  );
+  return `<path d="${outlines.join("")}" fill="${color}"/>`;
 }
 
 function fontText({ text, at, size, color, anchor = "start", bold, upwards }: Text): string {

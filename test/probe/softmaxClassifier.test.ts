@@ -3,8 +3,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createEagerEngine } from "../../lib/engine/eager.js";
 import type { Engine } from "../../lib/engine/types.js";
+import { accuracy } from "../../lib/probe/judge.js";
 import {
-  accuracy,
   fitSoftmaxClassifier,
   fitWithSelection,
   L2_GRID,
@@ -83,54 +83,10 @@ test("predicts rows it has not seen, and leaks no tensors", async () => {
   const before = tf.memory().numTensors;
   const classifier = await fitSoftmaxClassifier({ ...clouds(90, 5, 1), engine, l2: 0.01 });
   const unseen = clouds(300, 5, 2);
-  const { top1, top5 } = accuracy(classifier, unseen.features, unseen.labels);
+  const { top1, top5 } = accuracy(classifier, unseen);
   assert.ok(top1 > 0.65 && top1 < 0.98, `top-1 ${top1}`);
   assert.is(top5, 1, "three classes are all among the five best");
   assert.is(tf.memory().numTensors, before);
-});
-
-/** Gives its six features back as logits. */
-const passThrough: SoftmaxClassifier = {
-  mean: new Float64Array(6),
-  scale: new Float64Array(6).fill(1),
-  weights: Float64Array.from({ length: 36 }, (_, i) => (i % 7 === 0 ? 1 : 0)),
-  bias: new Float64Array(6),
-  fit: { l2: 0, value: 0, gradientNorm: 0, iterations: 0, evaluations: 0, converged: true, reason: "gradient" },
-};
-
-test("counts a label that is best as top-1, among the five best as top-5", () => {
-  const row = [0.1, 0.9, 0.3, 0.7, 0.5, 0.2]; // best to worst: 1 3 4 2 5 0
-  const hits = (label: number) => accuracy(passThrough, Float32Array.from(row), Int32Array.of(label));
-  assert.equal([1, 3, 5, 0].map(hits), [
-    { top1: 1, top5: 1 },
-    { top1: 0, top5: 1 },
-    { top1: 0, top5: 1 },
-    { top1: 0, top5: 0 },
-  ]);
-  assert.equal(accuracy(passThrough, Float32Array.from([...row, ...row]), Int32Array.of(1, 0)), {
-    top1: 0.5,
-    top5: 0.5,
-  });
-});
-
-test("does not call a tie of all logits right for every label", () => {
-  const ties = accuracy(passThrough, new Float32Array(36), Int32Array.of(0, 1, 2, 3, 4, 5));
-  assert.equal(ties, { top1: 1 / 6, top5: 5 / 6 });
-});
-
-test("standardizes what it is asked about by what it was fitted on", () => {
-  const shifted = {
-    ...passThrough,
-    mean: Float64Array.of(5, 0, 0, 0, 0, 0),
-    scale: Float64Array.of(1, 10, 1, 1, 1, 1),
-  };
-  assert.is(accuracy(shifted, Float32Array.of(5.5, 6, 0.7, 0, 0, 0), Int32Array.of(2)).top1, 1);
-});
-
-test("refuses rows of another width and logits that are not finite", () => {
-  assert.throws(() => accuracy(passThrough, new Float32Array(5), Int32Array.of(0)), /want 6 features a row, got 5/);
-  const broken = new Float32Array(6).fill(Number.NaN);
-  assert.throws(() => accuracy(passThrough, broken, Int32Array.of(0)), /row 0 has logits that are not finite/);
 });
 
 test("selects l2 on held-out rows: strong where features are many and mostly noise", async () => {
@@ -151,6 +107,26 @@ test("selects l2 on held-out rows: strong where features are many and mostly noi
   assert.is(classifier.fit.l2, 1);
   const plain = await fitSoftmaxClassifier({ engine, features, labels, classes: 2, l2: 1 });
   assert.equal(classifier, plain, "the chosen l2 is fitted on all rows");
+});
+
+test("holds out whole images: views of one image never tell of each other", async () => {
+  // The label of an image is noise and its first feature its number, which both of its views have.
+  const { integer } = rngFrom(5);
+  const [images, views, dim] = [80, 2, 80];
+  const labels = Int32Array.from({ length: images * views }, () => 0);
+  const features = new Float32Array(images * views * dim);
+  for (let image = 0; image < images; image++) {
+    const label = integer(2);
+    for (let view = 0; view < views; view++) {
+      labels[image * views + view] = label;
+      features[(image * views + view) * dim + image] = 1;
+    }
+  }
+  const options = { engine, features, labels, classes: 2, seed: 1, heldOutShare: 0.1, l2Grid: [1e-5] };
+  const apart = await fitWithSelection(options);
+  const together = await fitWithSelection({ ...options, views });
+  assert.ok(apart.trials[0]!.heldOutTop1 > 0.8, "a row whose twin was fitted is known by heart");
+  assert.ok(together.trials[0]!.heldOutTop1 < 0.75, `held out together: ${together.trials[0]!.heldOutTop1}`);
 });
 
 test("selects the strongest of equally good l2, in whatever order they come", async () => {

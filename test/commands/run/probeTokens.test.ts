@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { expectModel, labelledPair } from "../../../commands/run/probeTokens.js";
+import { classNamesOf, expectModel, labelledPair } from "../../../commands/run/probeTokens.js";
 import type { LoadedModel } from "../../../commands/support/models.js";
 import { DataError, FileError } from "../../../lib/errors.js";
 import type { TokenFile } from "../../../lib/files/tokenFile.js";
@@ -71,6 +71,32 @@ test("count classes by names and by the labels of both files", () => {
   assert.is(labelledPair(named, tokens("b", unnamed)).classes, 3);
 });
 
+test("with several views, images count, and the first view alone is read where that is asked for", async () => {
+  const labels = Int32Array.of(0, 0, 1, 1, 0, 0);
+  const read = async (rows: ArrayLike<number>) => Int32Array.from(rows);
+  const file = tokens("a", { labels, viewsPerImage: 2, read });
+  const { train, test: judged } = labelledPair(file, file, { train: false, test: true });
+  assert.equal([train.images, train.views, train.rows.count, [...train.labels]], [3, 2, 6, [...labels]]);
+  assert.equal([judged.images, judged.views, judged.rows.count, [...judged.labels]], [3, 1, 3, [0, 1, 0]]);
+  assert.equal([...(await judged.rows.readRange(1, 2))], [2, 4], "the rows of images 1 and 2");
+  const cut = tokens("b", { labels: Int32Array.of(0, 0, 1), viewsPerImage: 2 });
+  assert.match(
+    refused(FileError, () => labelledPair(file, cut)),
+    "b: want 2 rows for each image, got 3 rows",
+  );
+  const torn = tokens("b", { labels: Int32Array.of(0, 0, 1, 0), viewsPerImage: 2 });
+  assert.match(
+    refused(FileError, () => labelledPair(file, torn)),
+    "b: rows 2 and 3 are of one image and have the labels 1 and 0",
+  );
+});
+
+test("name every class", () => {
+  const unnamed = tokens("a", { classNames: undefined, labels: Int32Array.of(0, 2, 0, 1) });
+  assert.equal(classNamesOf(labelledPair(unnamed, unnamed)), ["0", "1", "2"]);
+  assert.equal(classNamesOf(labelledPair(unnamed, tokens("b"))), ["cat", "dog", "2"]);
+});
+
 test("refuse rows without a label", () => {
   const bare = tokens("bare", { labels: undefined });
   assert.match(
@@ -91,8 +117,8 @@ test("refuse rows without a label", () => {
 test("refuse what no classifier can be fitted to", () => {
   const fit = (labels: number[]) => () => labelledPair(tokens("a", { labels: Int32Array.from(labels) }), tokens("b"));
   assert.match(refused(DataError, fit([])), "a: it has no rows");
-  assert.match(refused(DataError, fit([1, 1, 1])), "got 3 rows of 1 classes");
-  assert.match(refused(DataError, fit([0, 1])), "got 2 rows of 2 classes");
+  assert.match(refused(DataError, fit([1, 1, 1])), "got 3 images of 1 classes");
+  assert.match(refused(DataError, fit([0, 1])), "got 2 images of 2 classes");
 });
 
 test("refuse labels that mean something else in the other file", () => {

@@ -93,7 +93,16 @@ test("headlines come from the first file of a kind, seconds add up", () => {
         file: "probe.json",
         content: {
           best: { block: 4, top1: 0.7 },
-          baselines: { rawPixels: { top1: 0.8 }, randomInit: null, majorityClass: { top1: 0.1 } },
+          baselines: {
+            rawPixels: { top1: 0.8 },
+            stage1: { top1: 0.6 },
+            randomInit: null,
+            majorityClass: { top1: 0.1 },
+          },
+          confusion: [
+            [3, 1],
+            [2, 4],
+          ],
         },
       },
     ],
@@ -104,7 +113,11 @@ test("headlines come from the first file of a kind, seconds add up", () => {
   );
   assert.equal([summary.lpips, summary.rfid, summary.logitLaplace, summary.inceptionScore], [0.25, 12.5, -1.5, 3.25]);
   assert.equal([summary.nearestClassShare, summary.realNearestClassShare, summary.sampleImages], [0.6, 0.8, 40]);
-  assert.equal(summary.probe, { best: { block: 4, top1: 0.7 }, rawPixels: 0.8, randomInit: null, majorityClass: 0.1 });
+  assert.equal(summary.probe, {
+    best: { block: 4, top1: 0.7 },
+    ...{ rawPixels: 0.8, stage1: 0.6, randomInit: null, majorityClass: 0.1 },
+  });
+  assert.is(summary.found["probes"]?.[0]?.["confusion"], undefined, "classes squared are too many numbers");
   assert.equal([summary.seconds.total, summary.seconds.stage1, summary.seeds.samples], [5, null, 5]);
   assert.is(summary.found["evaluations"]?.length, 2);
   assert.equal(summary.found["sampleFolders"], [{ seed: 5, images: 2, path: "samples/index.json" }]);
@@ -126,7 +139,10 @@ test("headlines come from the first file of a kind, seconds add up", () => {
     lines.join("\n"),
     /\n +Fréchet .* \(not comparable to published FID\) 1\.500 \(real images 0\.5000\), precision 0\.625, density 2\.000, coverage 1\.000\n/,
   );
-  assert.match(lines.join("\n"), /probe +top-1 70\.0% at block 4, raw pixels 80\.0%, most frequent class 10\.0%/);
+  assert.match(
+    lines.join("\n"),
+    /probe +top-1 70\.0% at block 4, raw pixels 80\.0%, stage-1 encoder 60\.0%, most frequent class 10\.0%/,
+  );
 });
 
 test("usage falls back on what encoding printed", () => {

@@ -1,0 +1,22 @@
+import type { NamedHostTensors, StepOptions, TensorSpec } from "./types.js";
+
+/** An ONNX model in memory ends at 2 GB. */
+const LARGEST_BUILT_IN = 1.5e9; // bytes, with room for the rest of the model
+
+export type WeightFeeds = {
+  /** What `compile` is to be told of the weights. */
+  readonly options: Pick<StepOptions, "inputs" | "constants">;
+  /** What every run is to be fed with besides its own inputs. */
+  readonly feeds: NamedHostTensors;
+};
+
+/** Weights built into the graph of a program, where they are fastest, or fed at every run where they are too large. */
+export function weightFeeds(weights: NamedHostTensors, largest = LARGEST_BUILT_IN): WeightFeeds {
+  const bytes = Object.values(weights).reduce((sum, { data }) => sum + data.byteLength, 0);
+  if (bytes <= largest) return { options: { inputs: {}, constants: weights }, feeds: {} };
+  const specs = Object.entries(weights).map(([name, { dtype, shape }]): [string, TensorSpec] => [
+    name,
+    { dtype, shape },
+  ]);
+  return { options: { inputs: Object.fromEntries(specs) }, feeds: weights };
+}
