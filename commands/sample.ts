@@ -1,5 +1,5 @@
 import { defineCommand } from "./support/command.js";
-import type { OptionTable } from "./support/options.js";
+import type { ConfigOf, OptionTable } from "./support/options.js";
 import { engineOptions } from "./support/tables.js";
 
 const [WHAT, HOW] = ["What to draw", "How to draw"] as const;
@@ -59,6 +59,20 @@ export const options = {
     describe: "Keep the likeliest codes up to this mass",
     group: HOW,
   },
+  rejectWith: {
+    type: "string",
+    value: "file",
+    describe: "Draw more, and keep what this classifier of probe is surest of; probe another VIM than this one for it",
+    group: HOW,
+  },
+  acceptance: {
+    type: "number",
+    above: 0,
+    max: 1,
+    default: 0.5,
+    describe: "Share of the drawn images that --reject-with keeps, class by class",
+    group: HOW,
+  },
   seed: {
     type: "number",
     integer: true,
@@ -73,12 +87,18 @@ export const options = {
   ...engineOptions,
 } as const satisfies OptionTable;
 
+export type SampleConfig = ConfigOf<typeof options>;
+
 export const sample = defineCommand({
   command: "sample",
   describe: "Draw new images, class by class",
   options,
   examples: [
     ["vitvq sample runs/vim --out samples", "10 images of every class, a grid and an index"],
+    [
+      "vitvq sample runs/vim -o best --reject-with other-probe/classifier.safetensors --acceptance 0.25",
+      "of every four images the one that a classifier is surest of",
+    ],
     ["vitvq sample runs/vim -o cats --classes cat --count 64 --temperature 0.9", "64 images of one class"],
   ],
   force: true,

@@ -22,7 +22,9 @@ test.before(async () => {
 });
 test.after(() => rm(shared, { recursive: true, force: true }));
 
-type Index = { images: { file: string; class: number | null; className: string | null; seed: number }[] };
+type Index = {
+  images: { file: string; class: number | null; className: string | null; seed: number; confidence?: number }[];
+};
 
 const indexOf = async (out: string): Promise<Index> =>
   JSON.parse(await readFile(path.join(out, "index.json"), "utf8")) as Index;
@@ -56,6 +58,70 @@ test("the same seed gives the same images, whatever the batch; another seed give
     assert.not.equal(await draw("other", "--seed", "6"), first);
   }));
 
+test("of more images drawn those are kept that a classifier is surest of", () =>
+  inTemporaryFolder(async (folder) => {
+    const probed = path.join(folder, "probe");
+    await succeed([
+      "probe",
+      vim,
+      "--train",
+      tokens,
+      "--test",
+      tokens,
+      "--out",
+      probed,
+      "--no-stage1",
+      "--threads",
+      "1",
+    ]);
+    const classifier = path.join(probed, "classifier.safetensors");
+    const out = (name: string) => path.join(folder, name);
+    const draw = async (name: string, ...flags: string[]) => {
+      const from = [
+        "sample",
+        vim,
+        "--out",
+        out(name),
+        "--classes",
+        "bag",
+        "--classes",
+        "boot",
+        "--threads",
+        "1",
+        "--json",
+      ];
+      return jsonOf(await succeed([...from, ...flags]));
+    };
+    const kept = await draw("kept", "--count", "4", "--reject-with", classifier, "--acceptance", "0.25");
+    assert.equal([kept["images"], kept["drawn"]], [4, 16]);
+    const best = (await indexOf(out("kept"))).images;
+    await draw("all", "--count", "16", "--reject-with", classifier, "--acceptance", "1");
+    const all = (await indexOf(out("all"))).images;
+    for (const className of ["bag", "boot"]) {
+      const candidates = all.filter((image) => image.className === className);
+      const surest = candidates.map(({ confidence }) => confidence!).sort((a, b) => b - a);
+      const own = best.filter((image) => image.className === className);
+      assert.equal(
+        own.map(({ confidence }) => confidence!).sort((a, b) => b - a),
+        surest.slice(0, 2),
+      );
+      for (const { seed, file } of own) {
+        const same = candidates.find((image) => image.seed === seed)!;
+        const bytes = await Promise.all(
+          [path.join(out("kept"), file), path.join(out("all"), same.file)].map((image) => readFile(image, "base64")),
+        );
+        assert.is(bytes[0], bytes[1], "the same image by its seed");
+      }
+    }
+    const plain = ["sample", vim, "--out", out("x"), "--acceptance", "0.5"];
+    await fail(plain, 2, /--acceptance: changes nothing here; it wants --reject-with/);
+    await fail(
+      ["sample", vim, "--out", out("x"), "--unconditional", "--reject-with", classifier],
+      2,
+      /without a class/,
+    );
+  }));
+
 test("without a class the index has none", () =>
   inTemporaryFolder(async (folder) => {
     const out = path.join(folder, "samples");
@@ -87,7 +153,7 @@ test("unknown classes, folders in use and foreign tokenizers are refused, and no
 test("--dry-run counts and writes nothing", () =>
   inTemporaryFolder(async (folder) => {
     const result = jsonOf(await succeed(["sample", vim, "--out", path.join(folder, "x"), "--dry-run", "--json"]));
-    assert.equal(result, { dryRun: true, images: 100 });
+    assert.equal(result, { dryRun: true, images: 100, drawn: 100 });
     assert.equal(await namesIn(folder), []);
   }));
 
