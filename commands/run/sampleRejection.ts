@@ -67,8 +67,8 @@ export async function confidences(
 }
 
 /**
- * Which images are kept: of each class its share of `count`, the surest first among equals by order of drawing.
- * @param shares how many of each class, by class id
+ * Which images are kept: of each class as many as are wanted, the surest; among equals the first drawn.
+ * @param shares how many are wanted of each class, by class id
  * @returns places of the kept ones, in order of drawing
  */
 export function surest(
