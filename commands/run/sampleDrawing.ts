@@ -1,0 +1,80 @@
+/** Codes drawn as planned, those kept that a classifier is surest of, and images made of them. */
+import type { Engine } from "../../lib/engine/types.js";
+import { codesPerImage, type TokenizerConfig } from "../../lib/models/tokenizer.js";
+import { sequenceLength, type VimConfig } from "../../lib/models/vim.js";
+import { createDecoder } from "../../lib/sample/codec.js";
+import { createSampler } from "../../lib/sample/sampler.js";
+import type { Reporter } from "../../lib/ui/progress.js";
+import type { SampleConfig } from "../sample.js";
+import type { LoadedModel } from "../support/models.js";
+import type { Plan } from "./samplePlan.js";
+import { confidences, type Rejection, surest } from "./sampleRejection.js";
+
+/** An image that was drawn, with the probability of its class where a classifier was asked. */
+export type DrawnImage = Plan & { readonly confidence?: number };
+
+/** Codes [N, T] of images in the order of their plans. */
+export type Codes = { readonly images: readonly DrawnImage[]; readonly codes: Int32Array };
+
+type Drawing = {
+  vim: LoadedModel<VimConfig>;
+  plans: readonly Plan[];
+  engine: Engine;
+  reporter: Reporter;
+};
+
+export async function drawCodes(config: SampleConfig, { vim, plans, engine, reporter }: Drawing): Promise<Codes> {
+  const { temperature, topK, topP } = config;
+  const batchSize = Math.min(config.batchSize, plans.length);
+  const T = sequenceLength(vim.model);
+  const sampler = await createSampler({ engine, model: vim.model, weights: vim.weights, batchSize });
+  const all = new Int32Array(plans.length * T);
+  const bar = reporter.bar({ total: plans.length * T, unit: "codes", label: "drawing" });
+  for (let done = 0; done < plans.length; done += batchSize) {
+    const part = plans.slice(done, done + batchSize);
+    const padded = Array.from({ length: batchSize }, (_, i) => part[i] ?? part[0]!);
+    const codes = await sampler.sample({
+      classIds: Int32Array.from(padded, ({ classId }) => classId),
+      seeds: padded.map(({ seed }) => seed),
+      filter: { temperature, topK, topP },
+      onPosition: (drawn) => bar.update(done * T + drawn * part.length, { "images left": plans.length - done }),
+    });
+    all.set(codes.subarray(0, part.length * T), done * T);
+  }
+  bar.stop();
+  await sampler.close();
+  return { images: plans, codes: all };
+}
+
+type Rejecting = {
+  readonly drawn: Codes;
+  readonly shares: ReadonlyMap<number, number>;
+  readonly engine: Engine;
+  readonly config: SampleConfig;
+};
+
+/** The images that the classifier is surest of. */
+export async function reject(rejection: Rejection, { drawn, shares, engine, config }: Rejecting): Promise<Codes> {
+  const classIds = drawn.images.map(({ classId }) => classId);
+  const batchSize = Math.min(config.batchSize, classIds.length);
+  const confidence = await confidences(rejection, { codes: drawn.codes, classIds }, { engine, batchSize });
+  const kept = surest(classIds, confidence, shares);
+  const T = drawn.codes.length / classIds.length;
+  const codes = new Int32Array(kept.length * T);
+  for (const [to, from] of kept.entries()) codes.set(drawn.codes.subarray(from * T, (from + 1) * T), to * T);
+  return { images: kept.map((i) => ({ ...drawn.images[i]!, confidence: confidence[i]! })), codes };
+}
+
+type Decoding = { tokenizer: LoadedModel<TokenizerConfig>; engine: Engine; batchSize: number };
+
+/** Images [N, H, W, C] of codes [N, T]. */
+export async function decoded(codes: Int32Array, { tokenizer, engine, batchSize }: Decoding): Promise<Float32Array> {
+  const { model, weights } = tokenizer;
+  const images = codes.length / codesPerImage(model);
+  const decoder = await createDecoder({ engine, model, weights, batchSize: Math.min(batchSize, images) });
+  try {
+    return await decoder.decode(codes);
+  } finally {
+    await decoder.close();
+  }
+}

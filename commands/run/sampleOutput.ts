@@ -1,0 +1,66 @@
+/** The folder that `sample` writes: PNGs, a labelled grid, an index. */
+import { existsSync } from "node:fs";
+import { mkdir, readdir } from "node:fs/promises";
+import path from "node:path";
+import { UsageError } from "../../lib/errors.js";
+import { writeAtomically, writeJson } from "../../lib/files/atomic.js";
+import type { TokenizerConfig } from "../../lib/models/tokenizer.js";
+import { encodePng } from "../../lib/ui/canvas.js";
+import { classGrid } from "../../lib/ui/gridCompositions.js";
+import { imageGrid } from "../../lib/ui/imageGrid.js";
+import type { SampleConfig } from "../sample.js";
+import { numberedName, writeImage } from "../support/images.js";
+import type { DrawnImage } from "./sampleDrawing.js";
+import type { Rejection } from "./sampleRejection.js";
+
+const GRID_COLUMNS = 10;
+
+export type Drawn = {
+  images: Float32Array;
+  drawn: readonly DrawnImage[];
+  classNames: readonly string[];
+  tokenizer: TokenizerConfig;
+  rejection: Rejection | undefined;
+};
+
+export async function writeSamples(
+  config: SampleConfig,
+  { images, drawn, classNames, tokenizer, rejection }: Drawn,
+): Promise<void> {
+  const { imageSize, channels } = tokenizer;
+  const size = { height: imageSize, width: imageSize, channels };
+  const pixels = images.length / drawn.length;
+  await mkdir(config.out, { recursive: true });
+  for (const [i] of drawn.entries())
+    await writeImage(path.join(config.out, numberedName(i)), images.subarray(i * pixels, (i + 1) * pixels), size);
+  const labels = drawn.map(({ classId }) => classId);
+  const conditional = labels.some((label) => label < classNames.length);
+  const grid = conditional
+    ? classGrid({ images, size, labels, classNames, perClass: GRID_COLUMNS })
+    : imageGrid({ images, size, columns: GRID_COLUMNS });
+  await writeAtomically(path.join(config.out, "grid.png"), await encodePng(grid));
+  const { temperature, topK, topP, seed } = config;
+  await writeJson(path.join(config.out, "index.json"), {
+    images: drawn.map(({ classId, seed: own, confidence }, i) => ({
+      file: numberedName(i),
+      class: classId < classNames.length ? classId : null,
+      className: classNames[classId] ?? null,
+      seed: own,
+      ...(confidence === undefined ? {} : { confidence }),
+    })),
+    filter: { temperature, topK, topP },
+    ...(rejection ? { rejection: rejectionFacts(rejection) } : {}),
+    seed,
+    vim: path.resolve(config.vim),
+  });
+}
+
+function rejectionFacts({ classifier, acceptance }: Rejection) {
+  return { classifier: path.resolve(classifier.path), vim: classifier.vim.hash, acceptance };
+}
+
+/** @throws UsageError when the folder is not empty and may not be replaced */
+export async function expectFree(out: string, force: boolean): Promise<void> {
+  if (force || !existsSync(out) || (await readdir(out)).length === 0) return;
+  throw new UsageError(`${out} is not empty; --force replaces what is there, or name another folder`);
+}

@@ -1,0 +1,59 @@
+/** What `sample` draws: how many images of which class, each from a stream of its own. */
+import { UsageError } from "../../lib/errors.js";
+import { noClass, type VimConfig } from "../../lib/models/vim.js";
+import { streamSeed } from "../../lib/random.js";
+import type { SampleConfig } from "../sample.js";
+import type { LoadedModel } from "../support/models.js";
+import { didYouMean } from "../support/nearest.js";
+import { candidatesFor, type Rejection } from "./sampleRejection.js";
+
+/** One image to draw. */
+export type Plan = { readonly classId: number; readonly seed: number };
+
+const PER_CLASS = 10;
+
+/** How many images each class gets, in order of drawing. */
+export function sharesOf(config: SampleConfig, model: VimConfig, classNames: readonly string[]): Map<number, number> {
+  const classIds = wantedClasses(config, model, classNames);
+  const count = config.count ?? PER_CLASS * classIds.length;
+  const shares = new Map<number, number>();
+  for (let i = 0; i < count; i++) {
+    const classId = classIds[Math.floor((i * classIds.length) / count)]!;
+    shares.set(classId, (shares.get(classId) ?? 0) + 1);
+  }
+  return shares;
+}
+
+/** Which classes to draw, and from which stream each image comes. */
+export function planImages(
+  seed: number,
+  shares: ReadonlyMap<number, number>,
+  rejection: Rejection | undefined,
+): Plan[] {
+  const classIds = [...shares].flatMap(([classId, count]) =>
+    new Array<number>(rejection ? candidatesFor(count, rejection.acceptance) : count).fill(classId),
+  );
+  return classIds.map((classId, i) => ({ classId, seed: streamSeed(seed, "sample", i) }));
+}
+
+function wantedClasses({ classes, unconditional }: SampleConfig, model: VimConfig, names: readonly string[]): number[] {
+  if (unconditional && model.classless === false)
+    throw new UsageError("--unconditional: this model knows no images without a class; leave it out");
+  if (unconditional && classes) throw new UsageError("--classes and --unconditional exclude each other");
+  if (model.classes === 0 && classes) throw new UsageError("--classes: this model was trained without classes");
+  if (unconditional || model.classes === 0) return [noClass(model)];
+  if (!classes) return Array.from({ length: model.classes }, (_, i) => i);
+  return classes.map((wanted) => {
+    const named = names.indexOf(wanted);
+    const id = named >= 0 ? named : Number(wanted);
+    if (Number.isInteger(id) && id >= 0 && id < model.classes) return id;
+    throw new UsageError(
+      `--classes: no class "${wanted}"${didYouMean(wanted, names)}; there are ${model.classes}: ${names.slice(0, 20).join(", ")}`,
+    );
+  });
+}
+
+export function namesOf({ model, stored }: LoadedModel<VimConfig>): string[] {
+  const { classNames = [] } = (stored.config["data"] ?? {}) as { classNames?: readonly string[] };
+  return Array.from({ length: model.classes }, (_, i) => classNames[i] ?? String(i));
+}
