@@ -43,18 +43,20 @@ export function drawCode(logits: Float32Array, filter: Filter, uniform: number):
 
 /** Probabilities after the filter, summing to 1; codes that were cut have exactly 0. */
 export function filteredProbabilities(logits: Float32Array, { temperature, topK, topP }: Filter): Float64Array {
-  const scaled = Float64Array.from(logits, (logit) => logit / temperature);
+  const scaled = new Float64Array(logits.length);
+  for (let i = 0; i < scaled.length; i++) scaled[i] = logits[i]! / temperature;
   if (topK > 0 && topK < scaled.length) {
-    const threshold = Float64Array.from(scaled).sort()[scaled.length - topK]!;
+    const threshold = kthLargest(scaled, topK);
     for (let i = 0; i < scaled.length; i++) if (scaled[i]! < threshold) scaled[i] = Number.NEGATIVE_INFINITY;
   }
-  const probabilities = softmax(scaled);
-  if (topP < 1) cutTail(probabilities, topP);
-  return probabilities;
+  softmaxInPlace(scaled);
+  if (topP < 1) cutTail(scaled, topP);
+  return scaled;
 }
 
-function softmax(logits: Float64Array): Float64Array {
-  const highest = logits.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+function softmaxInPlace(logits: Float64Array): void {
+  let highest = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < logits.length; i++) if (logits[i]! > highest) highest = logits[i]!;
   let total = 0;
   for (let i = 0; i < logits.length; i++) {
     const e = Math.exp(logits[i]! - highest);
@@ -62,21 +64,46 @@ function softmax(logits: Float64Array): Float64Array {
     total += e;
   }
   for (let i = 0; i < logits.length; i++) logits[i] = logits[i]! / total;
-  return logits;
 }
 
-/** Zeroes a code when the mass of the likelier ones already reaches `mass`; the likeliest always stays. */
+/** Zeroes a code when the mass of the likelier ones, of equals the first, already reaches `mass`; the likeliest stays. */
 function cutTail(probabilities: Float64Array, mass: number): void {
-  const order = Array.from(probabilities.keys()).sort((a, b) => probabilities[b]! - probabilities[a]! || a - b);
-  let before = 0;
+  // Codes below this have less than 1 - mass together, so the tail is among what is left when they are gone.
+  const negligible = (1 - mass) / probabilities.length;
+  const likely = probabilities.filter((p) => p >= negligible).sort();
   let kept = 0;
-  for (const code of order) {
-    const p = probabilities[code]!;
-    if (before >= mass) probabilities[code] = 0;
-    else kept += p;
-    before += p;
+  let count = 0; // of the likeliest codes, those that stay
+  while (count < likely.length && (count === 0 || kept < mass)) kept += likely[likely.length - ++count]!;
+  const least = likely[likely.length - count]!;
+  let ties = 0; // of the least likely ones that stay
+  for (let i = likely.length - count; i < likely.length && likely[i] === least; i++) ties++;
+  for (let i = 0; i < probabilities.length; i++) {
+    const p = probabilities[i]!;
+    const stays = p > least || (p === least && ties-- > 0);
+    probabilities[i] = stays ? p / kept : 0;
   }
-  for (let i = 0; i < probabilities.length; i++) probabilities[i] = probabilities[i]! / kept;
+}
+
+/** The k-th largest value, 1 <= k <= length, by Hoare's selection: only the side that holds it is looked at again. */
+function kthLargest(values: Float64Array, k: number): number {
+  const some = values.slice();
+  const wanted = some.length - k;
+  for (let low = 0, high = some.length - 1; low < high; ) {
+    const pivot = some[(low + high) >>> 1]!;
+    let [left, right] = [low, high];
+    while (left <= right) {
+      while (some[left]! < pivot) left++;
+      while (some[right]! > pivot) right--;
+      if (left > right) break;
+      const swapped = some[left]!;
+      some[left++] = some[right]!;
+      some[right--] = swapped;
+    }
+    if (wanted <= right) high = right;
+    else if (wanted >= left) low = left;
+    else break;
+  }
+  return some[wanted]!;
 }
 
 function largest(values: Float32Array): number {
