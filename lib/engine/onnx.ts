@@ -46,10 +46,33 @@ export const OPSET = 20;
 
 /** Serialises a graph as an ONNX ModelProto. Nodes are written in the order given, which ONNX Runtime's walk depends on. */
 export function writeModel(graph: OnnxGraph): Uint8Array {
+  return modelBytes(graph, new Map());
+}
+
+/** A model whose large tensors lie beside it, each the whole of a file of its own. */
+export type SplitModel = {
+  readonly model: Uint8Array;
+  readonly files: readonly { readonly path: string; readonly data: Uint8Array }[];
+};
+
+/** Tensors of fewer bytes stay in the model, where ONNX Runtime reads those that decide shapes. */
+const LEAST_BESIDE = 1024;
+
+/** Serialises a graph as `writeModel` does, but copies no weights, and is not bound by the format's 2 GiB. */
+export function writeSplitModel(graph: OnnxGraph): SplitModel {
+  const large = graph.initializers.filter(({ bytes }) => bytes.byteLength >= LEAST_BESIDE);
+  const paths = new Map(large.map((tensor, i) => [tensor, `tensor${i}`] as const));
+  return {
+    model: modelBytes(graph, paths),
+    files: large.map((tensor) => ({ path: paths.get(tensor)!, data: tensor.bytes })),
+  };
+}
+
+function modelBytes(graph: OnnxGraph, paths: ReadonlyMap<OnnxInitializer, string>): Uint8Array {
   const body = new Message();
   for (const node of graph.nodes) body.message(1, nodeMessage(node));
   body.string(2, graph.name);
-  for (const tensor of graph.initializers) body.message(5, tensorMessage(tensor));
+  for (const tensor of graph.initializers) body.message(5, tensorMessage(tensor, paths.get(tensor)));
   for (const value of graph.inputs) body.message(11, valueMessage(value));
   for (const value of graph.outputs) body.message(12, valueMessage(value));
   const others = new Set(graph.nodes.map(({ domain }) => domain).filter((domain) => domain !== ""));
@@ -78,8 +101,14 @@ function attributeMessage(name: string, value: Attribute): Message {
   return message.integer(20, 7);
 }
 
-function tensorMessage({ name, type, shape, bytes }: OnnxInitializer): Message {
-  return new Message().packedIntegers(1, shape).integer(2, ELEMENT[type]).string(8, name).bytes(9, bytes);
+const EXTERNAL = 1;
+
+function tensorMessage({ name, type, shape, bytes }: OnnxInitializer, path: string | undefined): Message {
+  const message = new Message().packedIntegers(1, shape).integer(2, ELEMENT[type]).string(8, name);
+  if (path === undefined) return message.bytes(9, bytes);
+  for (const [key, value] of Object.entries({ location: path, offset: "0", length: String(bytes.byteLength) }))
+    message.message(13, new Message().string(1, key).string(2, value));
+  return message.integer(14, EXTERNAL);
 }
 
 function valueMessage({ name, type, shape }: OnnxValue): Message {

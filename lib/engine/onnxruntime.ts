@@ -3,7 +3,7 @@ import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { EngineError } from "../errors.js";
 import { checkInputs, checkStep } from "./checkInputs.js";
 import "./lowerings/index.js";
-import { writeModel } from "./onnx.js";
+import { writeSplitModel } from "./onnx.js";
 import { trace } from "./traceBackend.js";
 import type { Engine, HostTensor, NamedHostTensors, Program, Step, StepOptions } from "./types.js";
 
@@ -51,8 +51,8 @@ async function compile(
 ): Promise<Program> {
   checkStep(stepOptions);
   const { name } = stepOptions;
-  const model = writeModel(trace(step, stepOptions, "cpu"));
-  const session = await ort.InferenceSession.create(model, sessionOptions(options));
+  const { model, files } = writeSplitModel(trace(step, stepOptions, "cpu"));
+  const session = await ort.InferenceSession.create(model, { ...sessionOptions(options), externalData: files });
   let disposed = false;
   return {
     name,

@@ -1,7 +1,7 @@
 import * as ort from "onnxruntime-node";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type OnnxGraph, writeModel } from "../../lib/engine/onnx.js";
+import { type OnnxGraph, writeModel, writeSplitModel } from "../../lib/engine/onnx.js";
 
 const test = suite("engine/onnx");
 
@@ -114,6 +114,34 @@ test("weights are written as raw bytes", () => {
   assert.is(integer(w, 2), 7n);
   assert.is(text(message(w, 8)), "w");
   assert.equal([...new BigInt64Array(message(w, 9).slice().buffer)], [-1n, 7n]);
+});
+
+test("a split model leaves large tensors beside it, uncopied, and ONNX Runtime puts them together", async () => {
+  const weights = Float32Array.from({ length: 1000 }, (_, i) => i);
+  const small = Float32Array.of(0.5);
+  const split = writeSplitModel({
+    name: "scaled",
+    nodes: [
+      { op: "Mul", domain: "", inputs: ["scaled", "small"], outputs: ["y"], attributes: {} },
+      { op: "Mul", domain: "", inputs: ["x", "w"], outputs: ["scaled"], attributes: {} },
+    ],
+    inputs: [{ name: "x", type: "float32", shape: [1] }],
+    outputs: [{ name: "y", type: "float32", shape: [1000] }],
+    initializers: [
+      { name: "w", type: "float32", shape: [1000], bytes: new Uint8Array(weights.buffer) },
+      { name: "small", type: "float32", shape: [1], bytes: new Uint8Array(small.buffer) },
+    ],
+  });
+  assert.ok(split.model.length < 500, `a model of ${split.model.length} bytes`);
+  assert.equal(
+    split.files.map(({ data }) => data.buffer),
+    [weights.buffer],
+  );
+  const session = await ort.InferenceSession.create(split.model, { externalData: split.files });
+  weights.fill(Number.NaN); // the session has a copy of its own
+  const { y } = await session.run({ x: new ort.Tensor("float32", Float32Array.of(4), [1]) });
+  assert.equal([...(y!.data as Float32Array)].slice(0, 4), [0, 2, 4, 6]);
+  await session.release();
 });
 
 test("ONNX Runtime reads the model and computes with it, nodes in reverse order among them", async () => {
