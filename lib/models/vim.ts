@@ -146,6 +146,7 @@ export type VimStepInputs = {
   readonly code: tf.Tensor;
   readonly position: tf.Tensor;
   readonly past: readonly KvCache[];
+  readonly mask: tf.Tensor;
   readonly last?: readonly tf.Tensor[];
 };
 
@@ -153,14 +154,15 @@ export type VimStepInputs = {
  * One further position of sampling: reads the cache, returns the logits of the next code and the new cache rows.
  * @param code int32 [B], the code drawn last
  * @param position int32 [1], its index in 0..T-2
- * @param past keys and values so far by block, each [t, B, heads, d]
+ * @param past keys and values so far by block, each [B, heads, C, d] with room for C positions
+ * @param mask [C], 0 where those are filled and -Infinity elsewhere
  * @param last what the step before returned as `last`
  * @throws RangeError when there is a token shift and no `last`, which would take zeros for the token before
  */
 export function vimStep(
   params: VimParams,
   config: VimConfig,
-  { code, position, past, last = [] }: VimStepInputs,
+  { code, position, past, mask, last = [] }: VimStepInputs,
 ): VimStep {
   if (config.tokenShift && last.length !== config.depth)
     throw new RangeError(`vim: a token shift wants what ${config.depth} blocks had last, got ${last.length}`);
@@ -170,7 +172,7 @@ export function vimStep(
   const { x } = run(params, config, tf.expandDims(embedded, 1), (index) => ({
     mix: (q, k, v) => {
       cache.push({ k, v });
-      return cachedAttention(q, k, v, past[index]!);
+      return cachedAttention(q, k, v, { cache: past[index]!, mask });
     },
     before: (u) => {
       own.push(u);

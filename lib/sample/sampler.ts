@@ -1,9 +1,10 @@
 /**
  * Draws code sequences one position at a time with a KV cache.
  *
- * The caches belong to JavaScript, position first, `[t, B, heads, d]`; each step is fed a view of the filled part and
- * returns only the new row, so a token costs one read of the weights and of the filled cache, and no copy of it.
+ * The caches belong to JavaScript; each step is fed a view of the filled part and returns only the new rows, so a token
+ * costs one read of the weights and of the filled cache, and no copy of it.
  */
+import type * as tf from "@tensorflow/tfjs";
 import type { Engine, HostTensor, NamedHostTensors, NamedTensors, Program, Step, TensorSpec } from "../engine/types.js";
 import { sequenceLength, type VimConfig, type VimStep, vimPrefill, vimSpec, vimStep } from "../models/vim.js";
 import { headWidth } from "../nn/attention.js";
@@ -11,6 +12,7 @@ import type { KvCache } from "../nn/cachedAttention.js";
 import { paramTree } from "../nn/params.js";
 import { uniformAt } from "../random.js";
 import { checkFilter, drawCode, type Filter } from "./draw.js";
+import { cacheNames, KvCaches } from "./kvCaches.js";
 
 export type SamplerOptions = {
   readonly engine: Engine;
@@ -51,11 +53,8 @@ export async function createSampler(options: SamplerOptions): Promise<Sampler> {
     engine.compile(step, { ...given, name, inputs: { ...given.inputs, ...inputs } });
   const ids: TensorSpec = { dtype: "int32", shape: [batchSize] };
   const prefill = await compile("sample prefill", prefillStep(model), { classIds: ids });
-  const step = await compile("sample step", cachedStep(model), {
-    code: ids,
-    position: { dtype: "int32", shape: [1] },
-    ...cacheInputs(model, batchSize),
-  });
+  const cached = cachedStep(model, batchSize);
+  const step = await compile("sample step", cached.step, cached.inputs);
   return {
     sample: (request) => drawSequences({ ...options, prefill, step, feeds: prepack ? {} : weights }, request),
     close: async () => {
@@ -74,7 +73,7 @@ async function drawSequences(sampler: Compiled, request: SampleRequest): Promise
     throw new RangeError(`sampler: want ${batchSize} classes and seeds, got ${request.classIds.length}`);
   const T = sequenceLength(model);
   const sequences = new Int32Array(batchSize * T);
-  const caches = new Caches(model, batchSize);
+  const caches = new KvCaches(model, batchSize);
   const classIds = int32([batchSize], request.classIds);
   let results = await sampler.prefill.run({ ...feeds, classIds });
   for (let position = 0; ; position++) {
@@ -88,6 +87,7 @@ async function drawSequences(sampler: Compiled, request: SampleRequest): Promise
       code: int32([batchSize], code),
       position: int32([1], Int32Array.of(position)),
       ...caches.views(),
+      ...lastOf(model, results),
     });
   }
 }
@@ -100,38 +100,6 @@ function drawRow(logits: HostTensor, { seeds, filter }: SampleRequest, position:
   );
 }
 
-/** Key and value caches of all blocks, and what a token shift needs of the newest position. */
-class Caches {
-  private readonly arrays = new Map<string, Float32Array>();
-  private readonly row: number;
-  private last: NamedHostTensors = {};
-  private filled = 0;
-
-  constructor(
-    private readonly model: VimConfig,
-    private readonly batchSize: number,
-  ) {
-    this.row = batchSize * model.dim;
-    for (const name of cacheNames(model)) this.arrays.set(name, new Float32Array(sequenceLength(model) * this.row));
-  }
-
-  append(results: NamedHostTensors): void {
-    for (const [name, array] of this.arrays)
-      array.set(results[`new/${name}`]!.data as Float32Array, this.filled * this.row);
-    for (const name of lastNames(this.model)) this.last[name] = results[`new/${name}`]!;
-    this.filled++;
-  }
-
-  views(): NamedHostTensors {
-    const shape = [this.filled, this.batchSize, this.model.heads, headWidth(this.model)];
-    const views = [...this.arrays].map(([name, array]) => {
-      const data = array.subarray(0, this.filled * this.row);
-      return [name, { dtype: "float32", shape, data }] as const;
-    });
-    return { ...Object.fromEntries(views), ...this.last };
-  }
-}
-
 function prefillStep(model: VimConfig): Step {
   return (inputs) => {
     const params = paramTree(vimSpec(model), inputs);
@@ -139,16 +107,23 @@ function prefillStep(model: VimConfig): Step {
   };
 }
 
-function cachedStep(model: VimConfig): Step {
-  return (inputs) => {
+/** One further position as a step: weights, `code` [B], `position` [1] and caches in, `logits` [B, K] and new rows out. */
+export function cachedStep(
+  model: VimConfig,
+  batchSize: number,
+): { readonly step: Step; readonly inputs: Record<string, TensorSpec> } {
+  const step: Step = (inputs) => {
     const params = paramTree(vimSpec(model), inputs);
     const past: KvCache[] = Array.from({ length: model.depth }, (_, i) => ({
       k: inputs[`k${i}`]!,
       v: inputs[`v${i}`]!,
     }));
     const last = lastNames(model).map((name) => inputs[name]!);
-    return stepOutputs(vimStep(params, model, { code: inputs["code"]!, position: inputs["position"]!, past, last }));
+    const { code, position, mask } = inputs as Record<"code" | "position" | "mask", tf.Tensor>;
+    return stepOutputs(vimStep(params, model, { code, position, past, mask, last }));
   };
+  const code: TensorSpec = { dtype: "int32", shape: [batchSize] };
+  return { step, inputs: { code, position: { dtype: "int32", shape: [1] }, ...cacheInputs(model, batchSize) } };
 }
 
 function stepOutputs({ logits, cache, last }: VimStep): NamedTensors {
@@ -158,18 +133,20 @@ function stepOutputs({ logits, cache, last }: VimStep): NamedTensors {
   return outputs;
 }
 
-function cacheNames({ depth }: VimConfig): string[] {
-  return Array.from({ length: depth }, (_, i) => [`k${i}`, `v${i}`]).flat();
-}
-
 /** The normed tokens that attention of the newest position was given, by block. */
 function lastNames({ depth, tokenShift }: VimConfig): string[] {
   return tokenShift ? Array.from({ length: depth }, (_, i) => `u${i}`) : [];
 }
 
+/** What a token shift needs of the newest position. */
+function lastOf(model: VimConfig, results: NamedHostTensors): NamedHostTensors {
+  return Object.fromEntries(lastNames(model).map((name) => [name, results[`new/${name}`]!]));
+}
+
 function cacheInputs(model: VimConfig, batchSize: number): Record<string, TensorSpec> {
   const inputs: Record<string, TensorSpec> = {};
-  const shape = ["t", batchSize, model.heads, headWidth(model)];
+  inputs["mask"] = { dtype: "float32", shape: ["C"] };
+  const shape = [batchSize, model.heads, "C", headWidth(model)];
   for (const name of cacheNames(model)) inputs[name] = { dtype: "float32", shape };
   for (const name of lastNames(model)) inputs[name] = { dtype: "float32", shape: [batchSize, 1, model.dim] };
   return inputs;

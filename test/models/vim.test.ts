@@ -110,13 +110,13 @@ async function cachedPrograms(
     },
     { name: "prefill", inputs: { classIds: ids, ...codes }, constants },
   );
-  const cacheSpec: TensorSpec = { dtype: "float32", shape: ["t", BATCH, config.heads, config.dim / config.heads] };
+  const cacheSpec: TensorSpec = { dtype: "float32", shape: [BATCH, config.heads, "t", config.dim / config.heads] };
   const lastSpec: TensorSpec = { dtype: "float32", shape: [BATCH, 1, config.dim] };
   const step = await engine.compile(
     (inputs) => {
       const past = Array.from({ length: config.depth }, (_, i) => ({ k: inputs[`k${i}`]!, v: inputs[`v${i}`]! }));
       const last = lastNames(config).map((name) => inputs[name]!);
-      const now = { code: inputs["code"]!, position: inputs["position"]!, past, last };
+      const now = { code: inputs["code"]!, position: inputs["position"]!, past, mask: inputs["mask"]!, last };
       return results(vimStep(paramTree(vimSpec(config), inputs), config, now));
     },
     {
@@ -124,6 +124,7 @@ async function cachedPrograms(
       inputs: {
         code: ids,
         position: { dtype: "int32", shape: [1] },
+        mask: { dtype: "float32", shape: ["t"] },
         ...Object.fromEntries(names.map((name) => [name, cacheSpec])),
         ...Object.fromEntries(lastNames(config).map((name) => [name, lastSpec])),
       },
@@ -147,12 +148,13 @@ async function cachedPass(engine: Engine, config: VimConfig, { codes, given }: {
   );
   const logits = [now["logits"]!.data];
   for (let t = given; t < T - 1; t++) {
-    const shape = [t + 1, BATCH, config.heads, config.dim / config.heads];
+    const shape = [BATCH, config.heads, t + 1, config.dim / config.heads];
     const past = names.map(
-      (name) => [name, { dtype: "float32", shape, data: Float32Array.from(rows[name]!.flat()) }] as const,
+      (name) => [name, { dtype: "float32", shape, data: headFirst(rows[name]!, config) }] as const,
     );
+    const mask = { dtype: "float32", shape: [t + 1], data: new Float32Array(t + 1) } as const;
     const last = lastNames(config).map((name) => [name, now[`new/${name}`]!] as const);
-    const state = Object.fromEntries([...past, ...last]);
+    const state = { mask, ...Object.fromEntries([...past, ...last]) };
     now = await step.run({ code: int32([BATCH], column(t)), position: int32([1], [t]), ...state });
     for (const name of names) rows[name]!.push([...now[`new/${name}`]!.data]);
     logits.push(now["logits"]!.data);
@@ -168,6 +170,13 @@ function positionFirst({ data, shape }: NamedHostTensors[string], { heads, dim }
   return Array.from({ length: S }, (_, s) =>
     Array.from({ length: BATCH * heads }, (_, bh) => [...data.subarray((bh * S + s) * d, (bh * S + s + 1) * d)]).flat(),
   );
+}
+
+/** Back again. */
+function headFirst(rows: readonly number[][], { heads, dim }: VimConfig): Float32Array {
+  const d = dim / heads;
+  const all = Array.from({ length: BATCH * heads }, (_, bh) => rows.flatMap((row) => row.slice(bh * d, (bh + 1) * d)));
+  return Float32Array.from(all.flat());
 }
 
 /** Largest gap between cached and teacher-forced logits that is rounding; logits are of order 1. */
@@ -311,7 +320,11 @@ test("a step with a token shift is refused without what came before", () => {
   assert.throws(
     () =>
       onCpu(() =>
-        vimStep({} as never, { ...TINY, tokenShift: true }, { code: tf.zeros([2]), position: tf.zeros([1]), past: [] }),
+        vimStep(
+          {} as never,
+          { ...TINY, tokenShift: true },
+          { code: tf.zeros([2]), position: tf.zeros([1]), past: [], mask: tf.zeros([1]) },
+        ),
       ),
     (error: unknown) => error instanceof RangeError && /wants what 2 blocks had last, got 0/.test(error.message),
   );

@@ -74,25 +74,29 @@ function shifts(graph: GraphBuilder, target: Target): Shifts {
 }
 
 /**
- * Attention of one position over a cache of any length t, read where it lies: the two transposes of the cache become
- * operand flags of the products. q [B, heads, 1, d] is scaled already, the cache is [t, B, heads, d].
+ * Attention of one position over a cache with room for any C, read where it lies: the transpose becomes an operand flag of
+ * the product. q is [B, heads, 1, d], the cache [B, heads, C, d], the mask [C].
+ *
+ * q is scaled by a vector of d equal numbers: ONNX Runtime would make a scalar the product's alpha, and for an alpha other
+ * than 1 it has no product of one row that reads the other operand in place; that took three times as long.
  */
-defineLowering("CachedAttention", ({ inputs: { q, k, v, cacheK, cacheV }, graph }) => {
-  const [t, batch, heads, d] = cacheK!.shape as [number, number, number, number];
+defineLowering("CachedAttention", ({ inputs: { q, k, v, cacheK, cacheV, mask }, attributes, graph }) => {
+  const [batch, heads, room, d] = cacheK!.shape as [number, number, number, number];
   type Attributes = Record<string, bigint | bigint[]>;
   const node = (op: string, inputs: readonly string[], rows: readonly [number, number], attributes: Attributes = {}) =>
     graph.node({ op, inputs, attributes }, { type: q!.type, shape: [batch, heads, ...rows] });
-  const [query, key, value] = [graph.whole(q!), graph.whole(k!), graph.whole(v!)];
-  const keys = node("Transpose", [graph.whole(cacheK!)], [d, t], { perm: [1n, 2n, 3n, 0n] });
-  const values = node("Transpose", [graph.whole(cacheV!)], [t, d], { perm: [1n, 2n, 0n, 3n] });
-  const past = node("MatMul", [query, keys], [1, t]);
+  const scales = graph.constant(new Array<number>(d).fill(Number(attributes["scale"])), [d], "float32");
+  const query = node("Mul", [graph.whole(q!), graph.whole(scales)], [1, d]);
+  const [key, value] = [graph.whole(k!), graph.whole(v!)];
+  const keys = node("Transpose", [graph.whole(cacheK!)], [d, room], { perm: [0n, 1n, 3n, 2n] });
+  const past = node("Add", [node("MatMul", [query, keys], [1, room]), graph.whole(mask!)], [1, room]);
   const products = node("Mul", [query, key], [1, d]);
   const own = node("ReduceSum", [products, graph.int64([-1])], [1, 1], { keepdims: 1n });
-  const scores = node("Concat", [past, own], [1, t + 1], { axis: -1n });
-  const weights = node("Softmax", [scores], [1, t + 1], { axis: -1n });
+  const scores = node("Concat", [past, own], [1, room + 1], { axis: -1n });
+  const weights = node("Softmax", [scores], [1, room + 1], { axis: -1n });
   const cut = (from: number, to: number, length: number) =>
     node("Slice", [weights, graph.int64([from]), graph.int64([to]), graph.int64([-1])], [1, length]);
-  const fromCache = node("MatMul", [cut(0, -1, t), values], [1, d]);
+  const fromCache = node("MatMul", [cut(0, -1, room), graph.whole(cacheV!)], [1, d]);
   const fromOwn = node("Mul", [cut(-1, Number.MAX_SAFE_INTEGER, 1), value], [1, d]);
   return graph.sym({ op: "Add", inputs: [fromCache, fromOwn] }, q!);
 });

@@ -39,9 +39,13 @@ export async function cachedRun(options: CachedRun): Promise<{ codes: Int32Array
       }
       const rows = [...(past[name] ?? []), data as Float32Array]; // a position each, [B, heads, 1, d]
       past[name] = rows;
-      const all = Float32Array.from(rows.flatMap((row) => [...row]));
-      state[name] = { dtype: "float32", shape: [t + 1, B, model.heads, model.dim / model.heads], data: all };
+      const d = model.dim / model.heads;
+      const all = Array.from({ length: B * model.heads }, (_, r) =>
+        rows.flatMap((row) => [...row.subarray(r * d, (r + 1) * d)]),
+      );
+      state[name] = { dtype: "float32", shape: [B, model.heads, t + 1, d], data: Float32Array.from(all.flat()) };
     }
+    state["mask"] = { dtype: "float32", shape: [t + 1], data: new Float32Array(t + 1) };
     now = await step.run({ code: int32(chosen), position: int32(Int32Array.of(t)), ...state });
   }
   await prefill.dispose();
@@ -54,8 +58,8 @@ async function programs({ engine, model, weights, classIds }: CachedRun) {
   const B = classIds.length;
   const ids: TensorSpec = { dtype: "int32", shape: [B] };
   const blocks = Array.from({ length: model.depth }, (_, i) => i);
-  const rows: TensorSpec = { dtype: "float32", shape: ["t", B, model.heads, model.dim / model.heads] };
-  const state: Record<string, TensorSpec> = {};
+  const rows: TensorSpec = { dtype: "float32", shape: [B, model.heads, "t", model.dim / model.heads] };
+  const state: Record<string, TensorSpec> = { mask: { dtype: "float32", shape: ["t"] } };
   for (const i of blocks) Object.assign(state, { [`k${i}`]: rows, [`v${i}`]: rows });
   for (const i of model.tokenShift ? blocks : []) state[`u${i}`] = { dtype: "float32", shape: [B, 1, model.dim] };
   const prefill = await engine.compile(
@@ -66,7 +70,7 @@ async function programs({ engine, model, weights, classIds }: CachedRun) {
     (inputs) => {
       const past = blocks.map((i) => ({ k: inputs[`k${i}`]!, v: inputs[`v${i}`]! }));
       const last = model.tokenShift ? blocks.map((i) => inputs[`u${i}`]!) : [];
-      const now = { code: inputs["code"]!, position: inputs["position"]!, past, last };
+      const now = { code: inputs["code"]!, position: inputs["position"]!, past, mask: inputs["mask"]!, last };
       return outputs(vimStep(paramTree(vimSpec(model), inputs), model, now));
     },
     {

@@ -77,12 +77,15 @@ const dropouts: Case[] = repeat(12, (i) => {
 const cached: Case[] = repeat(8, () => {
   const [B, heads, d] = [draw.integer(1, 3), draw.integer(1, 3), draw.integer(1, 4)];
   const row = [B, heads, 1, d];
-  const past = [draw.integer(1, 5), B, heads, d];
+  const room = draw.integer(1, 5);
+  const filled = draw.integer(0, room);
+  const past = [B, heads, room, d];
   const operands = [row, row, row, past, past].map((shape) => draw.operand(shape));
+  const mask = given(Array.from({ length: room }, (_, t) => (t < filled ? 0 : Number.NEGATIVE_INFINITY)));
   return {
-    name: `cachedAttention ${show(row)} over ${show(past)}`,
-    operands,
-    f: (q, k, v, cacheK, cacheV) => cachedAttention(q!, k!, v!, { k: cacheK!, v: cacheV! }),
+    name: `cachedAttention ${show(row)} over ${filled} of ${show(past)}`,
+    operands: [...operands, mask],
+    f: (q, k, v, cacheK, cacheV, m) => cachedAttention(q!, k!, v!, { cache: { k: cacheK!, v: cacheV! }, mask: m! }),
     gradients: 0,
   };
 });
