@@ -1,14 +1,19 @@
 /** What `compare` measures: cases by name, and the programs and options that run them. */
 import { UsageError } from "../lib/errors.js";
 import { STACK_SIZES } from "../lib/models/sizes.js";
-import { stackArguments, stage1Arguments } from "./options.js";
+import { samplingArguments, stackArguments, stage1Arguments } from "./options.js";
+import type { SamplingSize } from "./sampling.js";
 import type { Stage1Losses, Stage1Size } from "./stage1.js";
 import type { StackSize } from "./trainStack.js";
 
-/** A Transformer stack, with or without its update; or a step of stage 1 without. */
+/**
+ * A Transformer stack, with or without its update; a step of stage 1 without; or a step of sampling, beside a cache that
+ * PyTorch writes rows of (`rows`) or joins new rows to (`cat`).
+ */
 export type Case =
   | { readonly kind: "stack"; readonly size: StackSize; readonly update: "none" | "adamw" }
-  | { readonly kind: "stage1"; readonly size: Stage1Size; readonly losses: Stage1Losses };
+  | { readonly kind: "stage1"; readonly size: Stage1Size; readonly losses: Stage1Losses }
+  | { readonly kind: "sampling"; readonly size: SamplingSize; readonly cache: "rows" | "cat" };
 
 const SMALL = { ...STACK_SIZES.small, tokens: 1024, batch: 1 };
 const TINY = { ...STACK_SIZES.tiny, tokens: 49, batch: 64 };
@@ -26,6 +31,25 @@ const SMALL_SMALL: Stage1Size = {
   vggScale: 1,
 };
 
+/** Stacks of the public port's size and of VIM-Base. */
+const PRIORS = {
+  sample: { dim: 768, depth: 12, heads: 12, vocabulary: 8192, gridSide: 32 },
+  "sample-base": { dim: 1536, depth: 24, heads: 16, vocabulary: 8192, gridSide: 32 },
+};
+
+/** `sample-8-512` draws for 8 sequences of which 512 positions are there; `sample-8-512-cat` beside the copied cache. */
+function samplingCases(): Record<string, Case> {
+  const cases: Record<string, Case> = {};
+  for (const [name, prior] of Object.entries(PRIORS))
+    for (const batch of [1, 8, 32])
+      for (const filled of [16, 512, 1000]) {
+        const size = { ...prior, batch, filled };
+        cases[`${name}-${batch}-${filled}`] = { kind: "sampling", size, cache: "rows" };
+        cases[`${name}-${batch}-${filled}-cat`] = { kind: "sampling", size, cache: "cat" };
+      }
+  return cases;
+}
+
 const CASES: Readonly<Record<string, Case>> = {
   small: { kind: "stack", size: SMALL, update: "none" },
   "small-adamw": { kind: "stack", size: SMALL, update: "adamw" },
@@ -33,6 +57,7 @@ const CASES: Readonly<Record<string, Case>> = {
   "tiny-adamw": { kind: "stack", size: TINY, update: "adamw" },
   "stage1-ae": { kind: "stage1", size: SMALL_SMALL, losses: "ae" },
   "stage1-full": { kind: "stage1", size: SMALL_SMALL, losses: "full" },
+  ...samplingCases(),
 };
 
 /** Those that are measured when none is named: a step of stage 1 takes long. */
@@ -54,6 +79,8 @@ export type CasePrograms = {
   readonly computed: readonly string[];
   /** Further options of steps that are timed. */
   readonly timed: readonly string[];
+  /** Options that only the other side knows. */
+  readonly theirOptions?: readonly string[];
   /** The option by which the other side starts its timed steps from what ours exported, where it has one. */
   readonly weightsOption?: string;
 };
@@ -63,6 +90,10 @@ export function casePrograms(one: Case): CasePrograms {
   if (one.kind === "stack") {
     const programs = { ours: "trainStep.js", theirs: "train_step.py" };
     return { ...programs, computed: stackArguments(one.size), timed: ["--update", one.update] };
+  }
+  if (one.kind === "sampling") {
+    const programs = { ours: "samplingStep.js", theirs: "sampling_step.py", weightsOption: "--weights" };
+    return { ...programs, computed: samplingArguments(one.size), timed: [], theirOptions: ["--cache", one.cache] };
   }
   const computed = [...stage1Arguments(one.size), "--losses", one.losses];
   return { ours: "stage1Step.js", theirs: "stage1_step.py", computed, timed: [], weightsOption: "--weights" };

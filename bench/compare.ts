@@ -4,7 +4,7 @@
  *     node dist/bench/compare.js [--case small,small-adamw,tiny,tiny-adamw] [--rounds 9] [--max-rounds 30] [--steps 3]
  *         [--patience 30] [--threads 2] [--python /usr/bin/python3] [--name NAME] [--check] [--any-blas]
  *
- * Other cases: `stage1-ae`, `stage1-full` (see bench/cases.ts).
+ * Other cases: `stage1-ae`, `stage1-full`, `sample-8-512` and its kin (see bench/cases.ts).
  *
  * A round in which other programs used more than 5% of the processors does not count and is run again, at most until
  * there are `--max-rounds`; before each, up to `--patience` seconds are spent waiting for a quiet machine.
@@ -181,8 +181,8 @@ function ourSide({ ours, computed }: CasePrograms, args: readonly string[]): Sid
   return sideCommand(process.execPath, [path.join(here, ours), ...computed, ...args]);
 }
 
-function theirSide({ theirs, computed }: CasePrograms, args: readonly string[]): SideCommand {
-  return sideCommand(values.python, [path.join(bench, "pytorch", theirs), ...computed, ...args]);
+function theirSide({ theirs, computed, theirOptions = [] }: CasePrograms, args: readonly string[]): SideCommand {
+  return sideCommand(values.python, [path.join(bench, "pytorch", theirs), ...computed, ...theirOptions, ...args]);
 }
 
 function sideCommand(command: string, args: readonly string[]): SideCommand {

@@ -1,6 +1,7 @@
 /** Command-line options that the benchmarks share. */
 import { availableParallelism } from "node:os";
 import { UsageError } from "../lib/errors.js";
+import type { SamplingSize } from "./sampling.js";
 import type { Stage1Losses, Stage1Size } from "./stage1.js";
 import type { StackSize } from "./trainStack.js";
 
@@ -61,6 +62,39 @@ export function stage1Size(values: Stage1Values): Stage1Size {
     discriminatorScale: scale("discriminator-scale", values["discriminator-scale"]),
     vggScale: scale("vgg-scale", values["vgg-scale"]),
   };
+}
+
+/** Declarations for `parseArgs`; the defaults are the middle of a sequence of the paper's 1,024 codes. */
+export const SAMPLING_OPTIONS = {
+  dim: { type: "string", default: "768" },
+  depth: { type: "string", default: "12" },
+  heads: { type: "string", default: "12" },
+  vocabulary: { type: "string", default: "8192" },
+  "grid-side": { type: "string", default: "32" },
+  batch: { type: "string", default: "8" },
+  filled: { type: "string", default: "512" },
+  threads: { type: "string", default: String(availableParallelism()) },
+} as const;
+
+/** The size that options state. */
+export function samplingSize(
+  values: Readonly<Record<Exclude<keyof typeof SAMPLING_OPTIONS, "threads">, string>>,
+): SamplingSize {
+  const number = (name: keyof typeof values) => positiveInteger(name, values[name]);
+  return {
+    dim: number("dim"),
+    depth: number("depth"),
+    heads: number("heads"),
+    vocabulary: number("vocabulary"),
+    gridSide: number("grid-side"),
+    batch: number("batch"),
+    filled: number("filled"),
+  };
+}
+
+/** The options that state `size`, for a child process. */
+export function samplingArguments(size: SamplingSize): string[] {
+  return asArguments(size);
 }
 
 /** @throws UsageError when `text` is neither `ae` nor `full` */

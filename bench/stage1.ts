@@ -95,7 +95,7 @@ function perceptualNetwork({ vggScale }: Stage1Size, seed: number) {
 }
 
 /** Initial values, but nothing starts as 0 or 1: a bias or a gain that one side leaves out must show. */
-function randomParams(specs: Readonly<Record<string, ParamSpec>>, seed: number): NamedHostTensors {
+export function randomParams(specs: Readonly<Record<string, ParamSpec>>, seed: number): NamedHostTensors {
   const random = Object.entries(specs).map(([name, spec]) => [name, { ...spec, init: unsettled(spec.init) }]);
   return initialise(Object.fromEntries(random), seed);
 }
