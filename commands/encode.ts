@@ -1,6 +1,8 @@
 import { defineCommand } from "./support/command.js";
 import type { OptionTable } from "./support/options.js";
-import { dataOptions, engineOptions } from "./support/tables.js";
+import { augmentOptions, dataOptions, engineOptions, seedOption } from "./support/tables.js";
+
+const VIEWS = "Views of an image";
 
 export const options = {
   data: {
@@ -19,7 +21,7 @@ export const options = {
   },
   out: { type: "string", value: "file", required: true, alias: "o", describe: "Token file to write (.safetensors)" },
   checkpoint: { type: "boolean", describe: "Use the newest checkpoint of a run that is not finished" },
-  batchSize: { type: "number", integer: true, min: 1, default: 32, describe: "Images encoded together" },
+  batchSize: { type: "number", integer: true, min: 1, default: 32, describe: "Rows encoded together" },
   limit: { type: "number", integer: true, min: 1, describe: "Encode only the first images", unit: "images" },
   classNames: {
     type: "string",
@@ -28,6 +30,22 @@ export const options = {
     group: "Data",
   },
   ...dataOptions,
+  views: {
+    type: "number",
+    integer: true,
+    min: 1,
+    default: 1,
+    describe: "Rows for each image, one after the other: first the plain centred square, then other views",
+    group: VIEWS,
+  },
+  crop: { ...augmentOptions.crop, describe: "random takes another square for every further view", group: VIEWS },
+  cropScale: { ...augmentOptions.cropScale, group: VIEWS },
+  flip: {
+    ...augmentOptions.flip,
+    describe: "Mirror the second of two views, or with --crop random further views at random",
+    group: VIEWS,
+  },
+  seed: { ...seedOption, describe: "Decides the random crops and flips", group: VIEWS },
   ...engineOptions,
 } as const satisfies OptionTable;
 
@@ -38,6 +56,11 @@ export const encode = defineCommand({
   examples: [
     ["vitvq encode photos/ --tokenizer runs/vq --out photos.safetensors", "codes and labels of every image"],
     ["vitvq encode photos/ -t runs/vq -o photos.safetensors --json", "the same, with usage and perplexity as JSON"],
+    ["vitvq encode photos/ -t runs/vq -o photos.safetensors --views 2 --flip", "every image and its mirror image"],
+    [
+      "vitvq encode photos/ -t runs/vq -o photos.safetensors --views 10 --crop random --crop-scale 1,1.125",
+      "ten rows an image, to train a VIM on",
+    ],
   ],
   dryRun: true,
   force: true,

@@ -1,7 +1,7 @@
 import { defineCommand } from "./support/command.js";
 import type { ConfigOf, OptionTable } from "./support/options.js";
 import { storedOptions } from "./support/resume.js";
-import { dataOptions, engineOptions, RESUMABLE, trainingOptions } from "./support/tables.js";
+import { augmentOptions, dataOptions, engineOptions, RESUMABLE, trainingOptions } from "./support/tables.js";
 import { lossOptions, modelOptions, tokenizerPresets } from "./support/tokenizerOptions.js";
 
 const [DATA, OPTIMIZER, RUN] = ["Data", "Optimizer", "Run"] as const;
@@ -22,22 +22,7 @@ export const options = {
     group: DATA,
   },
   ...dataOptions,
-  crop: {
-    type: "string",
-    choices: ["center", "random"],
-    default: "center",
-    describe: "Which square of a larger image is taken",
-    group: DATA,
-  },
-  cropScale: {
-    type: "numbers",
-    length: 2,
-    min: 1,
-    default: [1, 1],
-    describe: "Shorter side before a random crop, in image sizes; 1.125,1.5 is DALL-E's",
-    group: DATA,
-  },
-  flip: { type: "boolean", describe: "Mirror images at random", group: DATA },
+  ...augmentOptions,
   ...modelOptions,
   ...lossOptions,
   lr: { type: "number", above: 0, default: 1e-4, describe: "Peak learning rate", group: OPTIMIZER },

@@ -1,87 +1,64 @@
 /** The work of `encode`: images in, token file out, one batch in memory at a time. */
 import { existsSync } from "node:fs";
 import path from "node:path";
+import type { Augment } from "../../lib/data/augment.js";
 import { sequentialBatches } from "../../lib/data/batches.js";
 import { readClassNames } from "../../lib/data/classNames.js";
+import { imageViews } from "../../lib/data/imageViews.js";
 import { type ImageSource, openSource } from "../../lib/data/source.js";
-import { centredView } from "../../lib/data/view.js";
 import { openEngine } from "../../lib/engine/open.js";
 import { UsageError } from "../../lib/errors.js";
-import { createTokenFile } from "../../lib/files/tokenWriter.js";
-import { countCodebookUsage } from "../../lib/metrics/codebookUsage.js";
-import { codeGrid } from "../../lib/models/tokenizer.js";
-import { createEncoder } from "../../lib/sample/codec.js";
+import { createTokenFile, type TokenFileWriter } from "../../lib/files/tokenWriter.js";
+import { type CodebookUsage, countCodebookUsage } from "../../lib/metrics/codebookUsage.js";
+import { codeGrid, codesPerImage } from "../../lib/models/tokenizer.js";
+import { createEncoder, type Encoder } from "../../lib/sample/codec.js";
 import { formatInteger, formatPercent } from "../../lib/ui/format.js";
+import type { Reporter } from "../../lib/ui/progress.js";
 import type { options } from "../encode.js";
+import { augmentOf } from "../support/augment.js";
 import type { CommandContext } from "../support/command.js";
 import { loadTokenizer } from "../support/models.js";
 import { openReporter } from "../support/reporter.js";
+import { augmentationOf, expectDifferentViews, watchViews } from "./encodeViews.js";
+import { refuseIdleEncodeOptions } from "./idleOptions.js";
 
 type Context = CommandContext<typeof options>;
 
 export async function run(context: Context): Promise<void> {
   const { config, force, dryRun, result } = context;
+  refuseIdleEncodeOptions(context);
+  expectDifferentViews(config);
+  const augment = augmentOf(config);
   if (existsSync(config.out) && !force && !dryRun)
     throw new UsageError(`${config.out} exists; --force replaces it, or name another file`);
   const source = await openSource(config.data, config.labels === undefined ? {} : { labels: config.labels });
   const tokenizer = await loadTokenizer(config.tokenizer, { checkpoint: config.checkpoint });
   const images = Math.min(config.limit ?? source.count, source.count);
-  const [rows, columns] = codeGrid(tokenizer.model);
+  const tokensPerImage = codesPerImage(tokenizer.model);
+  const rows = config.views === 1 ? {} : { views: config.views, rows: config.views * images };
   if (dryRun)
     return result(
-      { dryRun: true, images, tokensPerImage: rows * columns },
-      `would encode ${formatInteger(images)} images to ${rows * columns} codes each`,
+      { dryRun: true, images, ...rows, tokensPerImage },
+      `would encode ${formatInteger(images)} images to ${tokensPerImage} codes each` +
+        (rows.views ? `, in ${rows.views} views: ${formatInteger(rows.rows)} rows` : ""),
     );
   const reporter = await openReporter(context);
   try {
     const engine = await openEngine(config.engine, config.threads === undefined ? {} : { threads: config.threads });
     const encoder = await createEncoder({ engine, ...tokenizer, batchSize: config.batchSize });
-    const classNames = await classNamesOf(source, config.classNames);
-    const file = await createTokenFile(config.out, header(context, { source, tokenizer, classNames }));
     try {
-      const bar = reporter.bar({ total: images, unit: "images", label: "encoding" });
-      const usage = countCodebookUsage({ codebookSize: tokenizer.model.codebookSize });
-      const batches = sequentialBatches({
+      const classNames = await classNamesOf(source, config.classNames);
+      const file = await createTokenFile(config.out, header(context, { source, tokenizer, classNames }));
+      const { usage, damaged } = await encodeAll(context, {
         source,
-        view: { size: tokenizer.model.imageSize, channels: tokenizer.model.channels },
-        place: () =>
-          centredView({ size: tokenizer.model.imageSize, channels: tokenizer.model.channels }, config.resize),
-        batchSize: config.batchSize,
-        limit: images,
-        strict: config.strict,
-        onDamaged: (name, reason) => reporter.warn(`${name}: left out: ${reason}`),
+        tokenizer,
+        images,
+        augment,
+        encoder,
+        file,
+        reporter,
       });
-      for await (const batch of batches) {
-        const codes = await encoder.encode(batch.images);
-        usage.add(codes, batch.labels.length);
-        await file.append(codes, source.classNames ? batch.labels : undefined);
-        bar.update(file.count);
-      }
-      bar.stop();
-      await file.finish();
-      const { batchUsage, setUsage, perplexity } = usage.result();
-      const counts = {
-        file: config.out,
-        images: file.count,
-        damaged: batches.damaged.length,
-        tokensPerImage: rows * columns,
-      };
-      result(
-        {
-          ...counts,
-          vocabulary: tokenizer.model.codebookSize,
-          usage: setUsage,
-          batchUsage,
-          perplexity,
-          tokenizer: tokenizer.hash,
-        },
-        `${config.out}: ${formatInteger(file.count)} rows of ${rows * columns} codes; ` +
-          `usage ${formatPercent(setUsage)} of ${tokenizer.model.codebookSize} codes ` +
-          `(${formatPercent(batchUsage)} in 256 images), perplexity ${perplexity.toFixed(1)}`,
-      );
-    } catch (error) {
-      await file.abort();
-      throw error;
+      report(context, { tokenizer, rows: file.count, damaged, usage });
     } finally {
       await encoder.close();
     }
@@ -91,6 +68,68 @@ export async function run(context: Context): Promise<void> {
 }
 
 type Tokenizer = Awaited<ReturnType<typeof loadTokenizer>>;
+
+type Work = {
+  source: ImageSource;
+  tokenizer: Tokenizer;
+  /** Most images to encode. */
+  images: number;
+  augment: Augment;
+  encoder: Encoder;
+  file: TokenFileWriter;
+  reporter: Reporter;
+};
+
+/** Every row of every image into the file, which is finished, or gone where that fails. */
+async function encodeAll({ config }: Context, { source, tokenizer, images, augment, encoder, file, reporter }: Work) {
+  const { imageSize, channels, codebookSize } = tokenizer.model;
+  const { views, seed, batchSize, strict } = config;
+  const view = { size: imageSize, channels };
+  try {
+    const bar = reporter.bar({ total: images, unit: "images", label: "encoding" });
+    const usage = countCodebookUsage({ codebookSize });
+    const watch = watchViews({ views, tokens: codesPerImage(tokenizer.model) });
+    const place = imageViews(view, { augment, seed });
+    const onDamaged = (name: string, reason: string) => reporter.warn(`${name}: left out: ${reason}`);
+    const batches = sequentialBatches({ source, view, place, views, batchSize, limit: images, strict, onDamaged });
+    for await (const batch of batches) {
+      const codes = await encoder.encode(batch.images);
+      usage.add(codes, batch.labels.length);
+      watch.add(codes);
+      await file.append(codes, source.classNames ? batch.labels : undefined);
+      bar.update(Math.floor(file.count / views));
+    }
+    bar.stop();
+    await file.finish();
+    if (views > 1 && !watch.differ)
+      reporter.warn(
+        "all views of an image have the same codes; where images are square, crops want --crop-scale above 1",
+      );
+    return { usage: usage.result(), damaged: batches.damaged.length };
+  } catch (error) {
+    await file.abort();
+    throw error;
+  }
+}
+
+type Done = { tokenizer: Tokenizer; rows: number; damaged: number; usage: CodebookUsage };
+
+function report({ config, result }: Context, { tokenizer, rows, damaged, usage }: Done): void {
+  const { codebookSize: vocabulary } = tokenizer.model;
+  const { setUsage, batchUsage, batchImages, perplexity } = usage;
+  const { out: file, views } = config;
+  const tokensPerImage = codesPerImage(tokenizer.model);
+  const images = rows / views;
+  const counts = { file, images, ...(views === 1 ? {} : { views, rows }), damaged, tokensPerImage };
+  const several = views === 1 ? "" : `, ${views} of each of ${formatInteger(images)} images`;
+  result(
+    { ...counts, vocabulary, usage: setUsage, batchUsage, perplexity, tokenizer: tokenizer.hash },
+    `${file}: ${formatInteger(rows)} rows of ${tokensPerImage} codes${several}; ` +
+      `usage ${formatPercent(setUsage)} of ${vocabulary} codes ` +
+      `(${formatPercent(batchUsage)} in ${batchImages} ${views === 1 ? "images" : "rows"}), ` +
+      `perplexity ${perplexity.toFixed(1)}`,
+  );
+}
 
 type Parts = { source: ImageSource; tokenizer: Tokenizer; classNames: readonly string[] | undefined };
 
@@ -102,12 +141,13 @@ function header({ config }: Context, { source, tokenizer, classNames }: Parts) {
     tokenizerHash: hash,
     ...(classNames ? { classNames } : {}),
     source: path.resolve(source.path),
-    viewsPerImage: 1,
+    viewsPerImage: config.views,
     extra: {
       imageSize: String(model.imageSize),
       channels: String(model.channels),
       resize: config.resize,
       tokenizer: path.resolve(config.tokenizer),
+      ...(config.views === 1 ? {} : { augmentation: augmentationOf(config) }),
     },
   };
 }

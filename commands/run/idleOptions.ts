@@ -1,5 +1,6 @@
-/** Options of trainings that would change nothing beside others. */
+/** Options of trainings, and of `encode`, that would change nothing beside others. */
 import { UsageError } from "../../lib/errors.js";
+import { options as encodeOptions } from "../encode.js";
 import type { CommandContext } from "../support/command.js";
 import { type ConfigOf, flagOf, type OptionTable } from "../support/options.js";
 import { options as vimOptions } from "../trainVim.js";
@@ -67,6 +68,16 @@ const VIM_RULES: readonly Rule<typeof vimOptions>[] = [
   },
 ];
 
+const ENCODE_RULES: readonly Rule<typeof encodeOptions>[] = [
+  { names: ["crop", "cropScale", "flip", "seed"], when: ({ views }) => views > 1, want: "--views 2 or more" },
+  { names: ["cropScale", "seed"], when: ({ crop }) => crop === "random", want: "--crop random" },
+  {
+    names: ["crop"],
+    when: ({ crop, resize, cropScale }) => crop === "center" || resize === "cover" || (cropScale[1] ?? 1) > 1,
+    want: "--crop-scale above 1, since --resize squash leaves nothing to crop",
+  },
+];
+
 /** @throws UsageError naming an option that was typed, or set in the config file, and changes nothing */
 export function refuseIdleOptions(context: CommandContext<typeof vqOptions>): void {
   refuseIdle(context, vqOptions, VQ_RULES);
@@ -75,6 +86,11 @@ export function refuseIdleOptions(context: CommandContext<typeof vqOptions>): vo
 /** @throws UsageError naming an option that was typed, or set in the config file, and changes nothing */
 export function refuseIdleVimOptions(context: CommandContext<typeof vimOptions>): void {
   refuseIdle(context, vimOptions, VIM_RULES);
+}
+
+/** @throws UsageError naming an option that was typed, or set in the config file, and changes nothing */
+export function refuseIdleEncodeOptions(context: CommandContext<typeof encodeOptions>): void {
+  refuseIdle(context, encodeOptions, ENCODE_RULES);
 }
 
 function refuseIdle<T extends OptionTable>(

@@ -19,6 +19,7 @@ import { runTraining } from "../../lib/train/runTraining.js";
 import { warmupHoldExponential } from "../../lib/train/schedules.js";
 import { formatCount, formatDuration } from "../../lib/ui/format.js";
 import type { CommandContext } from "../support/command.js";
+import { imageDimensions } from "../support/dimensions.js";
 import { openReporter, reportRow } from "../support/reporter.js";
 import { threadsOf } from "../support/threads.js";
 import { version } from "../support/version.js";
@@ -110,7 +111,7 @@ async function train(context: Context, { model, tokens, validation, engine, runF
           accumulate: config.accumulate,
           recompute: config.recompute,
           seed: config.seed,
-          dimensions: dimensionsOf(tokens),
+          dimensions: imageDimensions(tokens) ?? tokens.tokensPerImage,
           nextBatch: next,
         });
       },
@@ -193,14 +194,10 @@ function optimizerOf(config: TrainVimConfig): OptimizerOptions {
   return { ...shared, rule: "adafactor", beta2: secondDecay, updateClip: config.updateClip };
 }
 
-/** Pixels times channels of an image. */
-function dimensionsOf({ extra, tokensPerImage }: TokenFile): number {
-  const pixels = Number(extra["imageSize"]) ** 2 * Number(extra["channels"]);
-  return Number.isFinite(pixels) && pixels > 0 ? pixels : tokensPerImage;
-}
-
 function storedConfig(context: Context, model: VimConfig, { tokens, engine }: { tokens: TokenFile; engine: Engine }) {
-  const { classNames, tokenizerHash, extra, source } = tokens;
+  const { classNames, tokenizerHash, source, viewsPerImage } = tokens;
+  const { augmentation, ...made } = tokens.extra;
+  const views = viewsPerImage === 1 ? {} : { viewsPerImage, ...(augmentation === undefined ? {} : { augmentation }) };
   return {
     command: "train-vim",
     version: version(),
@@ -208,8 +205,14 @@ function storedConfig(context: Context, model: VimConfig, { tokens, engine }: { 
     options: { ...context.config, threads: threadsOf(context.config) },
     model,
     noClass: noClass(model),
-    data: { path: path.resolve(tokens.path), rows: tokens.count, source, ...(classNames ? { classNames } : {}) },
-    tokenizer: { hash: tokenizerHash, ...extra },
+    data: {
+      path: path.resolve(tokens.path),
+      rows: tokens.count,
+      ...views,
+      source,
+      ...(classNames ? { classNames } : {}),
+    },
+    tokenizer: { hash: tokenizerHash, ...made },
     versions: engineVersions(engine),
   };
 }

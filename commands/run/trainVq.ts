@@ -1,6 +1,5 @@
 /** The work of `train-vq`: from options to networks, data and a run directory. */
 import path from "node:path";
-import { type Augment, NO_AUGMENT } from "../../lib/data/augment.js";
 import { sequentialBatches, trainingBatches } from "../../lib/data/batches.js";
 import { type ImageSource, openSource } from "../../lib/data/source.js";
 import { centredView, type ViewSettings } from "../../lib/data/view.js";
@@ -20,6 +19,7 @@ import { TokenizerTrainer } from "../../lib/train/tokenizerTrainer.js";
 import { encodePng } from "../../lib/ui/canvas.js";
 import { formatCount, formatDuration, formatInteger } from "../../lib/ui/format.js";
 import { comparisonGrid } from "../../lib/ui/gridCompositions.js";
+import { augmentOf } from "../support/augment.js";
 import type { CommandContext } from "../support/command.js";
 import { openReporter, reportRow } from "../support/reporter.js";
 import { threadsOf } from "../support/threads.js";
@@ -211,11 +211,6 @@ function optimizerOf(config: TrainVqConfig) {
   const { lr, lrFinal, warmup, steps, beta1, beta2, weightDecay, clip, ema } = config;
   const schedule = warmupCosine({ peak: lr, final: lrFinal, warmup, total: steps });
   return { rule: "adamw", schedule, beta1, beta2, epsilon: 1e-8, weightDecay, clip, ema } as const;
-}
-
-function augmentOf({ resize, crop, cropScale, flip }: TrainVqConfig): Augment {
-  const [min = 1, max = 1] = cropScale;
-  return { ...NO_AUGMENT, resize, crop, cropScale: [min, max], flip };
 }
 
 function storedConfig(

@@ -34,6 +34,34 @@ export const dataOptions = {
   },
 } as const satisfies OptionTable;
 
+export const augmentOptions = {
+  crop: {
+    type: "string",
+    choices: ["center", "random"],
+    default: "center",
+    describe: "Which square of a larger image is taken",
+    group: "Data",
+  },
+  cropScale: {
+    type: "numbers",
+    length: 2,
+    min: 1,
+    default: [1, 1],
+    describe: "Shorter side before a random crop, in image sizes; 1.125,1.5 is DALL-E's",
+    group: "Data",
+  },
+  flip: { type: "boolean", describe: "Mirror images at random", group: "Data" },
+} as const satisfies OptionTable;
+
+export const seedOption = {
+  type: "number",
+  integer: true,
+  min: 0,
+  max: 2 ** 32 - 1,
+  default: 0,
+  describe: "Decides everything random",
+} as const;
+
 export const trainingOptions = {
   out: {
     type: "string",
@@ -66,15 +94,7 @@ export const trainingOptions = {
     describe: "Compute blocks again for the gradient instead of keeping them: less memory, more time",
     group: RUN,
   },
-  seed: {
-    type: "number",
-    integer: true,
-    min: 0,
-    max: 2 ** 32 - 1,
-    default: 0,
-    describe: "Decides everything random",
-    group: RUN,
-  },
+  seed: { ...seedOption, group: RUN },
   logEvery: {
     type: "number",
     integer: true,

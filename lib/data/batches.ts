@@ -85,8 +85,11 @@ export function trainingBatches(options: TrainingOptions): TrainingBatches {
 export type SequentialOptions = DamageOptions & {
   readonly source: ImageSource;
   readonly view: ViewSettings;
-  /** The view of one image; default: the centred square. */
-  readonly place?: (index: number) => View;
+  /** The view of one image with a number of 0..views-1; default: the centred square. */
+  readonly place?: (index: number, number: number) => View;
+  /** Rows an image gives, one after the other; default 1. */
+  readonly views?: number;
+  /** Rows of a batch. */
   readonly batchSize: number;
   /** Most images to give; default all. */
   readonly limit?: number | undefined;
@@ -94,7 +97,7 @@ export type SequentialOptions = DamageOptions & {
   readonly prefetch?: number;
 };
 
-/** Batches in the source's order, for one walk; the last may be short: `labels.length` images are in it. */
+/** Batches in the source's order, for one walk; the last may be short: `labels.length` rows are in it. */
 export type SequentialBatches = AsyncIterable<ImageBatch> & { readonly damaged: readonly Damaged[] };
 
 /**
@@ -103,6 +106,9 @@ export type SequentialBatches = AsyncIterable<ImageBatch> & { readonly damaged: 
  */
 export function sequentialBatches(options: SequentialOptions): SequentialBatches {
   checkBatching(options);
+  const { views = 1 } = options;
+  if (!Number.isInteger(views) || views < 1)
+    throw new RangeError(`batches: want whole views of 1 or more, got ${views}`);
   checkView(centredView(options.view));
   const reader = new ImageReader(options);
   return { damaged: reader.damaged, [Symbol.asyncIterator]: () => inOrder(reader, options) };
@@ -122,23 +128,39 @@ async function* inOrder(reader: ImageReader, options: SequentialOptions): AsyncG
 }
 
 async function* decodedInOrder(reader: ImageReader, options: SequentialOptions): AsyncGenerator<Decoded, void> {
-  const { source, limit = source.count, place = () => centredView(options.view) } = options;
-  const window = options.batchSize * (options.prefetch ?? DEFAULT_PREFETCH);
-  const underWay: Promise<Uint8Array | undefined>[] = [];
+  const { source, limit = source.count, views = 1, place = () => centredView(options.view) } = options;
+  const placed = (index: number) => Array.from({ length: views }, (_, number) => place(index, number));
+  const window = Math.ceil((options.batchSize * (options.prefetch ?? DEFAULT_PREFETCH)) / views); // images
+  const underWay: Promise<Uint8Array[] | undefined>[] = [];
   let started = 0;
   let given = 0;
   try {
     for (let index = 0; index < source.count && given < limit; index++) {
       for (; started < source.count && underWay.length < Math.min(window, limit - given); started++)
-        underWay.push(quiet(reader.read(started, place(started))));
-      const pixels = await underWay.shift();
-      if (!pixels) continue;
+        underWay.push(quiet(readViews(reader, started, placed(started))));
+      const all = await underWay.shift();
+      if (!all) continue;
       given++;
-      yield { index, pixels };
+      for (const pixels of all) yield { index, pixels };
     }
   } finally {
     await Promise.allSettled(underWay); // a walk that was left early ends with no reading under way
   }
+}
+
+/** All views of an image, or undefined when it is damaged, be it for one of them. */
+async function readViews(
+  reader: ImageReader,
+  index: number,
+  views: readonly View[],
+): Promise<Uint8Array[] | undefined> {
+  const all: Uint8Array[] = [];
+  for (const view of views) {
+    const pixels = await reader.read(index, view);
+    if (!pixels) return undefined;
+    all.push(pixels);
+  }
+  return all;
 }
 
 /** Reads the image at a position of training, or the first sound one of those that stand in for it. */

@@ -1,3 +1,5 @@
+import { entropyOf } from "./codeEntropy.js";
+
 /** How much of a codebook a set of images uses; shares lie in 0..1. */
 export type CodebookUsage = {
   readonly images: number;
@@ -84,8 +86,5 @@ export function countCodebookUsage({ codebookSize, batchImages = 256 }: Codebook
 
 /** `exp(-sum p log p)` over the frequencies `p` of the counted codes. */
 export function perplexityOf(counts: Float64Array): number {
-  const total = counts.reduce((sum, count) => sum + count, 0);
-  return Math.exp(
-    counts.reduce((entropy, count) => (count > 0 ? entropy - (count / total) * Math.log(count / total) : entropy), 0),
-  );
+  return Math.exp(entropyOf(counts));
 }

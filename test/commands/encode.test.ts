@@ -70,6 +70,8 @@ test("a residual quantizer's codes go through every command, several to a token"
     assert.is(scores["usage"], result["usage"]);
     await succeed(["decode", of("codes"), "--tokenizer", of("vq"), "--out", of("decoded"), "--limit", "2"]);
     await succeed(trainVim(of("codes"), of("vim"), "--steps", "2"));
+    const { codes: count, withClass } = jsonOf(await succeed(["evaluate", of("codes"), "--vim", of("vim"), "--json"]));
+    assert.equal([count, (withClass as { nllByRow: number[] }).nllByRow.length], [24 * 48, 4]);
     await succeed(["sample", of("vim"), "--tokenizer", of("vq"), "--out", of("samples"), "--count", "2"]);
     for (const images of ["decoded", "samples"])
       assert.is((await readdir(of(images))).filter((name) => /^\d.*\.png$/.test(name)).length, 2, images);

@@ -229,6 +229,38 @@ test("walking stops at the limit, reads no more than that, and takes the view it
   assert.is(placed!.images.length, 4 * 3);
 });
 
+test("several views of an image stand one after the other, across batches, and the limit counts images", async () => {
+  const two = { size: 2, channels: 3 } as const;
+  const place = (index: number, number: number) => ({ ...centredView(two), size: 1, flip: (index + number) % 2 === 1 });
+  const walk = (batchSize: number) =>
+    all(sequentialBatches({ source: plainSource(50), view: two, place, views: 3, batchSize, limit: 4 }));
+  const taken = await walk(5);
+  assert.equal(
+    taken.map(({ indices }) => [...indices]),
+    [
+      [0, 0, 0, 1, 1],
+      [1, 2, 2, 2, 3],
+      [3, 3],
+    ],
+  );
+  assert.equal([...taken[1]!.labels], [1, 2, 2, 2, 0]);
+  const pixels = (batches: ImageBatch[]) => batches.flatMap(({ images }) => [...images]);
+  assert.equal(pixels(taken), pixels(await walk(7)));
+  assert.throws(() => sequentialBatches({ source: plainSource(1), view: two, views: 0, batchSize: 1 }), /views/);
+});
+
+test("an image that is damaged gives no view", () =>
+  inTemporaryFolder(async (root) => {
+    for (const name of ["a", "c"]) await copyFile(fixture("photos-mini", "cat.jpg"), path.join(root, `${name}.jpg`));
+    await writeFile(path.join(root, "b.jpg"), "");
+    const batches = sequentialBatches({ source: await openSource(root), view, views: 2, batchSize: 8, limit: 2 });
+    assert.equal(
+      (await all(batches)).flatMap(({ indices }) => [...indices]),
+      [0, 0, 2, 2],
+    );
+    assert.is(batches.damaged.length, 1);
+  }));
+
 test("a walk reads ahead by bounded amounts and can be left early", async () => {
   const { source, reads } = watched(plainSource(100));
   for await (const { indices } of sequentialBatches({
