@@ -85,17 +85,22 @@ runs/%/test.safetensors: runs/%/vq/model.safetensors
 runs/%/vim/model.safetensors: runs/%/train.safetensors runs/%/test.safetensors
 	$(VITVQ) train-vim $< --val $(word 2,$^) --out $(@D) --resume $($*_VIM)
 
-# 5. Draw 50 images of every class, and see which class their nearest training image has.
+# 5. See how well it predicts the codes of the test images.
+runs/%/likelihood/likelihood.json: runs/%/vim/model.safetensors runs/%/train.safetensors runs/%/test.safetensors
+	$(VITVQ) evaluate $(word 3,$^) --vim $(<D) --reference $(word 2,$^) --out $(@D) --force
+
+# 6. Draw 50 images of every class, and see which class their nearest training image has.
 runs/%/samples/index.json: runs/%/vim/model.safetensors
 	$(VITVQ) sample $(<D) --tokenizer $(<D)/../vq --out $(@D) --count 500 --seed 1 $($*_SAMPLE) --force
 
 runs/%/sample-scores/samples.json: runs/%/samples/index.json
 	$(VITVQ) evaluate --samples $(<D) --reference $(call training,$*) --real $(call held_out,$*) --out $(@D) --force
 
-# 6. Ask every block of the Transformer what it knows about classes.
+# 7. Ask every block of the Transformer what it knows about classes.
 runs/%/probe/probe.json: runs/%/vim/model.safetensors runs/%/train.safetensors runs/%/test.safetensors
 	$(VITVQ) probe $(<D) --train $(word 2,$^) --test $(word 3,$^) --out $(@D) --fractions 0.01,0.1 --force
 
-# 7. Gather every figure and draw the curves.
-runs/%/summary.json: runs/%/evaluation/evaluation.json runs/%/sample-scores/samples.json runs/%/probe/probe.json
+# 8. Gather every figure and draw the curves.
+runs/%/summary.json: runs/%/evaluation/evaluation.json runs/%/likelihood/likelihood.json \
+  runs/%/sample-scores/samples.json runs/%/probe/probe.json
 	$(VITVQ) report $(@D) --quiet > /dev/null

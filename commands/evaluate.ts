@@ -2,14 +2,14 @@ import { defineCommand } from "./support/command.js";
 import type { OptionTable } from "./support/options.js";
 import { dataOptions, engineOptions } from "./support/tables.js";
 
-const [TOKENIZER, NETWORKS, SAMPLES] = ["A tokenizer", "Networks that judge", "Samples"] as const;
+const [TOKENIZER, VIM, NETWORKS, SAMPLES] = ["A tokenizer", "A VIM", "Networks that judge", "Samples"] as const;
 
 export const options = {
   data: {
     type: "string",
     value: "path",
     positional: true,
-    describe: "Images to reconstruct: class folders, a folder of images, or an IDX file",
+    describe: "Images to reconstruct: class folders, a folder of images, or an IDX file; with --vim a token file",
     group: TOKENIZER,
   },
   tokenizer: {
@@ -22,14 +22,19 @@ export const options = {
   checkpoint: {
     type: "boolean",
     describe: "Use the newest checkpoint of a run that is not finished",
-    group: TOKENIZER,
+  },
+  vim: {
+    type: "string",
+    value: "run",
+    describe: "Run directory of train-vim, or a model file: how well it predicts the codes of a token file",
+    group: VIM,
   },
   batchSize: {
     type: "number",
     integer: true,
     min: 1,
     default: 32,
-    describe: "Images reconstructed or read together",
+    describe: "Images or rows of codes computed together",
   },
   vgg: {
     type: "string",
@@ -77,7 +82,9 @@ export const options = {
   reference: {
     type: "string",
     value: "path",
-    describe: "Training images: the nearest to each sample is sought among them, networks compare with them",
+    describe:
+      "Training images: the nearest to each sample is sought among them, networks compare with them; with --vim " +
+      "training codes, whose frequencies are held against it",
     group: SAMPLES,
   },
   real: {
@@ -93,13 +100,13 @@ export const options = {
       "A sample this close to a training image counts as a copy: root mean square of the pixel gaps, 0.03 unless given",
     group: SAMPLES,
   },
-  out: { type: "string", value: "folder", alias: "o", describe: "Folder for the figures as JSON and a picture" },
+  out: { type: "string", value: "folder", alias: "o", describe: "Folder for the figures as JSON, and a picture" },
   limit: {
     type: "number",
     integer: true,
     min: 1,
-    describe: "Take only the first images to reconstruct, or the first samples and real images",
-    unit: "images",
+    describe:
+      "Take only the first images to reconstruct, the first samples and real images, or the first rows of codes",
   },
   ...dataOptions,
   ...engineOptions,
@@ -107,13 +114,17 @@ export const options = {
 
 export const evaluate = defineCommand({
   command: "evaluate",
-  describe: "Measure how well a tokenizer reconstructs, or how good samples are",
+  describe: "Measure how well a tokenizer reconstructs, a VIM predicts codes, or how good samples are",
   options,
   examples: [
     ["vitvq evaluate photos/ --tokenizer runs/vq --out evaluation", "PSNR, SSIM, codebook usage, and a picture"],
     [
       "vitvq evaluate photos/ --tokenizer runs/vq --inception pt_inception-2015-12-05-6726825d.pth",
       "rFID and Inception Scores as well",
+    ],
+    [
+      "vitvq evaluate test.safetensors --vim runs/vim --reference train.safetensors",
+      "negative log-likelihood of codes beside their entropies",
     ],
     [
       "vitvq evaluate --samples samples --reference photos/train --real photos/test",

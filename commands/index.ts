@@ -19,7 +19,7 @@ export const commands = {
     load: async () => (await import("./decode.js")).decode,
   },
   evaluate: {
-    describe: "Measure how well a tokenizer reconstructs, or how good samples are",
+    describe: "Measure how well a tokenizer reconstructs, a VIM predicts codes, or how good samples are",
     load: async () => (await import("./evaluate.js")).evaluate,
   },
   "train-vim": {

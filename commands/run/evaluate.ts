@@ -1,5 +1,5 @@
 /**
- * The work of `evaluate`: which of its two measurements was asked for, and whether there is room for the results. Each
+ * The work of `evaluate`: which of its three measurements was asked for, and whether there is room for the results. Each
  * is loaded when its turn has come, since the neighbours of samples need no engine.
  */
 import { existsSync } from "node:fs";
@@ -15,10 +15,21 @@ type Name = keyof EvaluateContext["config"];
 
 const OF_TOKENIZERS: readonly Name[] = ["data", "tokenizer", "checkpoint", "vgg", "lpips"];
 const OF_SAMPLES: readonly Name[] = ["reference", "real", "copyDistance"];
+/** All that a VIM's likelihood can do without. */
+const OF_IMAGES: readonly Name[] = [
+  ...(["tokenizer", "vgg", "lpips", "inception", "inceptionProtocol", "statistics", "features"] as const),
+  ...(["samples", "real", "copyDistance", "labels", "strict", "resize"] as const),
+];
 const OF_INCEPTION: readonly Name[] = ["inceptionProtocol", "statistics"];
 
 export async function run(context: EvaluateContext): Promise<void> {
-  const { data, tokenizer, samples, reference, inception } = context.config;
+  const { data, tokenizer, vim, samples, reference, inception } = context.config;
+  if (vim !== undefined) {
+    refuse(context, OF_IMAGES, "has no part in the evaluation of --vim");
+    if (data === undefined) throw new UsageError("--vim needs a token file: the codes that it is to predict");
+    expectFree(context, "likelihood.json");
+    return (await import("./evaluateLikelihood.js")).evaluateLikelihood(context, { tokens: data, vim });
+  }
   if (inception === undefined) refuse(context, OF_INCEPTION, "changes nothing without --inception");
   if (samples !== undefined) {
     refuse(context, OF_TOKENIZERS, "has no part in the evaluation of --samples");
@@ -28,7 +39,7 @@ export async function run(context: EvaluateContext): Promise<void> {
   }
   refuse(context, OF_SAMPLES, "has no part in the evaluation of a tokenizer");
   if (data === undefined || tokenizer === undefined)
-    throw new UsageError("evaluate wants images and --tokenizer, or --samples and --reference");
+    throw new UsageError("evaluate wants images and --tokenizer, a token file and --vim, or --samples and --reference");
   expectFree(context, "evaluation.json");
   return (await import("./evaluateTokenizer.js")).evaluateTokenizer(context, { data, tokenizer });
 }

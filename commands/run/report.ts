@@ -49,6 +49,7 @@ const WORDS = {
   tokenizerRuns: "runs of train-vq",
   priorRuns: "runs of train-vim",
   evaluations: "files evaluation.json",
+  likelihoods: "files likelihood.json",
   samples: "files samples.json",
   sampleFolders: "files index.json",
   probes: "files probe.json",
@@ -59,7 +60,7 @@ function expectSomething(folder: string, { damaged: _, ...lists }: Findings): vo
   if (Object.values(lists).some((list) => list.length > 0)) return;
   throw new DataError(
     `${folder}: found nothing to report, here or two levels below: neither runs of train-vq or train-vim (config.json ` +
-      "with metrics.jsonl) nor evaluation.json, samples.json, index.json, probe.json or *.encode.json",
+      "with metrics.jsonl) nor evaluation.json, likelihood.json, samples.json, index.json, probe.json or *.encode.json",
   );
 }
 

@@ -24,6 +24,8 @@ export type Findings = {
   readonly priorRuns: readonly FoundRun[];
   /** `evaluation.json`: reconstructions. */
   readonly evaluations: readonly FoundFile[];
+  /** `likelihood.json`: codes predicted. */
+  readonly likelihoods: readonly FoundFile[];
   /** `samples.json`: samples measured. */
   readonly samples: readonly FoundFile[];
   /** `index.json` of a folder of samples. */
@@ -45,6 +47,7 @@ export async function searchResults(folder: string): Promise<Findings> {
     tokenizerRuns: [] as FoundRun[],
     priorRuns: [] as FoundRun[],
     evaluations: [] as FoundFile[],
+    likelihoods: [] as FoundFile[],
     samples: [] as FoundFile[],
     sampleFolders: [] as FoundFile[],
     probes: [] as FoundFile[],
@@ -70,12 +73,13 @@ export async function searchResults(folder: string): Promise<Findings> {
   return found;
 }
 
-type Lists = Record<"evaluations" | "samples" | "sampleFolders" | "probes" | "encodings", FoundFile[]>;
+type Lists = Record<"evaluations" | "likelihoods" | "samples" | "sampleFolders" | "probes" | "encodings", FoundFile[]>;
 
 function listFor(found: Lists, name: string): FoundFile[] | undefined {
   if (name.endsWith(".encode.json")) return found.encodings;
   const lists: Readonly<Record<string, FoundFile[]>> = {
     "evaluation.json": found.evaluations,
+    "likelihood.json": found.likelihoods,
     "samples.json": found.samples,
     "index.json": found.sampleFolders,
     "probe.json": found.probes,

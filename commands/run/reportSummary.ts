@@ -43,15 +43,26 @@ export type Summary = {
   readonly localRecall: number | null;
   readonly localDensity: number | null;
   readonly localCoverage: number | null;
+  readonly likelihood: LikelihoodSummary | null;
   readonly probe: ProbeSummary | null;
   readonly stage1: StageSummary | null;
   readonly stage2: StageSummary | null;
   /** Wall seconds by piece of work, null where unknown; `total` is the sum of the known ones. */
   readonly seconds: Readonly<
-    Record<"stage1" | "stage2" | "evaluation" | "sampleEvaluation" | "probe" | "total", number | null>
+    Record<"stage1" | "stage2" | "evaluation" | "likelihood" | "sampleEvaluation" | "probe" | "total", number | null>
   >;
   readonly seeds: Readonly<Record<"stage1" | "stage2" | "samples", number | null>>;
   readonly found: Readonly<Record<string, readonly Json[]>>;
+};
+
+/** Of the codes that a VIM had to predict, in nats per code; `top1` is a share, 0..1. */
+export type LikelihoodSummary = {
+  readonly rows: number | null;
+  readonly nll: number | null;
+  readonly nllWithoutClass: number | null;
+  readonly top1: number | null;
+  readonly unigramEntropy: number | null;
+  readonly positionEntropy: number | null;
 };
 
 /** Top-1 shares of the test images, 0..1. */
@@ -73,8 +84,9 @@ export type StageSummary = Json & {
 };
 
 export function summarize(findings: Findings): Summary {
-  const { evaluations, samples, probes, sampleFolders } = findings;
+  const { evaluations, likelihoods, samples, probes, sampleFolders } = findings;
   const evaluation = evaluations[0]?.content;
+  const predicted = likelihoods[0]?.content;
   const sampled = samples[0]?.content;
   const probe = probes[0]?.content;
   const stage1 = stageOf(findings.tokenizerRuns[0]);
@@ -105,6 +117,7 @@ export function summarize(findings: Findings): Summary {
     meanDistance: numberAt(sampled, "meanDistance"),
     realMeanDistance: numberAt(sampled, "real", "meanDistance"),
     ...judgedOf(sampled),
+    likelihood: predicted ? likelihoodOf(predicted) : null,
     probe: probe ? probeOf(probe) : null,
     stage1,
     stage2,
@@ -112,6 +125,7 @@ export function summarize(findings: Findings): Summary {
       stage1: stage1?.seconds ?? null,
       stage2: stage2?.seconds ?? null,
       evaluation: numberAt(evaluation, "seconds"),
+      likelihood: numberAt(predicted, "seconds"),
       sampleEvaluation: numberAt(sampled, "seconds"),
       probe: numberAt(probe, "seconds"),
     }),
@@ -162,6 +176,19 @@ function stageOf(run: FoundRun | undefined): StageSummary | null {
     seed: numberAt(run.config, "options", "seed"),
     step: numberAt(last, "step"),
     seconds: trainingSeconds(run),
+  };
+}
+
+/** With the class where there is one. */
+function likelihoodOf(predicted: Json): LikelihoodSummary {
+  const of = (key: string) => numberAt(predicted, "withClass", key) ?? numberAt(predicted, "withoutClass", key);
+  return {
+    rows: of("rows"),
+    nll: of("nll"),
+    nllWithoutClass: numberAt(predicted, "withoutClass", "nll"),
+    top1: of("top1"),
+    unigramEntropy: numberAt(predicted, "unigramEntropy"),
+    positionEntropy: numberAt(predicted, "positionEntropy"),
   };
 }
 
@@ -222,6 +249,7 @@ function listAll(findings: Findings): Summary["found"] {
     tokenizerRuns: runs(findings.tokenizerRuns),
     priorRuns: runs(findings.priorRuns),
     evaluations: contents(findings.evaluations),
+    likelihoods: contents(findings.likelihoods),
     samples: contents(findings.samples),
     sampleFolders: findings.sampleFolders.map((folder) => ({
       ...folder.content,

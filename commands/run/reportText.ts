@@ -17,6 +17,7 @@ export function summaryText(summary: Summary): string {
     ]),
     ...reconstruction(summary),
     ...codebook(summary),
+    ...likelihood(summary),
     ...samples(summary),
     ...probe(summary),
     ...(summary.seconds.total === null ? [] : [["time known", formatDuration(summary.seconds.total)]]),
@@ -61,6 +62,19 @@ function codebook({ usage, batchUsage, perplexity, codebookSize }: Summary): Row
     ...(perplexity === null ? [] : [`perplexity ${perplexity.toFixed(1)}`]),
   ];
   return [["codebook", parts.join(", ")]];
+}
+
+function likelihood({ likelihood: of }: Summary): Rows {
+  if (of?.nll == null) return [];
+  const { nll, nllWithoutClass, unigramEntropy, top1, rows } = of;
+  const without =
+    nllWithoutClass === null || nllWithoutClass === nll ? "" : ` (${nllWithoutClass.toFixed(3)} without class)`;
+  const parts = [
+    `NLL of test codes ${nll.toFixed(3)} nats${without}`,
+    ...(unigramEntropy === null ? [] : [`unigram entropy ${unigramEntropy.toFixed(3)}`]),
+    ...(top1 === null ? [] : [`top-1 ${formatPercent(top1)}`]),
+  ];
+  return [["prediction", `${parts.join(", ")}${rows === null ? "" : `; ${formatInteger(rows)} rows`}`]];
 }
 
 function samples(of: Summary): Rows {

@@ -157,7 +157,7 @@ test("a tokenizer's reconstructions are compared on features of another, and of 
 test("what makes no sense together is refused before any work", () =>
   inTemporaryFolder(async (folder) => {
     for (const [args, want] of [
-      [[], /evaluate wants images and --tokenizer, or --samples and --reference/],
+      [[], /evaluate wants images and --tokenizer, a token file and --vim, or --samples and --reference/],
       [[EMOJI], /evaluate wants images and --tokenizer/],
       [["--samples", folder], /--samples needs --reference/],
       [[EMOJI, "--samples", folder, "--reference", EMOJI], /the path .* has no part in the evaluation of --samples/],

@@ -27,6 +27,7 @@ test("files are known by their names, down to two levels, nearest first", () =>
       ".hidden/evaluation.json": { at: "hidden" },
       "evaluation.json": { at: 0 },
       "s/samples.json": {},
+      "likelihood/likelihood.json": {},
       "s/index.json": { images: [] },
       "web/index.json": { pages: [] },
       "probe/probe.json": {},
@@ -39,8 +40,11 @@ test("files are known by their names, down to two levels, nearest first", () =>
       found.evaluations.map(({ file, content }) => [file, content["at"]]),
       ["evaluation.json", "a/evaluation.json", "z/evaluation.json", "a/b/evaluation.json"].map((file, i) => [file, i]),
     );
-    const files = [found.samples, found.sampleFolders, found.probes, found.encodings].flat().map(({ file }) => file);
-    assert.equal(files, ["s/samples.json", "s/index.json", "probe/probe.json", "train.encode.json"]);
+    const { likelihoods, samples, sampleFolders, probes, encodings } = found;
+    assert.equal(
+      [likelihoods, samples, sampleFolders, probes, encodings].flat().map(({ file }) => file),
+      ["likelihood/likelihood.json", "s/samples.json", "s/index.json", "probe/probe.json", "train.encode.json"],
+    );
     assert.equal(found.damaged, []);
   }));
 

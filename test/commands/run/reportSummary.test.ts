@@ -10,6 +10,7 @@ const nothing: Findings = {
   tokenizerRuns: [],
   priorRuns: [],
   evaluations: [],
+  likelihoods: [],
   samples: [],
   sampleFolders: [],
   probes: [],
@@ -143,6 +144,27 @@ test("headlines come from the first file of a kind, seconds add up", () => {
     lines.join("\n"),
     /probe +top-1 70\.0% at block 4, raw pixels 80\.0%, stage-1 encoder 60\.0%, most frequent class 10\.0%/,
   );
+});
+
+test("codes that a VIM predicted have a line, with the class where there was one", () => {
+  const content = {
+    withClass: { rows: 90, nll: 2.25, top1: 0.375 },
+    withoutClass: { rows: 100, nll: 2.5, top1: 0.25 },
+    ...{ unigramEntropy: 5.5, positionEntropy: 4.5, seconds: 2 },
+  };
+  const summary = summarize({ ...nothing, likelihoods: [{ file: "likelihood.json", content }] });
+  assert.equal(summary.likelihood, {
+    ...{ rows: 90, nll: 2.25, nllWithoutClass: 2.5, top1: 0.375, unigramEntropy: 5.5, positionEntropy: 4.5 },
+  });
+  assert.equal([summary.seconds.likelihood, summary.seconds.total], [2, 2]);
+  assert.match(
+    summaryText(summary),
+    /^prediction +NLL of test codes 2\.250 nats \(2\.500 without class\), unigram entropy 5\.500, top-1 37\.5%; 90 rows\n/,
+  );
+  const alone = { ...content, withClass: null };
+  const other = summarize({ ...nothing, likelihoods: [{ file: "likelihood.json", content: alone }] });
+  assert.equal([other.likelihood?.nll, other.likelihood?.rows], [2.5, 100]);
+  assert.match(summaryText(other), /2\.500 nats, unigram/);
 });
 
 test("usage falls back on what encoding printed", () => {
