@@ -1,8 +1,9 @@
+import { GUIDANCE_SCHEDULES } from "../lib/sample/guidance.js";
 import { defineCommand } from "./support/command.js";
 import type { ConfigOf, OptionTable } from "./support/options.js";
-import { engineOptions } from "./support/tables.js";
+import { dataOptions, engineOptions } from "./support/tables.js";
 
-const [WHAT, HOW] = ["What to draw", "How to draw"] as const;
+const [WHAT, HOW, COMPLETION] = ["What to draw", "How to draw", "Completing images"] as const;
 
 export const options = {
   vim: {
@@ -32,7 +33,7 @@ export const options = {
   classes: {
     type: "strings",
     value: "class",
-    describe: "Class by name or number; every class unless given",
+    describe: "Class by name or number; every class unless given, and of images to complete their own",
     group: WHAT,
   },
   unconditional: { type: "boolean", describe: "Draw without a class", group: WHAT },
@@ -57,6 +58,27 @@ export const options = {
     max: 1,
     default: 1,
     describe: "Keep the likeliest codes up to this mass",
+    group: HOW,
+  },
+  classFilter: {
+    type: "strings",
+    value: "class:setting,...",
+    describe: "Another temperature, top-k or top-p for a class, as in boot:temperature=0.8,top-k=50",
+    group: HOW,
+  },
+  guidance: {
+    type: "number",
+    value: "S",
+    min: 0,
+    default: 1,
+    describe: "Classifier-free guidance: logits = without class + S (with class - without class), 1 for none",
+    group: HOW,
+  },
+  guidanceSchedule: {
+    type: "string",
+    choices: GUIDANCE_SCHEDULES,
+    default: "constant",
+    describe: "S at every code, or on a line or a cosine from 1 at the first to S at the last",
     group: HOW,
   },
   rejectWith: {
@@ -84,6 +106,37 @@ export const options = {
   },
   batchSize: { type: "number", integer: true, min: 1, default: 50, describe: "Images drawn together", group: HOW },
   checkpoint: { type: "boolean", describe: "Use the newest checkpoint of runs that are not finished", group: HOW },
+  complete: {
+    type: "string",
+    value: "path",
+    describe: "Class folders, a folder, an image or an IDX file: their upper rows are kept, the rest is drawn",
+    group: COMPLETION,
+  },
+  keep: {
+    type: "number",
+    above: 0,
+    below: 1,
+    default: 0.5,
+    describe: "Share of the rows of codes to keep, rounded, at least one and not all",
+    group: COMPLETION,
+  },
+  ways: { type: "number", integer: true, min: 1, default: 4, describe: "Completions of an image", group: COMPLETION },
+  limit: {
+    type: "number",
+    integer: true,
+    min: 1,
+    describe: "Complete only so many of the images, spread over the set",
+    unit: "images",
+    group: COMPLETION,
+  },
+  labels: { ...dataOptions.labels, group: COMPLETION },
+  strict: { ...dataOptions.strict, group: COMPLETION },
+  resize: {
+    type: "string",
+    choices: ["cover", "squash"],
+    describe: "cover keeps proportions and crops, squash distorts; as in training unless given",
+    group: COMPLETION,
+  },
   ...engineOptions,
 } as const satisfies OptionTable;
 
@@ -98,6 +151,14 @@ export const sample = defineCommand({
     [
       "vitvq sample runs/vim -o best --reject-with other-probe/classifier.safetensors --acceptance 0.25",
       "of every four images the one that a classifier is surest of",
+    ],
+    [
+      "vitvq sample runs/vim -o guided --guidance 2 --guidance-schedule linear",
+      "images that show their class more clearly",
+    ],
+    [
+      "vitvq sample runs/vim -o completed --complete images/val --limit 10 --ways 6",
+      "six endings of each of ten images, whose upper half is kept",
     ],
     ["vitvq sample runs/vim -o cats --classes cat --count 64 --temperature 0.9", "64 images of one class"],
   ],

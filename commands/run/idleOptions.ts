@@ -7,7 +7,8 @@ import { options as vimOptions } from "../trainVim.js";
 import { options as vqOptions } from "../trainVq.js";
 import { perceptualWeightOf } from "./perceptualNetwork.js";
 
-type Rule<T extends OptionTable> = {
+/** Options that count only beside others. */
+export type IdleRule<T extends OptionTable> = {
   readonly names: readonly (keyof T & string)[];
   /** Whether these options count. */
   readonly when: (config: ConfigOf<T>) => boolean;
@@ -15,7 +16,7 @@ type Rule<T extends OptionTable> = {
   readonly want: string;
 };
 
-const VQ_RULES: readonly Rule<typeof vqOptions>[] = [
+const VQ_RULES: readonly IdleRule<typeof vqOptions>[] = [
   {
     names: [
       ...(["encoder", "encoderDim", "encoderDepth", "encoderHeads", "encoderMlpDim"] as const),
@@ -55,7 +56,7 @@ const VQ_RULES: readonly Rule<typeof vqOptions>[] = [
   },
 ];
 
-const VIM_RULES: readonly Rule<typeof vimOptions>[] = [
+const VIM_RULES: readonly IdleRule<typeof vimOptions>[] = [
   {
     names: ["beta2Schedule", "updateClip"],
     when: ({ optimizer }) => optimizer === "adafactor",
@@ -68,7 +69,7 @@ const VIM_RULES: readonly Rule<typeof vimOptions>[] = [
   },
 ];
 
-const ENCODE_RULES: readonly Rule<typeof encodeOptions>[] = [
+const ENCODE_RULES: readonly IdleRule<typeof encodeOptions>[] = [
   { names: ["crop", "cropScale", "flip", "seed"], when: ({ views }) => views > 1, want: "--views 2 or more" },
   { names: ["cropScale", "seed"], when: ({ crop }) => crop === "random", want: "--crop random" },
   {
@@ -93,10 +94,11 @@ export function refuseIdleEncodeOptions(context: CommandContext<typeof encodeOpt
   refuseIdle(context, encodeOptions, ENCODE_RULES);
 }
 
-function refuseIdle<T extends OptionTable>(
+/** @throws UsageError naming an option that was typed, or set in the config file, and changes nothing */
+export function refuseIdle<T extends OptionTable>(
   { config, origins }: CommandContext<T>,
   options: T,
-  rules: readonly Rule<T>[],
+  rules: readonly IdleRule<T>[],
 ): void {
   // A file that says what holds anyway may be one that --print-config wrote.
   const isSet = (name: keyof T & string) => {

@@ -1,27 +1,32 @@
 /** The work of `sample`: codes drawn class by class, decoded, written as PNGs with a grid and an index. */
 import { openEngine } from "../../lib/engine/open.js";
-import { UsageError } from "../../lib/errors.js";
 import { sequenceLength } from "../../lib/models/vim.js";
 import { formatDuration, formatInteger } from "../../lib/ui/format.js";
 import type { options } from "../sample.js";
 import type { CommandContext } from "../support/command.js";
 import { loadTokenizer, loadVim } from "../support/models.js";
 import { openReporter } from "../support/reporter.js";
+import { completeImages } from "./sampleCompletion.js";
 import { decoded, drawCodes, reject } from "./sampleDrawing.js";
+import { refuseIdleSampleOptions } from "./sampleIdleOptions.js";
 import { expectSameCodes, tokenizerPath } from "./sampleModels.js";
 import { expectFree, writeSamples } from "./sampleOutput.js";
 import { namesOf, planImages, sharesOf } from "./samplePlan.js";
 import { openRejection, type Rejection } from "./sampleRejection.js";
+import { rulesOf } from "./sampleRules.js";
 
 type Context = CommandContext<typeof options>;
 
 export async function run(context: Context): Promise<void> {
-  const { config, dryRun, force, result } = context;
+  const { config, dryRun, force, result, warn } = context;
+  refuseIdleSampleOptions(context);
   const vim = await loadVim(config.vim, { checkpoint: config.checkpoint });
   const tokenizer = await loadTokenizer(tokenizerPath(vim, config.tokenizer), { checkpoint: config.checkpoint });
   expectSameCodes(vim, tokenizer);
   const classNames = namesOf(vim);
+  if (config.complete !== undefined) return completeImages(context, config.complete, { vim, tokenizer, classNames });
   const shares = sharesOf(config, vim.model, classNames);
+  const rules = rulesOf(config, { vim, classNames, classIds: [...shares.keys()], warn });
   const rejection = await rejectionOf(context, { classNames, shares, tokenizerHash: tokenizer.hash });
   const plans = planImages(config.seed, shares, rejection);
   const kept = sum(shares.values());
@@ -36,11 +41,12 @@ export async function run(context: Context): Promise<void> {
   try {
     const engine = await openEngine(config.engine, config.threads === undefined ? {} : { threads: config.threads });
     const began = performance.now();
-    const drawn = await drawCodes(config, { vim, plans, engine, reporter });
+    const drawn = await drawCodes(config, { vim, plans, rules, engine, reporter });
     const best = rejection ? await reject(rejection, { drawn, shares, engine, config }) : drawn;
     const images = await decoded(best.codes, { tokenizer, engine, batchSize: config.batchSize });
     const seconds = (performance.now() - began) / 1000;
-    await writeSamples(config, { images, drawn: best.images, classNames, tokenizer: tokenizer.model, rejection });
+    const { model } = tokenizer;
+    await writeSamples(config, { images, drawn: best.images, classNames, tokenizer: model, rejection, rules });
     const codes = plans.length * sequenceLength(vim.model);
     result(
       { out: config.out, images: kept, drawn: plans.length, seconds, codesPerSecond: codes / seconds },
@@ -58,13 +64,10 @@ type Wanted = {
   readonly tokenizerHash: string;
 };
 
-async function rejectionOf({ config, origins }: Context, wanted: Wanted): Promise<Rejection | undefined> {
+async function rejectionOf({ config }: Context, wanted: Wanted): Promise<Rejection | undefined> {
   const { rejectWith, acceptance } = config;
-  if (rejectWith !== undefined)
-    return openRejection({ rejectWith, acceptance }, { ...wanted, classIds: [...wanted.shares.keys()] });
-  if (origins.acceptance?.kind === "flag")
-    throw new UsageError("--acceptance: changes nothing here; it wants --reject-with. Leave it out");
-  return undefined;
+  if (rejectWith === undefined) return undefined;
+  return openRejection({ rejectWith, acceptance }, { ...wanted, classIds: [...wanted.shares.keys()] });
 }
 
 const sum = (values: Iterable<number>): number => [...values].reduce((total, value) => total + value, 0);

@@ -7,8 +7,10 @@ import { createSampler } from "../../lib/sample/sampler.js";
 import type { Reporter } from "../../lib/ui/progress.js";
 import type { SampleConfig } from "../sample.js";
 import type { LoadedModel } from "../support/models.js";
+import { filterFor } from "./sampleFilters.js";
 import type { Plan } from "./samplePlan.js";
 import { confidences, type Rejection, surest } from "./sampleRejection.js";
+import type { Rules } from "./sampleRules.js";
 
 /** An image that was drawn, with the probability of its class where a classifier was asked. */
 export type DrawnImage = Plan & { readonly confidence?: number };
@@ -18,26 +20,34 @@ export type Codes = { readonly images: readonly DrawnImage[]; readonly codes: In
 
 type Drawing = {
   vim: LoadedModel<VimConfig>;
-  plans: readonly Plan[];
+  /** With the first codes of each image where some are given. */
+  plans: readonly (Plan & { readonly prefix?: Int32Array })[];
+  rules: Rules;
+  /** How many codes of each image are given. */
+  prefixLength?: number;
   engine: Engine;
   reporter: Reporter;
 };
 
-export async function drawCodes(config: SampleConfig, { vim, plans, engine, reporter }: Drawing): Promise<Codes> {
-  const { temperature, topK, topP } = config;
+export async function drawCodes(config: SampleConfig, drawing: Drawing): Promise<Codes> {
+  const { vim, plans, rules, prefixLength = 0, engine, reporter } = drawing;
+  const { guidance, filters } = rules;
   const batchSize = Math.min(config.batchSize, plans.length);
   const T = sequenceLength(vim.model);
-  const sampler = await createSampler({ engine, model: vim.model, weights: vim.weights, batchSize });
+  const each = T - prefixLength;
+  const { model, weights } = vim;
+  const sampler = await createSampler({ engine, model, weights, batchSize, guidance, prefixLength });
   const all = new Int32Array(plans.length * T);
-  const bar = reporter.bar({ total: plans.length * T, unit: "codes", label: "drawing" });
+  const bar = reporter.bar({ total: plans.length * each, unit: "codes", label: "drawing" });
   for (let done = 0; done < plans.length; done += batchSize) {
     const part = plans.slice(done, done + batchSize);
     const padded = Array.from({ length: batchSize }, (_, i) => part[i] ?? part[0]!);
     const codes = await sampler.sample({
       classIds: Int32Array.from(padded, ({ classId }) => classId),
       seeds: padded.map(({ seed }) => seed),
-      filter: { temperature, topK, topP },
-      onPosition: (drawn) => bar.update(done * T + drawn * part.length, { "images left": plans.length - done }),
+      filters: padded.map(({ classId }) => filterFor(filters, classId)),
+      prefix: Int32Array.from(padded.flatMap(({ prefix = [] }) => [...prefix])),
+      onPosition: (drawn) => bar.update(done * each + drawn * part.length, { "images left": plans.length - done }),
     });
     all.set(codes.subarray(0, part.length * T), done * T);
   }

@@ -5,27 +5,32 @@ import path from "node:path";
 import { UsageError } from "../../lib/errors.js";
 import { writeAtomically, writeJson } from "../../lib/files/atomic.js";
 import type { TokenizerConfig } from "../../lib/models/tokenizer.js";
-import { encodePng } from "../../lib/ui/canvas.js";
+import { type Canvas, encodePng } from "../../lib/ui/canvas.js";
 import { classGrid } from "../../lib/ui/gridCompositions.js";
 import { imageGrid } from "../../lib/ui/imageGrid.js";
 import type { SampleConfig } from "../sample.js";
-import { numberedName, writeImage } from "../support/images.js";
+import { type ImageSize, numberedName, writeImage } from "../support/images.js";
+import type { CompletionPlan } from "./completionPlan.js";
 import type { DrawnImage } from "./sampleDrawing.js";
 import type { Rejection } from "./sampleRejection.js";
+import type { Rules } from "./sampleRules.js";
 
 const GRID_COLUMNS = 10;
 
 export type Drawn = {
   images: Float32Array;
-  drawn: readonly DrawnImage[];
+  drawn: readonly (DrawnImage & Partial<Pick<CompletionPlan, "original" | "way">>)[];
   classNames: readonly string[];
   tokenizer: TokenizerConfig;
   rejection: Rejection | undefined;
+  rules: Rules;
+  /** Of images that were completed: a picture in place of the grid, and how they came about. */
+  completion?: { readonly picture: Canvas; readonly facts: object };
 };
 
 export async function writeSamples(
   config: SampleConfig,
-  { images, drawn, classNames, tokenizer, rejection }: Drawn,
+  { images, drawn, classNames, tokenizer, rejection, rules, completion }: Drawn,
 ): Promise<void> {
   const { imageSize, channels } = tokenizer;
   const size = { height: imageSize, width: imageSize, channels };
@@ -33,26 +38,39 @@ export async function writeSamples(
   await mkdir(config.out, { recursive: true });
   for (const [i] of drawn.entries())
     await writeImage(path.join(config.out, numberedName(i)), images.subarray(i * pixels, (i + 1) * pixels), size);
-  const labels = drawn.map(({ classId }) => classId);
-  const conditional = labels.some((label) => label < classNames.length);
-  const grid = conditional
-    ? classGrid({ images, size, labels, classNames, perClass: GRID_COLUMNS })
-    : imageGrid({ images, size, columns: GRID_COLUMNS });
-  await writeAtomically(path.join(config.out, "grid.png"), await encodePng(grid));
-  const { temperature, topK, topP, seed } = config;
+  const picture = completion?.picture ?? gridOf({ images, drawn, classNames, size });
+  await writeAtomically(path.join(config.out, completion ? "completions.png" : "grid.png"), await encodePng(picture));
+  const { filters, guidance } = rules;
   await writeJson(path.join(config.out, "index.json"), {
-    images: drawn.map(({ classId, seed: own, confidence }, i) => ({
+    images: drawn.map(({ classId, seed, confidence, original, way }, i) => ({
       file: numberedName(i),
       class: classId < classNames.length ? classId : null,
       className: classNames[classId] ?? null,
-      seed: own,
+      seed,
+      ...(original === undefined ? {} : { original, way }),
+      ...(filters.own.has(classId) ? { filter: filters.own.get(classId) } : {}),
       ...(confidence === undefined ? {} : { confidence }),
     })),
-    filter: { temperature, topK, topP },
+    filter: filters.general,
+    ...(guidance ? { guidance } : {}),
+    ...(completion ? { completion: completion.facts } : {}),
     ...(rejection ? { rejection: rejectionFacts(rejection) } : {}),
-    seed,
+    seed: config.seed,
     vim: path.resolve(config.vim),
   });
+}
+
+function gridOf({
+  images,
+  drawn,
+  classNames,
+  size,
+}: Pick<Drawn, "images" | "drawn" | "classNames"> & { size: ImageSize }) {
+  const labels = drawn.map(({ classId }) => classId);
+  const conditional = labels.some((label) => label < classNames.length);
+  return conditional
+    ? classGrid({ images, size, labels, classNames, perClass: GRID_COLUMNS })
+    : imageGrid({ images, size, columns: GRID_COLUMNS });
 }
 
 function rejectionFacts({ classifier, acceptance }: Rejection) {

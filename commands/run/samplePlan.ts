@@ -36,21 +36,29 @@ export function planImages(
   return classIds.map((classId, i) => ({ classId, seed: streamSeed(seed, "sample", i) }));
 }
 
-function wantedClasses({ classes, unconditional }: SampleConfig, model: VimConfig, names: readonly string[]): number[] {
+/** Ids of the classes to draw, `noClass` where there are none. */
+export function wantedClasses(
+  { classes, unconditional }: SampleConfig,
+  model: VimConfig,
+  names: readonly string[],
+): number[] {
   if (unconditional && model.classless === false)
     throw new UsageError("--unconditional: this model knows no images without a class; leave it out");
   if (unconditional && classes) throw new UsageError("--classes and --unconditional exclude each other");
   if (model.classes === 0 && classes) throw new UsageError("--classes: this model was trained without classes");
   if (unconditional || model.classes === 0) return [noClass(model)];
   if (!classes) return Array.from({ length: model.classes }, (_, i) => i);
-  return classes.map((wanted) => {
-    const named = names.indexOf(wanted);
-    const id = named >= 0 ? named : Number(wanted);
-    if (Number.isInteger(id) && id >= 0 && id < model.classes) return id;
-    throw new UsageError(
-      `--classes: no class "${wanted}"${didYouMean(wanted, names)}; there are ${model.classes}: ${names.slice(0, 20).join(", ")}`,
-    );
-  });
+  return classes.map((wanted) => classIdOf(wanted, { names, flag: "--classes" }));
+}
+
+/** @throws UsageError when there is no class of that name or number */
+export function classIdOf(wanted: string, { names, flag }: { names: readonly string[]; flag: string }): number {
+  const named = names.indexOf(wanted);
+  const id = named >= 0 ? named : Number(wanted);
+  if (Number.isInteger(id) && id >= 0 && id < names.length) return id;
+  throw new UsageError(
+    `${flag}: no class "${wanted}"${didYouMean(wanted, names)}; there are ${names.length}: ${names.slice(0, 20).join(", ")}`,
+  );
 }
 
 export function namesOf({ model, stored }: LoadedModel<VimConfig>): string[] {

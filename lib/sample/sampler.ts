@@ -6,12 +6,13 @@
  */
 import type * as tf from "@tensorflow/tfjs";
 import type { Engine, HostTensor, NamedHostTensors, NamedTensors, Program, Step, TensorSpec } from "../engine/types.js";
-import { sequenceLength, type VimConfig, type VimStep, vimPrefill, vimSpec, vimStep } from "../models/vim.js";
+import { noClass, sequenceLength, type VimConfig, type VimStep, vimPrefill, vimSpec, vimStep } from "../models/vim.js";
 import { headWidth } from "../nn/attention.js";
 import type { KvCache } from "../nn/cachedAttention.js";
 import { paramTree } from "../nn/params.js";
 import { uniformAt } from "../random.js";
 import { checkFilter, drawCode, type Filter } from "./draw.js";
+import { checkGuidance, type Guidance, guidedLogits, scaleAt } from "./guidance.js";
 import { cacheNames, KvCaches } from "./kvCaches.js";
 
 export type SamplerOptions = {
@@ -20,6 +21,10 @@ export type SamplerOptions = {
   readonly weights: NamedHostTensors;
   /** Sequences drawn together. */
   readonly batchSize: number;
+  /** Leads every sequence away from its like without a class, for twice the work; none when absent. */
+  readonly guidance?: Guidance | undefined;
+  /** S, first codes of each sequence that are given; 0 when absent, less than T. */
+  readonly prefixLength?: number | undefined;
   /** Weights built into the graph: worth it beyond some hundred tokens, but not beyond 2 GB; by size when absent. */
   readonly prepack?: boolean;
 };
@@ -27,15 +32,18 @@ export type SamplerOptions = {
 export type SampleRequest = {
   /** Class of each sequence, [B]; `noClass(model)` for none. */
   readonly classIds: Int32Array;
-  /** Seed of each sequence, [B]: together with class and filter it decides the sequence. */
+  /** Seed of each sequence, [B]: with its class, filter, guidance and given codes it decides the sequence. */
   readonly seeds: readonly number[];
-  readonly filter: Filter;
-  /** Called after each position with the number of positions drawn. */
+  /** Filter of each sequence, [B]. */
+  readonly filters: readonly Filter[];
+  /** Given codes, int32 [B, S] row by row; absent when S is 0. */
+  readonly prefix?: Int32Array;
+  /** Called after each position with the number of positions drawn, which given ones are not. */
   readonly onPosition?: (drawn: number) => void;
 };
 
 export type Sampler = {
-  /** Codes, int32 [B, T] row by row. */
+  /** Codes, int32 [B, T] row by row, given ones included. */
   sample(request: SampleRequest): Promise<Int32Array>;
   close(): Promise<void>;
 };
@@ -43,17 +51,25 @@ export type Sampler = {
 /** An ONNX model in memory ends at 2 GB; larger weights are fed as inputs. */
 const PREPACK_LIMIT_BYTES = 1.5e9;
 
-/** Compiles the two graphs of sampling. */
+/**
+ * Compiles the two graphs of sampling.
+ * @throws RangeError when there is guidance and the model knows no sequences without a class, or the prefix is too long
+ * @throws UsageError when the guidance is out of its range
+ */
 export async function createSampler(options: SamplerOptions): Promise<Sampler> {
-  const { engine, model, weights, batchSize } = options;
+  const { engine, model, weights, prefixLength = 0 } = options;
+  checkOptions(options);
   const bytes = Object.values(weights).reduce((sum, { data }) => sum + data.byteLength, 0);
   const prepack = options.prepack ?? bytes < PREPACK_LIMIT_BYTES;
   const given = prepack ? { constants: weights, inputs: {} } : { inputs: weightInputs(weights) };
   const compile = (name: string, step: Step, inputs: Record<string, TensorSpec>) =>
     engine.compile(step, { ...given, name, inputs: { ...given.inputs, ...inputs } });
-  const ids: TensorSpec = { dtype: "int32", shape: [batchSize] };
-  const prefill = await compile("sample prefill", prefillStep(model), { classIds: ids });
-  const cached = cachedStep(model, batchSize);
+  const rows = rowsOf(options);
+  const ids: TensorSpec = { dtype: "int32", shape: [rows] };
+  const prefix: TensorSpec = { dtype: "int32", shape: [rows, prefixLength] };
+  const prompt = { classIds: ids, ...(prefixLength > 0 ? { prefix } : {}) };
+  const prefill = await compile("sample prefill", prefillStep(model), prompt);
+  const cached = cachedStep(model, rows);
   const step = await compile("sample step", cached.step, cached.inputs);
   return {
     sample: (request) => drawSequences({ ...options, prefill, step, feeds: prepack ? {} : weights }, request),
@@ -67,24 +83,24 @@ export async function createSampler(options: SamplerOptions): Promise<Sampler> {
 type Compiled = SamplerOptions & { prefill: Program; step: Program; feeds: NamedHostTensors };
 
 async function drawSequences(sampler: Compiled, request: SampleRequest): Promise<Int32Array> {
-  checkFilter(request.filter);
-  const { model, batchSize, feeds } = sampler;
-  if (request.classIds.length !== batchSize || request.seeds.length !== batchSize)
-    throw new RangeError(`sampler: want ${batchSize} classes and seeds, got ${request.classIds.length}`);
+  checkRequest(sampler, request);
+  const { model, batchSize, feeds, prefixLength: S = 0 } = sampler;
+  const { prefix = new Int32Array(0) } = request;
   const T = sequenceLength(model);
   const sequences = new Int32Array(batchSize * T);
-  const caches = new KvCaches(model, batchSize);
-  const classIds = int32([batchSize], request.classIds);
-  let results = await sampler.prefill.run({ ...feeds, classIds });
-  for (let position = 0; ; position++) {
-    const code = drawRow(results["logits"]!, request, position);
+  for (let b = 0; b < batchSize; b++) sequences.set(prefix.subarray(b * S, (b + 1) * S), b * T);
+  const rows = rowsOf(sampler);
+  const caches = new KvCaches(model, rows);
+  let results = await sampler.prefill.run({ ...feeds, ...prefillInputs(sampler, request) });
+  for (let position = S; ; position++) {
+    const code = drawRow(sampler, request, { logits: results["logits"]!, position });
     for (let b = 0; b < batchSize; b++) sequences[b * T + position] = code[b]!;
-    request.onPosition?.(position + 1);
+    request.onPosition?.(position + 1 - S);
     if (position + 1 === T) return sequences;
     caches.append(results);
     results = await sampler.step.run({
       ...feeds,
-      code: int32([batchSize], code),
+      code: int32([rows], repeated(code, rows)),
       position: int32([1], Int32Array.of(position)),
       ...caches.views(),
       ...lastOf(model, results),
@@ -92,18 +108,67 @@ async function drawSequences(sampler: Compiled, request: SampleRequest): Promise
   }
 }
 
-function drawRow(logits: HostTensor, { seeds, filter }: SampleRequest, position: number): Int32Array {
+/** Rows of the graphs: with guidance every sequence has a second one, without a class, after those of all the others. */
+function rowsOf({ batchSize, guidance }: Pick<SamplerOptions, "batchSize" | "guidance">): number {
+  return guidance ? 2 * batchSize : batchSize;
+}
+
+function prefillInputs(sampler: Compiled, { classIds, prefix }: SampleRequest): NamedHostTensors {
+  const { model, batchSize, guidance, prefixLength: S = 0 } = sampler;
+  const rows = rowsOf(sampler);
+  const ids = new Int32Array(rows);
+  if (guidance) ids.fill(noClass(model), batchSize);
+  ids.set(classIds);
+  return {
+    classIds: int32([rows], ids),
+    ...(prefix && S > 0 ? { prefix: int32([rows, S], repeated(prefix, rows * S)) } : {}),
+  };
+}
+
+type Position = { readonly logits: HostTensor; readonly position: number };
+
+function drawRow(
+  { model, batchSize, guidance }: SamplerOptions,
+  { seeds, filters }: SampleRequest,
+  { logits, position }: Position,
+): Int32Array {
   const K = logits.shape[1]!;
   const values = logits.data as Float32Array;
-  return Int32Array.from(seeds, (seed, b) =>
-    drawCode(values.subarray(b * K, (b + 1) * K), filter, uniformAt(position, seed)),
-  );
+  const row = (b: number) => values.subarray(b * K, (b + 1) * K);
+  const scale = guidance && scaleAt(guidance, position, sequenceLength(model));
+  return Int32Array.from(seeds, (seed, b) => {
+    const own = scale === undefined ? row(b) : guidedLogits(row(b), { unconditional: row(batchSize + b), scale });
+    return drawCode(own, filters[b]!, uniformAt(position, seed));
+  });
+}
+
+function checkOptions({ model, guidance, prefixLength: S = 0 }: SamplerOptions): void {
+  if (guidance) {
+    checkGuidance(guidance);
+    noClass(model);
+  }
+  const T = sequenceLength(model);
+  if (!(Number.isInteger(S) && S >= 0 && S < T))
+    throw new RangeError(`sampler: want a prefix of 0 to ${T - 1} codes, one less than a sequence has, got ${S}`);
+}
+
+function checkRequest(
+  { batchSize, prefixLength: S = 0 }: SamplerOptions,
+  { classIds, seeds, filters, prefix }: SampleRequest,
+): void {
+  for (const filter of filters) checkFilter(filter);
+  const counts = [classIds.length, seeds.length, filters.length];
+  if (counts.some((count) => count !== batchSize))
+    throw new RangeError(`sampler: want ${batchSize} classes, seeds and filters, got ${counts.join(", ")}`);
+  const given = prefix?.length ?? 0;
+  if (given !== batchSize * S) throw new RangeError(`sampler: want prefixes [${batchSize}, ${S}], got ${given} codes`);
 }
 
 function prefillStep(model: VimConfig): Step {
   return (inputs) => {
     const params = paramTree(vimSpec(model), inputs);
-    return stepOutputs(vimPrefill(params, model, { classIds: inputs["classIds"]! }));
+    const codes = inputs["prefix"];
+    return stepOutputs(vimPrefill(params, model, { classIds: inputs["classIds"]!, ...(codes ? { codes } : {}) }));
   };
 }
 
@@ -154,6 +219,11 @@ function cacheInputs(model: VimConfig, batchSize: number): Record<string, Tensor
 
 function weightInputs(weights: NamedHostTensors): Record<string, TensorSpec> {
   return Object.fromEntries(Object.entries(weights).map(([name, { dtype, shape }]) => [name, { dtype, shape }]));
+}
+
+/** All of `data` again and again, `length` numbers. */
+function repeated(data: Int32Array, length: number): Int32Array {
+  return Int32Array.from({ length }, (_, i) => data[i % data.length]!);
 }
 
 function int32(shape: readonly number[], data: Int32Array): HostTensor {

@@ -5,7 +5,8 @@ import type { NamedHostTensors } from "../../lib/engine/types.js";
 import { UsageError } from "../../lib/errors.js";
 import { noClass, sequenceLength, type VimConfig, vimForward, vimSpec } from "../../lib/models/vim.js";
 import { flattenSpecs, initialise, paramTree } from "../../lib/nn/params.js";
-import { PLAIN_SAMPLING } from "../../lib/sample/draw.js";
+import { type Filter, PLAIN_SAMPLING } from "../../lib/sample/draw.js";
+import { type Guidance, guidedLogits, scaleAt } from "../../lib/sample/guidance.js";
 import { createSampler, type SampleRequest, type Sampler, type SamplerOptions } from "../../lib/sample/sampler.js";
 import { expectRejection } from "../files/support.js";
 import { goldenGpt } from "../models/support/goldenGpt.js";
@@ -46,7 +47,32 @@ async function withSampler<R>(options: Partial<SamplerOptions>, body: (sampler: 
 }
 
 function request(change: Partial<SampleRequest> = {}): SampleRequest {
-  return { classIds: Int32Array.of(0, 1, noClass(MODEL)), seeds: [11, 12, 13], filter: PLAIN_SAMPLING, ...change };
+  const classIds = Int32Array.of(0, 1, noClass(MODEL));
+  return { classIds, seeds: [11, 12, 13], filters: all(PLAIN_SAMPLING), ...change };
+}
+
+const all = (filter: Filter): Filter[] => new Array<Filter>(BATCH).fill(filter);
+const GREEDY: Filter = { ...PLAIN_SAMPLING, temperature: 0 };
+
+/** Logits [B, T, K] of a pass without cache. */
+async function teacherForced(classIds: Int32Array, codes: Int32Array): Promise<Float32Array> {
+  const program = await engine.compile(
+    (inputs) => {
+      const [ids, given] = [inputs["in/classes"]!, inputs["in/codes"]!];
+      return { logits: vimForward(paramTree(vimSpec(MODEL), inputs), MODEL, { classIds: ids, codes: given }).logits };
+    },
+    {
+      name: "forward",
+      inputs: { "in/classes": { dtype: "int32", shape: [BATCH] }, "in/codes": { dtype: "int32", shape: [BATCH, T] } },
+      constants: weightsOf(MODEL),
+    },
+  );
+  const { logits } = await program.run({
+    "in/classes": { dtype: "int32", shape: [BATCH], data: classIds },
+    "in/codes": { dtype: "int32", shape: [BATCH, T], data: codes },
+  });
+  await program.dispose();
+  return logits!.data as Float32Array;
 }
 
 const rowOf = (codes: Int32Array, b: number) => [...codes.subarray(b * T, (b + 1) * T)];
@@ -85,27 +111,12 @@ test("weights in the graph and weights as inputs draw the same codes", async () 
 });
 
 test("at temperature 0 each code is the likeliest after those before it, by a pass without cache", async () => {
-  const greedy = request({ filter: { ...PLAIN_SAMPLING, temperature: 0 } });
+  const greedy = request({ filters: all(GREEDY) });
   const codes = await withSampler({}, (sampler) => sampler.sample(greedy));
-  const program = await engine.compile(
-    (inputs) => {
-      const [classIds, given] = [inputs["in/classes"]!, inputs["in/codes"]!];
-      return { logits: vimForward(paramTree(vimSpec(MODEL), inputs), MODEL, { classIds, codes: given }).logits };
-    },
-    {
-      name: "forward",
-      inputs: { "in/classes": { dtype: "int32", shape: [BATCH] }, "in/codes": { dtype: "int32", shape: [BATCH, T] } },
-      constants: weightsOf(MODEL),
-    },
-  );
-  const { logits } = await program.run({
-    "in/classes": { dtype: "int32", shape: [BATCH], data: greedy.classIds },
-    "in/codes": { dtype: "int32", shape: [BATCH, T], data: codes },
-  });
-  await program.dispose();
+  const logits = await teacherForced(greedy.classIds, codes);
   const K = MODEL.vocabulary;
   const likeliest = Array.from({ length: BATCH * T }, (_, row) => {
-    const values = logits!.data.subarray(row * K, (row + 1) * K);
+    const values = logits.subarray(row * K, (row + 1) * K);
     return values.indexOf(Math.max(...values));
   });
   assert.equal([...codes], likeliest);
@@ -122,12 +133,12 @@ test("progress is told after every position", () =>
   }));
 
 test("a token shift gets the token before from one position to the next: greedy codes are the port's", async () => {
-  const { model, tensors, classIds, all } = await goldenGpt();
+  const { model, tensors, classIds, all: golden } = await goldenGpt();
   const options = { model, weights: tensors, batchSize: classIds.length };
-  const greedy = request({ classIds, filter: { ...PLAIN_SAMPLING, temperature: 0 } });
+  const greedy = request({ classIds, filters: all(GREEDY) });
   for (const prepack of [true, false])
     await withSampler({ ...options, prepack }, async (sampler) => {
-      const want = [...all["full.greedy_codes"]!.data];
+      const want = [...golden["full.greedy_codes"]!.data];
       assert.equal([...(await sampler.sample(greedy))], want);
       assert.equal([...(await sampler.sample(greedy))], want, "nothing is left of the sequences before");
     });
@@ -142,11 +153,96 @@ test("a sequence of one code needs no cache", async () => {
     });
 });
 
+test("every sequence has a filter of its own", () =>
+  withSampler({}, async (sampler) => {
+    const [plain, greedy] = [await sampler.sample(request()), await sampler.sample(request({ filters: all(GREEDY) }))];
+    const mixed = await sampler.sample(request({ filters: [PLAIN_SAMPLING, GREEDY, PLAIN_SAMPLING] }));
+    assert.equal(
+      [0, 1, 2].map((b) => rowOf(mixed, b)),
+      [rowOf(plain, 0), rowOf(greedy, 1), rowOf(plain, 2)],
+    );
+    assert.not.equal(rowOf(greedy, 1), rowOf(plain, 1));
+  }));
+
+test("guidance of scale 1 draws what there is without guidance, of scale 0 what there is without a class", async () => {
+  const guided = (scale: number) =>
+    withSampler({ guidance: { scale, schedule: "constant" } }, (sampler) => sampler.sample(request()));
+  assert.equal(await guided(1), await withSampler({}, (sampler) => sampler.sample(request())));
+  const classless = request({ classIds: new Int32Array(BATCH).fill(noClass(MODEL)) });
+  assert.equal(await guided(0), await withSampler({}, (sampler) => sampler.sample(classless)));
+});
+
+test("at temperature 0 each code is the likeliest of guided logits, by passes without cache", async () => {
+  const greedy = request({ filters: all(GREEDY) });
+  const K = MODEL.vocabulary;
+  const drawn = new Set<string>();
+  for (const schedule of ["constant", "linear", "cosine"] as const) {
+    const guidance: Guidance = { scale: 4, schedule };
+    const codes = await withSampler({ guidance }, (sampler) => sampler.sample(greedy));
+    const conditional = await teacherForced(greedy.classIds, codes);
+    const unconditional = await teacherForced(new Int32Array(BATCH).fill(noClass(MODEL)), codes);
+    const likeliest = Array.from({ length: BATCH * T }, (_, row) => {
+      const of = (logits: Float32Array) => logits.subarray(row * K, (row + 1) * K);
+      const scale = scaleAt(guidance, row % T, T);
+      const values = guidedLogits(of(conditional), { unconditional: of(unconditional), scale });
+      return values.indexOf(Math.max(...values));
+    });
+    assert.equal([...codes], likeliest, schedule);
+    drawn.add(codes.join());
+  }
+  assert.is(drawn.size, 3, "the schedule matters");
+});
+
+test("given the first codes that it drew itself, a sampler goes on as it did", async () => {
+  const cases: Partial<SamplerOptions>[] = [
+    { prefixLength: 1 },
+    { prefixLength: T - 1, prepack: false },
+    { prefixLength: 4, model: { ...MODEL, tokenShift: true } },
+    { prefixLength: 4, guidance: { scale: 3, schedule: "linear" } },
+  ];
+  for (const { prefixLength = 0, ...options } of cases) {
+    const whole = await withSampler(options, (sampler) => sampler.sample(request()));
+    const given = (b: number) => rowOf(whole, b).slice(0, prefixLength);
+    const prefix = Int32Array.from([...given(0), ...given(1), ...given(2)]);
+    const told: number[] = [];
+    await withSampler({ ...options, prefixLength }, async (sampler) => {
+      const onPosition = (drawn: number) => told.push(drawn);
+      assert.equal(await sampler.sample(request({ prefix, onPosition })), whole, JSON.stringify(options));
+      if (prefixLength > 4) return;
+      const changed = await sampler.sample(request({ prefix: prefix.map((code) => (code + 1) % MODEL.vocabulary) }));
+      assert.not.equal(rowOf(changed, 0).slice(prefixLength), rowOf(whole, 0).slice(prefixLength));
+    });
+    assert.equal([told.length, told.at(-1)], [T - prefixLength, T - prefixLength]);
+  }
+});
+
+test("prefixes of another size, and guidance of a model that knows no missing class, are refused", async () => {
+  await withSampler({ prefixLength: 2 }, async (sampler) => {
+    await expectRejection(sampler.sample(request()), RangeError, /want prefixes \[3, 2\], got 0 codes/);
+  });
+  await withSampler({}, async (sampler) => {
+    const prefix = new Int32Array(BATCH);
+    await expectRejection(sampler.sample(request({ prefix })), RangeError, /want prefixes \[3, 0\], got 3 codes/);
+  });
+  await expectRejection(
+    withSampler({ prefixLength: T }, async () => {}),
+    RangeError,
+    /want a prefix of 0 to 11 codes/,
+  );
+  const [model, guidance] = [{ ...MODEL, classless: false }, { scale: 2, schedule: "constant" } as const];
+  await expectRejection(
+    withSampler({ model, guidance }, async () => {}),
+    RangeError,
+    /no start token/,
+  );
+});
+
 test("a filter out of range and a request of another size are refused", () =>
   withSampler({}, async (sampler) => {
     const filter = { ...PLAIN_SAMPLING, topP: 0 };
-    await expectRejection(sampler.sample(request({ filter })), UsageError, /^top-p: want/);
-    await expectRejection(sampler.sample(request({ seeds: [1, 2] })), RangeError, /want 3 classes and seeds/);
+    const filters = [PLAIN_SAMPLING, filter, PLAIN_SAMPLING];
+    await expectRejection(sampler.sample(request({ filters })), UsageError, /^top-p: want/);
+    await expectRejection(sampler.sample(request({ seeds: [1, 2] })), RangeError, /want 3 classes, seeds and filters/);
   }));
 
 test.run();

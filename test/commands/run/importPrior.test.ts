@@ -46,7 +46,7 @@ test("a checkpoint of both stages gives two runs, which belong together and draw
   const engine = await createOnnxEngine({ threads: 1 });
   const sampler = await createSampler({ engine, model, weights, batchSize: 3 });
   const filter = { temperature: 0, topK: 0, topP: 1 };
-  const codes = await sampler.sample({ classIds: gpt.classIds, seeds: [1, 2, 3], filter });
+  const codes = await sampler.sample({ classIds: gpt.classIds, seeds: [1, 2, 3], filters: [filter, filter, filter] });
   await sampler.close();
   assert.equal([...codes], [...gpt.all["full.greedy_codes"]!.data]);
   const dry = ["import", place("both.ckpt"), "-o", place("dry"), "--heads", "4", "--dry-run", "--json"];

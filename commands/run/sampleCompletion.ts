@@ -1,0 +1,98 @@
+/** `sample --complete`: the upper rows of images are kept as codes, and what is below is drawn, in several ways. */
+import path from "node:path";
+import { openEngine } from "../../lib/engine/open.js";
+import type { TokenizerConfig } from "../../lib/models/tokenizer.js";
+import { sequenceLength, type VimConfig } from "../../lib/models/vim.js";
+import { formatDuration, formatInteger } from "../../lib/ui/format.js";
+import type { Reporter } from "../../lib/ui/progress.js";
+import type { options } from "../sample.js";
+import type { CommandContext } from "../support/command.js";
+import type { LoadedModel } from "../support/models.js";
+import { openReporter } from "../support/reporter.js";
+import { encodeOriginals } from "./completionOriginals.js";
+import { completionPicture } from "./completionPicture.js";
+import { planCompletions, type Task, taskOf } from "./completionPlan.js";
+import { decoded, drawCodes } from "./sampleDrawing.js";
+import { expectFree, writeSamples } from "./sampleOutput.js";
+import { type Rules, rulesOf } from "./sampleRules.js";
+
+type Context = CommandContext<typeof options>;
+
+type Models = {
+  readonly vim: LoadedModel<VimConfig>;
+  readonly tokenizer: LoadedModel<TokenizerConfig>;
+  readonly classNames: readonly string[];
+};
+
+/** @param images what is to be completed, the value of --complete */
+export async function completeImages(context: Context, images: string, models: Models): Promise<void> {
+  const { config, dryRun, force, result, warn } = context;
+  const { vim, classNames } = models;
+  const task = await taskOf(images, config, { model: vim.model, classNames, warn });
+  const rules = rulesOf(config, { vim, classNames, classIds: task.classIds, warn });
+  const { count } = task.source;
+  const kept = { keptRows: task.keptRows, rows: vim.model.grid[0] };
+  if (dryRun)
+    return result(
+      { dryRun: true, images: count * config.ways, originals: count, ...kept },
+      `would draw ${formatInteger(count * config.ways)} completions of ${formatInteger(count)} images, ${keeping(kept)}`,
+    );
+  await expectFree(config.out, force);
+  const reporter = await openReporter(context);
+  try {
+    const began = performance.now();
+    const { plans, originals, damaged } = await draw(context, { ...models, task, rules, reporter });
+    const seconds = (performance.now() - began) / 1000;
+    const codes = plans.length * (sequenceLength(vim.model) - task.prefixLength);
+    result(
+      { out: config.out, images: plans.length, originals, damaged, ...kept, seconds, codesPerSecond: codes / seconds },
+      `${config.out}: ${formatInteger(plans.length)} completions of ${formatInteger(originals)} images, ${keeping(kept)}, ` +
+        `in ${formatDuration(seconds)}; see completions.png and index.json`,
+    );
+  } finally {
+    reporter.stop();
+  }
+}
+
+type Work = Models & { readonly task: Task; readonly rules: Rules; readonly reporter: Reporter };
+
+async function draw({ config }: Context, { vim, tokenizer, classNames, task, rules, reporter }: Work) {
+  const engine = await openEngine(config.engine, config.threads === undefined ? {} : { threads: config.threads });
+  const { batchSize, strict } = config;
+  const resize = config.resize ?? resizeOf(vim);
+  const originals = await encodeOriginals(task, { engine, tokenizer, batchSize, resize, strict, reporter });
+  const plans = planCompletions(task, { originals, seed: config.seed, ways: config.ways });
+  const { codes } = await drawCodes(config, { vim, plans, rules, prefixLength: task.prefixLength, engine, reporter });
+  const images = await decoded(codes, { tokenizer, engine, batchSize });
+  const picture = completionPicture({
+    shown: originals.shown,
+    completions: images,
+    ways: config.ways,
+    keptShare: task.keptRows / vim.model.grid[0],
+    labels: originals.indices.map((index) => classNames[task.classIds[index]!] ?? ""),
+    size: { height: tokenizer.model.imageSize, width: tokenizer.model.imageSize, channels: tokenizer.model.channels },
+  });
+  await writeSamples(config, {
+    images,
+    drawn: plans,
+    classNames,
+    tokenizer: tokenizer.model,
+    rejection: undefined,
+    rules,
+    completion: { picture, facts: factsOf(task, { rows: vim.model.grid[0], ways: config.ways, resize }) },
+  });
+  return { plans, originals: originals.indices.length, damaged: originals.damaged };
+}
+
+/** How the images were resized that the VIM learned from. */
+function resizeOf({ stored }: LoadedModel<VimConfig>): "cover" | "squash" {
+  const { resize } = (stored.config["tokenizer"] ?? {}) as { resize?: string };
+  return resize === "squash" ? resize : "cover";
+}
+
+function factsOf({ source, keptRows }: Task, rest: { rows: number; ways: number; resize: string }) {
+  return { originals: path.resolve(source.path), keptRows, ...rest };
+}
+
+const keeping = ({ keptRows, rows }: { keptRows: number; rows: number }): string =>
+  `keeping the upper ${keptRows} of ${rows} rows of codes`;

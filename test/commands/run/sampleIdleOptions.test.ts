@@ -1,0 +1,47 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { refuseIdleSampleOptions } from "../../../commands/run/sampleIdleOptions.js";
+import { options } from "../../../commands/sample.js";
+import type { CommandContext } from "../../../commands/support/command.js";
+import { type Origin, resolveConfig } from "../../../commands/support/resolve.js";
+import { refusal } from "../support/refusal.js";
+
+const test = suite("commands/run/sampleIdleOptions");
+
+function refuse(values: Record<string, unknown>, origin: Origin = { kind: "flag" }): void {
+  const required = { vim: "v", out: "o" };
+  const resolved = resolveConfig(options, [{ origin, values: { ...required, ...values } }]);
+  refuseIdleSampleOptions(resolved as unknown as CommandContext<typeof options>);
+}
+
+test("options of completion want --complete", async () => {
+  const idle = { keep: 0.5, ways: 4, limit: 2, labels: "file", strict: true, resize: "cover" };
+  for (const [name, value] of Object.entries(idle)) {
+    assert.is(
+      await refusal(() => refuse({ [name]: value })),
+      `--${name}: changes nothing here; it wants --complete. Leave it out`,
+    );
+    refuse({ [name]: value, complete: "images" });
+  }
+});
+
+test("options of drawing from nothing want a call without --complete", async () => {
+  assert.match(
+    await refusal(() => refuse({ count: 3, complete: "images" })),
+    /^--count: .* without --complete, where --limit/,
+  );
+  const judged = { rejectWith: "file", complete: "images" };
+  assert.match(await refusal(() => refuse(judged)), /^--reject-with: .* without --complete/);
+  refuse({ count: 3, rejectWith: "file", acceptance: 0.2 });
+});
+
+test("schedule and acceptance want what they belong to, but a file may say what holds anyway", async () => {
+  assert.match(await refusal(() => refuse({ guidanceSchedule: "constant" })), /it wants a --guidance other than 1/);
+  assert.match(await refusal(() => refuse({ acceptance: 0.5 })), /it wants --reject-with/);
+  const file = { kind: "file", path: "run.yaml" } as const;
+  refuse({ guidanceSchedule: "constant", acceptance: 0.5, keep: 0.5, strict: false }, file);
+  assert.match(await refusal(() => refuse({ guidanceSchedule: "linear" }, file)), /--guidance-schedule/);
+  refuse({ guidanceSchedule: "linear", guidance: 2 });
+});
+
+test.run();
