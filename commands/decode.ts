@@ -8,7 +8,12 @@ export const options = {
     type: "string",
     value: "run",
     alias: "t",
-    describe: "Tokenizer to decode with; the one that made the file unless given",
+    describe: "Tokenizer that made the codes; where it was then unless given",
+  },
+  decoder: {
+    type: "string",
+    value: "run",
+    describe: "Another tokenizer to decode with, of the same codebook; see --freeze-encoder of train-vq",
   },
   out: {
     type: "string",

@@ -23,6 +23,12 @@ export const options = {
   },
   ...dataOptions,
   ...augmentOptions,
+  freezeEncoder: {
+    type: "string",
+    value: "run",
+    describe: "Take encoder and codebook from this run and train only a decoder for its codes, of any size",
+    group: "Model",
+  },
   ...modelOptions,
   ...lossOptions,
   lr: { type: "number", above: 0, default: 1e-4, describe: "Peak learning rate", group: OPTIMIZER },
@@ -72,6 +78,10 @@ export const trainVq = defineCommand({
     [
       "vitvq train-vq imagenet/train --out runs/ss --preset small --batch-size 256 --steps 500000 --warmup 50000 --flip --crop random",
       "the paper's ViT-VQGAN-SS",
+    ],
+    [
+      "vitvq train-vq photos/ --out runs/sl --freeze-encoder runs/vq --decoder large",
+      "a larger decoder for the codes of a tokenizer, for sample --decoder",
     ],
   ],
   dryRun: true,

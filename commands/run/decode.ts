@@ -14,6 +14,7 @@ import type { CommandContext } from "../support/command.js";
 import { numberedName, writeImage } from "../support/images.js";
 import { loadTokenizer } from "../support/models.js";
 import { openReporter } from "../support/reporter.js";
+import { loadDecoder } from "./otherDecoder.js";
 
 type Context = CommandContext<typeof options>;
 
@@ -26,8 +27,9 @@ export async function run(context: Context): Promise<void> {
   try {
     const grid = config.out.toLowerCase().endsWith(".png");
     await expectFree(config.out, context.force);
-    const tokenizer = await loadTokenizer(tokenizerOf(tokens, config.tokenizer), { checkpoint: config.checkpoint });
-    expectTokenizer(tokens, tokenizer.hash);
+    const maker = await loadTokenizer(tokenizerOf(tokens, config.tokenizer), { checkpoint: config.checkpoint });
+    expectTokenizer(tokens, maker.hash);
+    const tokenizer = await loadDecoder(config.decoder, maker, { checkpoint: config.checkpoint });
     const count = rowsToDecode(config, tokens, grid);
     const engine = await openEngine(config.engine, config.threads === undefined ? {} : { threads: config.threads });
     const decoder = await createDecoder({ engine, ...tokenizer, batchSize: Math.min(config.batchSize, count) });

@@ -19,6 +19,17 @@ export type IdleRule<T extends OptionTable> = {
 const VQ_RULES: readonly IdleRule<typeof vqOptions>[] = [
   {
     names: [
+      ...(["architecture", "imageSize", "channels", "patchSize", "head", "positions"] as const),
+      ...(["encoder", "encoderDim", "encoderDepth", "encoderHeads", "encoderMlpDim"] as const),
+      ...(["codebookSize", "codeDim", "codeDepth", "l2Norm", "straightThrough", "codebookInit"] as const),
+      ...(["codebookUpdate", "codebookDecay", "codebookRestart", "quantizeFrom", "restartEvery"] as const),
+      ...(["vqWeight", "commitment", "vqReduction"] as const),
+    ],
+    when: ({ freezeEncoder }) => freezeEncoder === undefined,
+    want: "a call without --freeze-encoder",
+  },
+  {
+    names: [
       ...(["encoder", "encoderDim", "encoderDepth", "encoderHeads", "encoderMlpDim"] as const),
       ...(["decoder", "decoderDim", "decoderDepth", "decoderHeads", "decoderMlpDim"] as const),
       ...(["patchSize", "activation", "head", "positions"] as const),

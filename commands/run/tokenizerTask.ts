@@ -150,7 +150,8 @@ export function tokenizerSize(task: TokenizerTask, config: TrainVqConfig, shown:
   const { batchSize, accumulate, steps, quantizeFrom, adversarialStart, r1Gamma, r1Every, imageSize, channels } =
     config;
   const part = batchSize / accumulate;
-  const { model, discriminator } = parameterCounts(task);
+  const { model: all, decoder, discriminator } = parameterCounts(task);
+  const model = task.frozen ? decoder : all;
   const critical = discriminator > 0 ? adversarialStart : steps;
   const main = (quantized: boolean, adversarial: boolean): Work => {
     const from = Math.max(quantized ? quantizeFrom : 0, adversarial ? critical : 0);

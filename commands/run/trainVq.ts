@@ -26,6 +26,7 @@ import { threadsOf } from "../support/threads.js";
 import { version } from "../support/version.js";
 import type { options, TrainVqConfig } from "../trainVq.js";
 import { estimateRun, reportDryRun } from "./dryRun.js";
+import { type FrozenEncoder, freezeTask, frozenEncoder, withFrozen } from "./frozenEncoder.js";
 import { refuseIdleOptions } from "./idleOptions.js";
 import { expectEqualParts, openTraining } from "./openTraining.js";
 import { perceptualNetwork } from "./perceptualNetwork.js";
@@ -37,11 +38,13 @@ type Context = CommandContext<typeof options>;
 const SHOWN = 16;
 const scoredImages = (imageSize: number) => Math.min(128, Math.max(SHOWN, Math.floor(2 ** 20 / imageSize ** 2)));
 
-export async function run(context: Context): Promise<void> {
-  const { config } = context;
-  refuseIdleOptions(context);
+export async function run(given: Context): Promise<void> {
+  refuseIdleOptions(given);
+  const frozen = await frozenEncoder(given.config);
+  const config = withFrozen(given.config, frozen);
+  const context: Context = { ...given, config };
   expectEqualParts(config);
-  const task = tokenizerTask(config, await perceptualNetwork(config));
+  const task = freezeTask(tokenizerTask(config, await perceptualNetwork(config)), frozen);
   const source = await openSource(config.data, config.labels === undefined ? {} : { labels: config.labels });
   const validation = config.val === undefined ? source : await openSource(config.val);
   const counts = parameterCounts(task);
@@ -56,6 +59,7 @@ export async function run(context: Context): Promise<void> {
         `${formatCount(counts.decoder)})${counts.discriminator ? `, discriminator ${formatCount(counts.discriminator)}` : ""}; ` +
         `${codesPerImage(task.model)} codes of ${config.codebookSize} an image`,
     );
+    if (frozen) reporter.info(`encoder and codebook stay those of ${config.freezeEncoder}; the decoder learns`);
     if (context.dryRun) {
       const estimate = await estimateRun(
         engine,
@@ -76,6 +80,7 @@ export async function run(context: Context): Promise<void> {
     const began = performance.now();
     const { steps, skipped, damaged, last } = await train(context, {
       task,
+      frozen,
       source,
       validation,
       engine,
@@ -103,6 +108,7 @@ export async function run(context: Context): Promise<void> {
 
 type Parts = {
   task: TokenizerTask;
+  frozen: FrozenEncoder | undefined;
   source: ImageSource;
   validation: ImageSource;
   engine: Engine;
@@ -110,7 +116,8 @@ type Parts = {
   reporter: Awaited<ReturnType<typeof openReporter>>;
 };
 
-async function train(context: Context, { task, source, validation, engine, runFolder, reporter }: Parts) {
+async function train(context: Context, parts: Parts) {
+  const { task, frozen, source, validation, engine, runFolder, reporter } = parts;
   const { config } = context;
   const view = { size: config.imageSize, channels: config.channels };
   const onDamaged = warnOnce((warning) => reporter.warn(warning));
@@ -150,6 +157,7 @@ async function train(context: Context, { task, source, validation, engine, runFo
           batchSize: config.batchSize,
           accumulate: config.accumulate,
           seed: config.seed,
+          ...(frozen ? { frozen: frozen.weights } : {}),
           adversarialStart: config.adversarialStart,
           nextImages: async () => (await next()).images,
         });

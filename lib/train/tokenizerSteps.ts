@@ -42,6 +42,8 @@ export type TokenizerTask = {
   readonly revival: RevivalOptions;
   /** The moving averages that are the codebook where it does not: with `model.codebookUpdate` "ema". */
   readonly averages?: EmaCodebookOptions;
+  /** What the names of parameters begin with that are given and not trained; none if absent. */
+  readonly frozen?: readonly string[];
   /** Whether blocks are computed again for the gradient instead of kept; no if absent. */
   readonly recompute?: boolean;
   /** R1 gamma and the number of steps between penalties, which scales it (lazy regularisation). */
@@ -65,7 +67,7 @@ export const GRADIENT = "gradient/";
 /**
  * Losses and gradients of one batch. Inputs: `model/*`, with `adversarial` also `discriminator/*`, with a perceptual loss
  * `perceptual/*`, and `images` [B, H, W, C] in [0, 1]. Outputs: each loss unweighted, `codes` [B, N], `latents`
- * [B, N, Dc], what chose the codes, `gradient/model/*`, `gradient/discriminator/*`.
+ * [B, N, Dc], what chose the codes, `gradient/model/*` (of what is not frozen), `gradient/discriminator/*`.
  * Generator and discriminator share the forward pass: what both need is in the graph once.
  */
 export function tokenizerStep(task: TokenizerTask, { adversarial, quantized: discrete }: TokenizerStepOptions): Step {
@@ -88,7 +90,7 @@ export function tokenizerStep(task: TokenizerTask, { adversarial, quantized: dis
         const loss = weightedSum(weights, { ...all, ...scaledBy(adaptive, all) });
         return { loss, aux: { ...all, image: output.image, codes, latents } };
       },
-      underPrefix(MODEL, inputs),
+      trainedOf(task, underPrefix(MODEL, inputs)),
     );
     const { image, ...reported } = generator.aux;
     const outputs = {
@@ -109,6 +111,12 @@ export function tokenizerStep(task: TokenizerTask, { adversarial, quantized: dis
       ...gradientOutputs(DISCRIMINATOR, discriminator.gradients),
     };
   };
+}
+
+/** The model's parameters, by name, that learn. */
+export function trainedOf<T>({ frozen = [] }: TokenizerTask, params: Readonly<Record<string, T>>): Record<string, T> {
+  const isFrozen = (name: string) => frozen.some((prefix) => name.startsWith(prefix));
+  return Object.fromEntries(Object.entries(params).filter(([name]) => !isFrozen(name)));
 }
 
 /** The R1 penalty on real images, scaled by its interval, with its gradients by the discriminator. */

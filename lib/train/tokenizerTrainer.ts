@@ -1,5 +1,6 @@
 /** Trains stage 1: owns the networks, their optimizers and the compiled steps. */
 import type { Engine, HostTensor, NamedHostTensors, Program } from "../engine/types.js";
+import { FileError } from "../errors.js";
 import { discriminatorOf } from "../models/discriminator.js";
 import { tokenizerOf } from "../models/tokenizer.js";
 import { flattenSpecs, initialise } from "../nn/params.js";
@@ -11,7 +12,14 @@ import type { StepReport } from "./loop.js";
 import { scalarOf, underPrefix, withPrefix } from "./named.js";
 import { Optimizer, type OptimizerOptions } from "./optimizer.js";
 import { compilePlan, tokenizerPlan } from "./plans.js";
-import { DISCRIMINATOR, GRADIENT, MODEL, type TokenizerStepOptions, type TokenizerTask } from "./tokenizerSteps.js";
+import {
+  DISCRIMINATOR,
+  GRADIENT,
+  MODEL,
+  type TokenizerStepOptions,
+  type TokenizerTask,
+  trainedOf,
+} from "./tokenizerSteps.js";
 import type { Saved, Trainer } from "./trainer.js";
 
 export type TokenizerTraining = {
@@ -22,6 +30,8 @@ export type TokenizerTraining = {
   /** Equal parts in which a batch is computed, one after the other; 1 if absent. */
   readonly accumulate?: number;
   readonly seed: number;
+  /** The parameters that `task.frozen` names. */
+  readonly frozen?: NamedHostTensors;
   /** Step from which the adversarial loss counts. */
   readonly adversarialStart: number;
   /** Images [B, H, W, C] in [0, 1] of the next step. */
@@ -39,7 +49,7 @@ export class TokenizerTrainer implements Trainer {
 
   constructor(private readonly training: TokenizerTraining) {
     const { task, optimizer, seed } = training;
-    this.model = startOptimizer(flattenSpecs(tokenizerOf(task.model).spec), optimizer, seed);
+    this.model = startOptimizer(trainedOf(task, flattenSpecs(tokenizerOf(task.model).spec)), optimizer, seed);
     if (task.weights.adversarial > 0) {
       const specs = flattenSpecs(discriminatorOf(task.discriminator).spec);
       this.discriminator = startOptimizer(specs, { ...optimizer, ema: 0 }, seed);
@@ -52,7 +62,7 @@ export class TokenizerTrainer implements Trainer {
 
   /** The weights to use, by name. */
   get weights(): NamedHostTensors {
-    return this.model.weights;
+    return { ...this.model.weights, ...this.training.frozen };
   }
 
   async step(step: number): Promise<StepReport> {
@@ -75,13 +85,14 @@ export class TokenizerTrainer implements Trainer {
     const model = this.model.state("model");
     const discriminator = this.discriminator?.state("discriminator");
     return {
-      model: this.model.weights,
+      model: this.weights,
       state: { ...model.tensors, ...discriminator?.tensors, ...this.codebookState() },
       metadata: { updates: { model: model.updates, discriminator: discriminator?.updates ?? 0 } },
     };
   }
 
   restore({ model, state, metadata }: Saved): void {
+    expectFrozen(this.training.frozen ?? {}, model);
     const updates = metadata["updates"] as { model: number; discriminator: number };
     this.model.restore("model", { tensors: state, updates: updates.model, weights: model });
     if (this.averages) this.averages.restore(underPrefix("averages/", state));
@@ -115,6 +126,7 @@ export class TokenizerTrainer implements Trainer {
 
   /** What happens to the codebook outside of the step; returns how many codes were moved. */
   private moveCodes(codes: HostTensor, latents: HostTensor, step: number): number {
+    if (this.training.frozen) return 0;
     if (this.averages) return this.averages.update(this.model, codes, latents, step);
     this.revival.observe(codes.data, step);
     return this.revival.revive(this.model, latents, step);
@@ -150,7 +162,7 @@ export class TokenizerTrainer implements Trainer {
   }
 
   private feeds(adversarial: boolean): NamedHostTensors {
-    const model = withPrefix(MODEL, this.model.params);
+    const model = withPrefix(MODEL, { ...this.model.params, ...this.training.frozen });
     return adversarial ? { ...model, ...withPrefix(DISCRIMINATOR, this.discriminator!.params) } : model;
   }
 
@@ -167,6 +179,16 @@ export class TokenizerTrainer implements Trainer {
 
 function startOptimizer(specs: ReturnType<typeof flattenSpecs>, options: OptimizerOptions, seed: number): Optimizer {
   return new Optimizer(initialise(specs, seed), specs, options);
+}
+
+/** @throws FileError when frozen parameters are others than when the checkpoint was saved */
+function expectFrozen(frozen: NamedHostTensors, saved: NamedHostTensors): void {
+  const differs = Object.entries(frozen).find(([name, { data }]) => {
+    const before = saved[name]?.data;
+    return before?.length !== data.length || data.some((value, i) => value !== before[i]);
+  });
+  if (!differs) return;
+  throw new FileError(`checkpoint: frozen ${differs[0]} is not what it was; go on with the frozen run as it was then`);
 }
 
 /** All one-element results: the losses. */

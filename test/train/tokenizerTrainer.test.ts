@@ -51,6 +51,32 @@ test("every parameter of the tokenizer moves, codewords that were chosen among t
   assert.equal(still, []);
 });
 
+test("what is frozen is given, not trained: it stays, no code is moved, and a checkpoint of another is refused", async () => {
+  const first = await tokenizerTrainer();
+  const { model } = snapshot(first);
+  await first.close();
+  const frozen = Object.fromEntries(Object.entries(model).filter(([name]) => !name.startsWith("decoder/")));
+  const task = { ...TASK, frozen: ["encoder/", "quantizer/"], revival: { quantizeFrom: 0, every: 1 } };
+  const trainer = await tokenizerTrainer({ task, frozen });
+  const before = snapshot(trainer);
+  const metrics = await advance(trainer, 0, 3);
+  const after = snapshot(trainer);
+  await trainer.close();
+  assert.ok(metrics.every(({ revived, gradientNorm }) => revived === 0 && gradientNorm! > 0));
+  const decoder = Object.keys(model).filter((name) => name.startsWith("decoder/"));
+  assert.equal(movedTensors(before.model, after.model).sort(), decoder.sort());
+  assert.equal(namesOf("model", after).sort(), decoder.sort(), "the optimizer has no others");
+  const codebook = frozen["quantizer/codebook"]!;
+  const others = { ...frozen, "quantizer/codebook": { ...codebook, data: codebook.data.map((value) => -value) } };
+  const other = await tokenizerTrainer({ task, frozen: others });
+  assert.throws(
+    () => other.restore(after),
+    (error: unknown) =>
+      error instanceof FileError && /frozen quantizer\/codebook is not what it was/.test(error.message),
+  );
+  await other.close();
+});
+
 test("without adversarial loss there is no discriminator", async () => {
   const trainer = await tokenizerTrainer();
   const [metrics] = await advance(trainer, 0, 1);
