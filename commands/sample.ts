@@ -19,7 +19,19 @@ export const options = {
     type: "string",
     value: "run",
     alias: "t",
-    describe: "Tokenizer to decode with; the one the VIM was trained on unless given",
+    describe: "Tokenizer whose codes the VIM draws; where it was when the VIM was trained unless given",
+    group: WHAT,
+  },
+  decoder: {
+    type: "string",
+    value: "run",
+    describe: "Another tokenizer to decode with, of the same codebook; see --freeze-encoder of train-vq",
+    group: WHAT,
+  },
+  tokensOut: {
+    type: "string",
+    value: "file",
+    describe: "Also write the codes of the images, a token file with their classes",
     group: WHAT,
   },
   count: {
@@ -84,7 +96,17 @@ export const options = {
   rejectWith: {
     type: "string",
     value: "file",
-    describe: "Draw more, and keep what this classifier of probe is surest of; probe another VIM than this one for it",
+    describe:
+      "Draw more, and keep what this classifier is surest of: one of probe (probe another VIM than this one for it), " +
+      "or an .onnx file that takes images",
+    group: HOW,
+  },
+  classifierSpec: {
+    type: "string",
+    value: "file",
+    describe:
+      "JSON that says how images become the input of an .onnx classifier (mean, std, range, size, resize, kernel, " +
+      "layout) and which output is which class (classNames or classIndex); model.json beside model.onnx unless given",
     group: HOW,
   },
   acceptance: {
@@ -104,7 +126,22 @@ export const options = {
     describe: "Decides every image; image i draws from a stream of its own",
     group: HOW,
   },
-  batchSize: { type: "number", integer: true, min: 1, default: 50, describe: "Images drawn together", group: HOW },
+  seeds: {
+    type: "numbers",
+    integer: true,
+    min: 0,
+    max: 2 ** 32 - 1,
+    describe: "Draw the images again that have these seeds in an index.json, with --classes once or once for each",
+    group: HOW,
+  },
+  batchSize: {
+    type: "number",
+    integer: true,
+    min: 1,
+    describe:
+      "Images drawn together, which changes none of them; as many as fit into half of the free memory unless given",
+    group: HOW,
+  },
   checkpoint: { type: "boolean", describe: "Use the newest checkpoint of runs that are not finished", group: HOW },
   complete: {
     type: "string",
@@ -161,6 +198,7 @@ export const sample = defineCommand({
       "six endings of each of ten images, whose upper half is kept",
     ],
     ["vitvq sample runs/vim -o cats --classes cat --count 64 --temperature 0.9", "64 images of one class"],
+    ["vitvq sample runs/vim -o again --classes cat --seeds 1093445423", "one image again, by its seed in index.json"],
   ],
   force: true,
   dryRun: true,

@@ -4,31 +4,33 @@ import { sequenceLength } from "../../lib/models/vim.js";
 import { formatDuration, formatInteger } from "../../lib/ui/format.js";
 import type { options } from "../sample.js";
 import type { CommandContext } from "../support/command.js";
-import { loadTokenizer, loadVim } from "../support/models.js";
 import { openReporter } from "../support/reporter.js";
+import { batchSizes } from "./sampleBatch.js";
 import { completeImages } from "./sampleCompletion.js";
 import { decoded, drawCodes, reject } from "./sampleDrawing.js";
 import { refuseIdleSampleOptions } from "./sampleIdleOptions.js";
-import { expectSameCodes, tokenizerPath } from "./sampleModels.js";
+import { loadModels } from "./sampleModels.js";
 import { expectFree, writeSamples } from "./sampleOutput.js";
 import { namesOf, planImages, sharesOf } from "./samplePlan.js";
 import { openRejection, type Rejection } from "./sampleRejection.js";
 import { rulesOf } from "./sampleRules.js";
+import { seededPlans, sharesOfPlans } from "./sampleSeeds.js";
+import { expectNoFile, writeTokens } from "./sampleTokens.js";
 
 type Context = CommandContext<typeof options>;
 
 export async function run(context: Context): Promise<void> {
   const { config, dryRun, force, result, warn } = context;
   refuseIdleSampleOptions(context);
-  const vim = await loadVim(config.vim, { checkpoint: config.checkpoint });
-  const tokenizer = await loadTokenizer(tokenizerPath(vim, config.tokenizer), { checkpoint: config.checkpoint });
-  expectSameCodes(vim, tokenizer);
+  const models = await loadModels(config);
+  const { vim, tokenizer, decoder } = models;
   const classNames = namesOf(vim);
-  if (config.complete !== undefined) return completeImages(context, config.complete, { vim, tokenizer, classNames });
-  const shares = sharesOf(config, vim.model, classNames);
+  if (config.complete !== undefined) return completeImages(context, config.complete, { ...models, classNames });
+  const again = config.seeds && seededPlans(config.seeds, { config, model: vim.model, classNames });
+  const shares = again ? sharesOfPlans(again) : sharesOf(config, vim.model, classNames);
   const rules = rulesOf(config, { vim, classNames, classIds: [...shares.keys()], warn });
   const rejection = await rejectionOf(context, { classNames, shares, tokenizerHash: tokenizer.hash });
-  const plans = planImages(config.seed, shares, rejection);
+  const plans = again ?? planImages(config.seed, shares, rejection);
   const kept = sum(shares.values());
   const all = rejection ? ` and keep ${formatInteger(kept)}` : "";
   if (dryRun)
@@ -37,16 +39,26 @@ export async function run(context: Context): Promise<void> {
       `would draw ${formatInteger(plans.length)} images${all}`,
     );
   await expectFree(config.out, force);
+  expectNoFile(config.tokensOut, force);
   const reporter = await openReporter(context);
   try {
     const engine = await openEngine(config.engine, config.threads === undefined ? {} : { threads: config.threads });
     const began = performance.now();
-    const drawn = await drawCodes(config, { vim, plans, rules, engine, reporter });
-    const best = rejection ? await reject(rejection, { drawn, shares, engine, config }) : drawn;
-    const images = await decoded(best.codes, { tokenizer, engine, batchSize: config.batchSize });
+    const batch = batchSizes(config, { ...models, rules, images: plans.length });
+    const drawn = await drawCodes({ vim, plans, rules, engine, reporter, batchSize: batch.draw });
+    const best = rejection ? await reject(rejection, { drawn, shares, engine, decoder, batch }) : drawn;
+    const images = await decoded(best.codes, { tokenizer: decoder, engine, batchSize: batch.decode });
     const seconds = (performance.now() - began) / 1000;
-    const { model } = tokenizer;
-    await writeSamples(config, { images, drawn: best.images, classNames, tokenizer: model, rejection, rules });
+    await writeSamples(config, {
+      images,
+      drawn: best.images,
+      classNames,
+      decoder: decoder.model,
+      rejection,
+      rules,
+    });
+    if (config.tokensOut !== undefined)
+      await writeTokens(config.tokensOut, { ...best, classNames, tokenizer, vim: config.vim });
     const codes = plans.length * sequenceLength(vim.model);
     result(
       { out: config.out, images: kept, drawn: plans.length, seconds, codesPerSecond: codes / seconds },
@@ -58,16 +70,16 @@ export async function run(context: Context): Promise<void> {
   }
 }
 
-type Wanted = {
+type Drawn = {
   readonly classNames: readonly string[];
   readonly shares: ReadonlyMap<number, number>;
   readonly tokenizerHash: string;
 };
 
-async function rejectionOf({ config }: Context, wanted: Wanted): Promise<Rejection | undefined> {
-  const { rejectWith, acceptance } = config;
+function rejectionOf({ config }: Context, wanted: Drawn): Promise<Rejection> | undefined {
+  const { rejectWith } = config;
   if (rejectWith === undefined) return undefined;
-  return openRejection({ rejectWith, acceptance }, { ...wanted, classIds: [...wanted.shares.keys()] });
+  return openRejection({ ...config, rejectWith }, { ...wanted, classIds: [...wanted.shares.keys()] });
 }
 
 const sum = (values: Iterable<number>): number => [...values].reduce((total, value) => total + value, 0);

@@ -1,7 +1,6 @@
 /** `sample --complete`: the upper rows of images are kept as codes, and what is below is drawn, in several ways. */
 import path from "node:path";
 import { openEngine } from "../../lib/engine/open.js";
-import type { TokenizerConfig } from "../../lib/models/tokenizer.js";
 import { sequenceLength, type VimConfig } from "../../lib/models/vim.js";
 import { formatDuration, formatInteger } from "../../lib/ui/format.js";
 import type { Reporter } from "../../lib/ui/progress.js";
@@ -12,17 +11,16 @@ import { openReporter } from "../support/reporter.js";
 import { encodeOriginals } from "./completionOriginals.js";
 import { completionPicture } from "./completionPicture.js";
 import { planCompletions, type Task, taskOf } from "./completionPlan.js";
+import { batchSizes } from "./sampleBatch.js";
 import { decoded, drawCodes } from "./sampleDrawing.js";
+import type { SampleModels } from "./sampleModels.js";
 import { expectFree, writeSamples } from "./sampleOutput.js";
 import { type Rules, rulesOf } from "./sampleRules.js";
+import { expectNoFile, writeTokens } from "./sampleTokens.js";
 
 type Context = CommandContext<typeof options>;
 
-type Models = {
-  readonly vim: LoadedModel<VimConfig>;
-  readonly tokenizer: LoadedModel<TokenizerConfig>;
-  readonly classNames: readonly string[];
-};
+type Models = SampleModels & { readonly classNames: readonly string[] };
 
 /** @param images what is to be completed, the value of --complete */
 export async function completeImages(context: Context, images: string, models: Models): Promise<void> {
@@ -38,6 +36,7 @@ export async function completeImages(context: Context, images: string, models: M
       `would draw ${formatInteger(count * config.ways)} completions of ${formatInteger(count)} images, ${keeping(kept)}`,
     );
   await expectFree(config.out, force);
+  expectNoFile(config.tokensOut, force);
   const reporter = await openReporter(context);
   try {
     const began = performance.now();
@@ -56,14 +55,18 @@ export async function completeImages(context: Context, images: string, models: M
 
 type Work = Models & { readonly task: Task; readonly rules: Rules; readonly reporter: Reporter };
 
-async function draw({ config }: Context, { vim, tokenizer, classNames, task, rules, reporter }: Work) {
+async function draw({ config }: Context, { classNames, task, rules, reporter, ...models }: Work) {
+  const { vim, tokenizer, decoder } = models;
   const engine = await openEngine(config.engine, config.threads === undefined ? {} : { threads: config.threads });
-  const { batchSize, strict } = config;
+  const batch = batchSizes(config, { ...models, rules, images: task.source.count * config.ways });
   const resize = config.resize ?? resizeOf(vim);
-  const originals = await encodeOriginals(task, { engine, tokenizer, batchSize, resize, strict, reporter });
+  const { strict, tokensOut } = config;
+  const encoding = { engine, tokenizer, batchSize: batch.decode, resize, strict, reporter };
+  const originals = await encodeOriginals(task, encoding);
   const plans = planCompletions(task, { originals, seed: config.seed, ways: config.ways });
-  const { codes } = await drawCodes(config, { vim, plans, rules, prefixLength: task.prefixLength, engine, reporter });
-  const images = await decoded(codes, { tokenizer, engine, batchSize });
+  const { prefixLength } = task;
+  const drawn = await drawCodes({ vim, plans, rules, prefixLength, engine, reporter, batchSize: batch.draw });
+  const images = await decoded(drawn.codes, { tokenizer: decoder, engine, batchSize: batch.decode });
   const picture = completionPicture({
     shown: originals.shown,
     completions: images,
@@ -76,11 +79,12 @@ async function draw({ config }: Context, { vim, tokenizer, classNames, task, rul
     images,
     drawn: plans,
     classNames,
-    tokenizer: tokenizer.model,
+    decoder: decoder.model,
     rejection: undefined,
     rules,
     completion: { picture, facts: factsOf(task, { rows: vim.model.grid[0], ways: config.ways, resize }) },
   });
+  if (tokensOut !== undefined) await writeTokens(tokensOut, { ...drawn, classNames, tokenizer, vim: config.vim });
   return { plans, originals: originals.indices.length, damaged: originals.damaged };
 }
 

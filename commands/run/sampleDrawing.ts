@@ -5,11 +5,11 @@ import { sequenceLength, type VimConfig } from "../../lib/models/vim.js";
 import { createDecoder } from "../../lib/sample/codec.js";
 import { createSampler } from "../../lib/sample/sampler.js";
 import type { Reporter } from "../../lib/ui/progress.js";
-import type { SampleConfig } from "../sample.js";
 import type { LoadedModel } from "../support/models.js";
 import { filterFor } from "./sampleFilters.js";
+import type { Judging } from "./sampleJudge.js";
 import type { Plan } from "./samplePlan.js";
-import { confidences, type Rejection, surest } from "./sampleRejection.js";
+import { type Rejection, surest } from "./sampleRejection.js";
 import type { Rules } from "./sampleRules.js";
 
 /** An image that was drawn, with the probability of its class where a classifier was asked. */
@@ -27,12 +27,13 @@ type Drawing = {
   prefixLength?: number;
   engine: Engine;
   reporter: Reporter;
+  /** Sequences drawn together, at most as many as are planned. */
+  batchSize: number;
 };
 
-export async function drawCodes(config: SampleConfig, drawing: Drawing): Promise<Codes> {
-  const { vim, plans, rules, prefixLength = 0, engine, reporter } = drawing;
+export async function drawCodes(drawing: Drawing): Promise<Codes> {
+  const { vim, plans, rules, prefixLength = 0, engine, reporter, batchSize } = drawing;
   const { guidance, filters } = rules;
-  const batchSize = Math.min(config.batchSize, plans.length);
   const T = sequenceLength(vim.model);
   const each = T - prefixLength;
   const { model, weights } = vim;
@@ -47,7 +48,10 @@ export async function drawCodes(config: SampleConfig, drawing: Drawing): Promise
       seeds: padded.map(({ seed }) => seed),
       filters: padded.map(({ classId }) => filterFor(filters, classId)),
       prefix: Int32Array.from(padded.flatMap(({ prefix = [] }) => [...prefix])),
-      onPosition: (drawn) => bar.update(done * each + drawn * part.length, { "images left": plans.length - done }),
+      onPosition: (drawn) =>
+        bar.update(done * each + drawn * part.length, {
+          "images left": plans.length - done - (drawn === each ? part.length : 0),
+        }),
     });
     all.set(codes.subarray(0, part.length * T), done * T);
   }
@@ -56,18 +60,15 @@ export async function drawCodes(config: SampleConfig, drawing: Drawing): Promise
   return { images: plans, codes: all };
 }
 
-type Rejecting = {
+type Rejecting = Judging & {
   readonly drawn: Codes;
   readonly shares: ReadonlyMap<number, number>;
-  readonly engine: Engine;
-  readonly config: SampleConfig;
 };
 
 /** The images that the classifier is surest of. */
-export async function reject(rejection: Rejection, { drawn, shares, engine, config }: Rejecting): Promise<Codes> {
+export async function reject({ judge }: Rejection, { drawn, shares, ...tools }: Rejecting): Promise<Codes> {
   const classIds = drawn.images.map(({ classId }) => classId);
-  const batchSize = Math.min(config.batchSize, classIds.length);
-  const confidence = await confidences(rejection, { codes: drawn.codes, classIds }, { engine, batchSize });
+  const confidence = await judge.confidences({ codes: drawn.codes, classIds }, tools);
   const kept = surest(classIds, confidence, shares);
   const T = drawn.codes.length / classIds.length;
   const codes = new Int32Array(kept.length * T);

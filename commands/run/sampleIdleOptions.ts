@@ -1,10 +1,21 @@
 /** Options of `sample` that would change nothing beside others. */
-import { options as sampleOptions } from "../sample.js";
+import { options } from "../sample.js";
 import type { CommandContext } from "../support/command.js";
 import { type IdleRule, refuseIdle } from "./idleOptions.js";
+import { isOnnxFile } from "./sampleImageJudge.js";
 
-const SAMPLE_RULES: readonly IdleRule<typeof sampleOptions>[] = [
+const RULES: readonly IdleRule<typeof options>[] = [
+  {
+    names: ["count", "seed", "rejectWith", "complete"],
+    when: ({ seeds }) => seeds === undefined,
+    want: "a call without --seeds",
+  },
   { names: ["acceptance"], when: ({ rejectWith }) => rejectWith !== undefined, want: "--reject-with" },
+  {
+    names: ["classifierSpec"],
+    when: ({ rejectWith }) => rejectWith !== undefined && isOnnxFile(rejectWith),
+    want: "--reject-with an .onnx file",
+  },
   { names: ["guidanceSchedule"], when: ({ guidance }) => guidance !== 1, want: "a --guidance other than 1" },
   {
     names: ["keep", "ways", "limit", "labels", "strict", "resize"],
@@ -24,6 +35,6 @@ const SAMPLE_RULES: readonly IdleRule<typeof sampleOptions>[] = [
 ];
 
 /** @throws UsageError naming an option that was typed, or set in the config file, and changes nothing */
-export function refuseIdleSampleOptions(context: CommandContext<typeof sampleOptions>): void {
-  refuseIdle(context, sampleOptions, SAMPLE_RULES);
+export function refuseIdleSampleOptions(context: CommandContext<typeof options>): void {
+  refuseIdle(context, options, RULES);
 }

@@ -1,9 +1,29 @@
-/** The tokenizer that a VIM's codes belong to. */
+/** The models of `sample`: a VIM, the tokenizer that its codes belong to, and what decodes them. */
 import { existsSync } from "node:fs";
 import { FileError, UsageError } from "../../lib/errors.js";
 import type { TokenizerConfig } from "../../lib/models/tokenizer.js";
 import type { VimConfig } from "../../lib/models/vim.js";
-import { expectSizes, type LoadedModel } from "../support/models.js";
+import type { SampleConfig } from "../sample.js";
+import { expectSizes, type LoadedModel, loadTokenizer, loadVim } from "../support/models.js";
+import { loadDecoder } from "./otherDecoder.js";
+
+export type SampleModels = {
+  readonly vim: LoadedModel<VimConfig>;
+  /** Its codes are the VIM's; with where it was found. */
+  readonly tokenizer: LoadedModel<TokenizerConfig> & { readonly path: string };
+  /** The tokenizer, or another one of the same codebook. */
+  readonly decoder: LoadedModel<TokenizerConfig>;
+};
+
+/** Loads them; throws where one is missing, damaged, or does not belong to the others. */
+export async function loadModels({ vim: run, checkpoint, ...given }: SampleConfig): Promise<SampleModels> {
+  const vim = await loadVim(run, { checkpoint });
+  const path = tokenizerPath(vim, given.tokenizer);
+  const tokenizer = await loadTokenizer(path, { checkpoint });
+  expectSameCodes(vim, tokenizer);
+  const decoder = await loadDecoder(given.decoder, tokenizer, { checkpoint });
+  return { vim, tokenizer: { ...tokenizer, path }, decoder };
+}
 
 /** @throws UsageError when none is given and the model's own is unknown or gone */
 export function tokenizerPath({ stored }: LoadedModel<VimConfig>, given: string | undefined): string {
@@ -16,7 +36,7 @@ export function tokenizerPath({ stored }: LoadedModel<VimConfig>, given: string 
   return found;
 }
 
-/** The decoder must have the codebook and grid the VIM was trained on; an imported VIM may know no more than their sizes. */
+/** The tokenizer must have the codebook and grid the VIM was trained on; an imported VIM may know no more than their sizes. */
 export function expectSameCodes(
   { stored, model }: LoadedModel<VimConfig>,
   tokenizer: LoadedModel<TokenizerConfig>,

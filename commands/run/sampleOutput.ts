@@ -21,7 +21,8 @@ export type Drawn = {
   images: Float32Array;
   drawn: readonly (DrawnImage & Partial<Pick<CompletionPlan, "original" | "way">>)[];
   classNames: readonly string[];
-  tokenizer: TokenizerConfig;
+  /** What decoded them. */
+  decoder: TokenizerConfig;
   rejection: Rejection | undefined;
   rules: Rules;
   /** Of images that were completed: a picture in place of the grid, and how they came about. */
@@ -30,9 +31,9 @@ export type Drawn = {
 
 export async function writeSamples(
   config: SampleConfig,
-  { images, drawn, classNames, tokenizer, rejection, rules, completion }: Drawn,
+  { images, drawn, classNames, decoder, rejection, rules, completion }: Drawn,
 ): Promise<void> {
-  const { imageSize, channels } = tokenizer;
+  const { imageSize, channels } = decoder;
   const size = { height: imageSize, width: imageSize, channels };
   const pixels = images.length / drawn.length;
   await mkdir(config.out, { recursive: true });
@@ -54,9 +55,10 @@ export async function writeSamples(
     filter: filters.general,
     ...(guidance ? { guidance } : {}),
     ...(completion ? { completion: completion.facts } : {}),
-    ...(rejection ? { rejection: rejectionFacts(rejection) } : {}),
-    seed: config.seed,
+    ...(rejection ? { rejection: { ...rejection.judge.facts, acceptance: rejection.acceptance } } : {}),
+    ...(config.seeds === undefined ? { seed: config.seed } : {}),
     vim: path.resolve(config.vim),
+    ...(config.decoder === undefined ? {} : { decoder: path.resolve(config.decoder) }),
   });
 }
 
@@ -71,10 +73,6 @@ function gridOf({
   return conditional
     ? classGrid({ images, size, labels, classNames, perClass: GRID_COLUMNS })
     : imageGrid({ images, size, columns: GRID_COLUMNS });
-}
-
-function rejectionFacts({ classifier, acceptance }: Rejection) {
-  return { classifier: path.resolve(classifier.path), vim: classifier.vim.hash, acceptance };
 }
 
 /** @throws UsageError when the folder is not empty and may not be replaced */

@@ -36,7 +36,10 @@ export function planImages(
   return classIds.map((classId, i) => ({ classId, seed: streamSeed(seed, "sample", i) }));
 }
 
-/** Ids of the classes to draw, `noClass` where there are none. */
+/**
+ * The classes asked for, all unless any are; `noClass` for images without one.
+ * @throws UsageError when the model does not know them, or options exclude each other
+ */
 export function wantedClasses(
   { classes, unconditional }: SampleConfig,
   model: VimConfig,

@@ -1,69 +1,63 @@
 /** Rejection sampling: of many drawn images of a class those are kept that a classifier is surest of. */
-import type { Engine } from "../../lib/engine/types.js";
+import path from "node:path";
 import { FileError, UsageError } from "../../lib/errors.js";
 import { openClassifier } from "../../lib/probe/classifier.js";
-import { readClassifier, type StoredClassifier } from "../../lib/probe/classifierFile.js";
+import { readClassifier } from "../../lib/probe/classifierFile.js";
 import { classOf } from "./classify.js";
+import { isOnnxFile, openImageJudge } from "./sampleImageJudge.js";
+import { type Asked, expectKnown, type Judge, type Wanted, wantedNames } from "./sampleJudge.js";
 
 export type Rejection = {
-  readonly classifier: StoredClassifier;
-  /** The classifier's class of a class of the VIM. */
-  readonly toClass: (classId: number) => number;
+  readonly judge: Judge;
   /** Share of the drawn images that is kept, 0..1. */
   readonly acceptance: number;
 };
 
-type Asked = { readonly rejectWith: string; readonly acceptance: number };
-
-type Drawn = {
-  readonly classNames: readonly string[];
-  /** Classes that are to be drawn. */
-  readonly classIds: readonly number[];
-  readonly tokenizerHash: string;
-};
-
 /**
- * Reads the classifier and checks that it can judge what is to be drawn.
- * @throws FileError when it was fitted to the codes of another tokenizer
+ * Opens a classifier of probe, or an ONNX classifier of images, and checks that it can judge what is to be drawn.
+ * @throws FileError when it is damaged, was fitted to the codes of another tokenizer, or takes no images
  * @throws UsageError when it does not know a class, or there is none to be sure of
  */
-export async function openRejection({ rejectWith, acceptance }: Asked, drawn: Drawn): Promise<Rejection> {
-  const classifier = await readClassifier(rejectWith);
-  if (classifier.tokenizer.hash !== drawn.tokenizerHash)
+export async function openRejection(
+  asked: Asked & { readonly acceptance: number },
+  wanted: Wanted,
+): Promise<Rejection> {
+  if (wanted.classIds.some((id) => id >= wanted.classNames.length))
+    throw new UsageError("--reject-with: images without a class have none to judge");
+  const judge = isOnnxFile(asked.rejectWith)
+    ? await openImageJudge(asked, wanted)
+    : await openCodeJudge(asked.rejectWith, wanted);
+  return { judge, acceptance: asked.acceptance };
+}
+
+/** A classifier of probe, which sees codes. */
+async function openCodeJudge(file: string, { classNames, classIds, tokenizerHash }: Wanted): Promise<Judge> {
+  const { tokenizer, vim, classNames: known } = await readClassifier(file);
+  if (tokenizer.hash !== tokenizerHash)
     throw new FileError(
-      `${rejectWith}: it judges the codes of another tokenizer (${classifier.tokenizer.hash.slice(0, 12)}, here ` +
-        `${drawn.tokenizerHash.slice(0, 12)}); probe a VIM on the codes of this one`,
+      `${file}: it judges the codes of another tokenizer (${tokenizer.hash.slice(0, 12)}, here ` +
+        `${tokenizerHash.slice(0, 12)}); probe a VIM on the codes of this one`,
     );
-  const { map } = classOf(drawn.classNames, classifier.classNames);
-  for (const id of drawn.classIds) {
-    if (id >= drawn.classNames.length) throw new UsageError("--reject-with: images without a class have none to judge");
-    if (map(id) < 0)
-      throw new UsageError(`--reject-with: the classifier knows no class "${drawn.classNames[id]}"; leave it out`);
-  }
-  return { classifier, toClass: map, acceptance };
+  const { map: toClass } = classOf(classNames, known);
+  expectKnown(wantedNames({ classNames, classIds }), (_, i) => toClass(classIds[i]!) >= 0);
+  return {
+    facts: { classifier: path.resolve(file), vim: vim.hash },
+    confidences: async (drawn, { engine, batch }) => {
+      const batchSize = Math.min(batch.draw, drawn.classIds.length);
+      const classifier = await openClassifier(file, { engine, batchSize });
+      try {
+        const probabilities = await classifier.classify(drawn.codes);
+        return Float32Array.from(drawn.classIds, (id, i) => probabilities[i * known.length + toClass(id)]!);
+      } finally {
+        await classifier.close();
+      }
+    },
+  };
 }
 
 /** Images to draw for `count` to be kept. */
 export function candidatesFor(count: number, acceptance: number): number {
   return Math.max(count, Math.round(count / acceptance));
-}
-
-type Judging = { readonly engine: Engine; readonly batchSize: number };
-
-/** Probability of each image's own class, [N], of codes [N, T]. */
-export async function confidences(
-  { classifier: { path }, toClass }: Rejection,
-  { codes, classIds }: { readonly codes: Int32Array; readonly classIds: readonly number[] },
-  { engine, batchSize }: Judging,
-): Promise<Float32Array> {
-  const classifier = await openClassifier(path, { engine, batchSize });
-  try {
-    const probabilities = await classifier.classify(codes);
-    const K = classifier.classNames.length;
-    return Float32Array.from(classIds, (classId, i) => probabilities[i * K + toClass(classId)]!);
-  } finally {
-    await classifier.close();
-  }
 }
 
 /**

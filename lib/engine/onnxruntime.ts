@@ -17,7 +17,7 @@ export type OnnxEngineOptions = {
   readonly spinning?: boolean;
 };
 
-type Ort = typeof import("onnxruntime-node");
+export type Ort = typeof import("onnxruntime-node");
 
 /**
  * An engine on onnxruntime-node's CPU provider.
@@ -32,7 +32,8 @@ export async function createOnnxEngine(options: OnnxEngineOptions = {}): Promise
   };
 }
 
-async function loadOrt(): Promise<Ort> {
+/** @throws EngineError when onnxruntime-node does not load */
+export async function loadOrt(): Promise<Ort> {
   try {
     const module = (await import("onnxruntime-node")) as Ort & { default?: Ort };
     return module.default ?? module;
@@ -85,13 +86,18 @@ export function sessionOptions({ threads, spinning = false }: OnnxEngineOptions)
   };
 }
 
-function toOrt(ort: Ort, { dtype, data, shape }: HostTensor): Tensor {
+/** A host tensor as ONNX Runtime takes it, not copied. */
+export function toOrt(ort: Ort, { dtype, data, shape }: HostTensor): Tensor {
   return dtype === "float32"
     ? new ort.Tensor("float32", data as Float32Array, shape)
     : new ort.Tensor("int32", data as Int32Array, shape);
 }
 
-function fromOrt(step: string, results: InferenceSession.OnnxValueMapType): NamedHostTensors {
+/**
+ * Results as host tensors.
+ * @throws RangeError when one is neither float32 nor int32
+ */
+export function fromOrt(step: string, results: InferenceSession.OnnxValueMapType): NamedHostTensors {
   const tensors: NamedHostTensors = {};
   for (const [name, value] of Object.entries(results)) {
     const { type, data, dims } = value as Tensor;

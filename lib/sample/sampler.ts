@@ -6,6 +6,7 @@
  */
 import type * as tf from "@tensorflow/tfjs";
 import type { Engine, HostTensor, NamedHostTensors, NamedTensors, Program, Step, TensorSpec } from "../engine/types.js";
+import { weightFeeds } from "../engine/weightFeeds.js";
 import { noClass, sequenceLength, type VimConfig, type VimStep, vimPrefill, vimSpec, vimStep } from "../models/vim.js";
 import { headWidth } from "../nn/attention.js";
 import type { KvCache } from "../nn/cachedAttention.js";
@@ -25,8 +26,8 @@ export type SamplerOptions = {
   readonly guidance?: Guidance | undefined;
   /** S, first codes of each sequence that are given; 0 when absent, less than T. */
   readonly prefixLength?: number | undefined;
-  /** Weights built into the graph: worth it beyond some hundred tokens, but not beyond 2 GB; by size when absent. */
-  readonly prepack?: boolean;
+  /** Bytes of weights that are built into the graphs, see `weightFeeds`. */
+  readonly largestBuiltIn?: number;
 };
 
 export type SampleRequest = {
@@ -48,9 +49,6 @@ export type Sampler = {
   close(): Promise<void>;
 };
 
-/** An ONNX model in memory ends at 2 GB; larger weights are fed as inputs. */
-const PREPACK_LIMIT_BYTES = 1.5e9;
-
 /**
  * Compiles the two graphs of sampling.
  * @throws RangeError when there is guidance and the model knows no sequences without a class, or the prefix is too long
@@ -59,11 +57,9 @@ const PREPACK_LIMIT_BYTES = 1.5e9;
 export async function createSampler(options: SamplerOptions): Promise<Sampler> {
   const { engine, model, weights, prefixLength = 0 } = options;
   checkOptions(options);
-  const bytes = Object.values(weights).reduce((sum, { data }) => sum + data.byteLength, 0);
-  const prepack = options.prepack ?? bytes < PREPACK_LIMIT_BYTES;
-  const given = prepack ? { constants: weights, inputs: {} } : { inputs: weightInputs(weights) };
+  const { options: held, feeds } = weightFeeds(weights, options.largestBuiltIn);
   const compile = (name: string, step: Step, inputs: Record<string, TensorSpec>) =>
-    engine.compile(step, { ...given, name, inputs: { ...given.inputs, ...inputs } });
+    engine.compile(step, { ...held, name, inputs: { ...held.inputs, ...inputs } });
   const rows = rowsOf(options);
   const ids: TensorSpec = { dtype: "int32", shape: [rows] };
   const prefix: TensorSpec = { dtype: "int32", shape: [rows, prefixLength] };
@@ -72,7 +68,7 @@ export async function createSampler(options: SamplerOptions): Promise<Sampler> {
   const cached = cachedStep(model, rows);
   const step = await compile("sample step", cached.step, cached.inputs);
   return {
-    sample: (request) => drawSequences({ ...options, prefill, step, feeds: prepack ? {} : weights }, request),
+    sample: (request) => drawSequences({ ...options, prefill, step, feeds }, request),
     close: async () => {
       await prefill.dispose();
       await step.dispose();
@@ -215,10 +211,6 @@ function cacheInputs(model: VimConfig, batchSize: number): Record<string, Tensor
   for (const name of cacheNames(model)) inputs[name] = { dtype: "float32", shape };
   for (const name of lastNames(model)) inputs[name] = { dtype: "float32", shape: [batchSize, 1, model.dim] };
   return inputs;
-}
-
-function weightInputs(weights: NamedHostTensors): Record<string, TensorSpec> {
-  return Object.fromEntries(Object.entries(weights).map(([name, { dtype, shape }]) => [name, { dtype, shape }]));
 }
 
 /** All of `data` again and again, `length` numbers. */

@@ -105,7 +105,9 @@ test("the class changes the sequence of a seed", () =>
 
 test("weights in the graph and weights as inputs draw the same codes", async () => {
   const [packed, fed] = await Promise.all(
-    [true, false].map((prepack) => withSampler({ prepack }, (sampler) => sampler.sample(request()))),
+    [Number.POSITIVE_INFINITY, 0].map((largestBuiltIn) =>
+      withSampler({ largestBuiltIn }, (sampler) => sampler.sample(request())),
+    ),
   );
   assert.equal(packed, fed);
 });
@@ -136,8 +138,8 @@ test("a token shift gets the token before from one position to the next: greedy 
   const { model, tensors, classIds, all: golden } = await goldenGpt();
   const options = { model, weights: tensors, batchSize: classIds.length };
   const greedy = request({ classIds, filters: all(GREEDY) });
-  for (const prepack of [true, false])
-    await withSampler({ ...options, prepack }, async (sampler) => {
+  for (const largestBuiltIn of [Number.POSITIVE_INFINITY, 0])
+    await withSampler({ ...options, largestBuiltIn }, async (sampler) => {
       const want = [...golden["full.greedy_codes"]!.data];
       assert.equal([...(await sampler.sample(greedy))], want);
       assert.equal([...(await sampler.sample(greedy))], want, "nothing is left of the sequences before");
@@ -196,7 +198,7 @@ test("at temperature 0 each code is the likeliest of guided logits, by passes wi
 test("given the first codes that it drew itself, a sampler goes on as it did", async () => {
   const cases: Partial<SamplerOptions>[] = [
     { prefixLength: 1 },
-    { prefixLength: T - 1, prepack: false },
+    { prefixLength: T - 1, largestBuiltIn: 0 },
     { prefixLength: 4, model: { ...MODEL, tokenShift: true } },
     { prefixLength: 4, guidance: { scale: 3, schedule: "linear" } },
   ];

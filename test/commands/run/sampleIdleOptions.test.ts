@@ -44,4 +44,28 @@ test("schedule and acceptance want what they belong to, but a file may say what 
   refuse({ guidanceSchedule: "linear", guidance: 2 });
 });
 
+test("seeds leave nothing to do for count, seed and rejection", async () => {
+  for (const [flag, values] of [
+    ["--count", { count: 2 }],
+    ["--seed", { seed: 0 }],
+    ["--reject-with", { rejectWith: "x.onnx" }],
+    ["--complete", { complete: "images" }],
+  ] as const) {
+    refuse(values);
+    const message = await refusal(() => refuse({ ...values, seeds: [1] }));
+    assert.is(message, `${flag}: changes nothing here; it wants a call without --seeds. Leave it out`);
+  }
+});
+
+test("acceptance wants a classifier, and a spec one of images", async () => {
+  assert.match(await refusal(() => refuse({ acceptance: 0.5 })), /^--acceptance: .* it wants --reject-with\./);
+  const spec = { classifierSpec: "x.json" };
+  assert.match(await refusal(() => refuse(spec)), /^--classifier-spec: .* it wants --reject-with an \.onnx file/);
+  assert.match(
+    await refusal(() => refuse({ ...spec, rejectWith: "probe/classifier.safetensors" })),
+    /^--classifier-spec/,
+  );
+  refuse({ ...spec, rejectWith: "net.onnx", acceptance: 0.5 });
+});
+
 test.run();
