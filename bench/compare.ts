@@ -212,6 +212,14 @@ function describe({ summary, peakMemoryBytes, sides, loadAverage, rounds }: Case
   const milliseconds = (seconds: number) => `${(seconds * 1000).toFixed(0)} ms`;
   const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(0)} MB`;
   const { vitvqMedian, vitvqBest, pytorchMedian, pytorchBest } = summary;
+  const { boundSeconds, rates } = sides.vitvq;
+  const bound =
+    boundSeconds === undefined || rates === undefined
+      ? []
+      : [
+          `  bound    ${milliseconds(boundSeconds)} at ${(rates.bytes / 1e9).toFixed(1)} GB/s read, ` +
+            `${(rates.multiplyAdds / 1e9).toFixed(0)} G multiply-adds/s: vitvq takes ${(vitvqMedian / boundSeconds).toFixed(2)} times it`,
+        ];
   return [
     `${summary.rounds} ${summary.undisturbed ? "undisturbed" : "DISTURBED"} rounds of ${rounds.length}, ` +
       `${sides.vitvq.threads} threads, load ${loadAverage.before.toFixed(1)}`,
@@ -220,6 +228,7 @@ function describe({ summary, peakMemoryBytes, sides, loadAverage, rounds }: Case
       ` (torch ${sides.pytorch.versions["torch"]}, ${sides.pytorch.versions["blas"]})`,
     `  speed    ${summary.medianRatio.toFixed(2)}x (medians), ${summary.pairedRatio.toFixed(2)}x (paired), ` +
       `${summary.bestRatio.toFixed(2)}x (best); rounds ${summary.lowestRatio.toFixed(2)} to ${summary.highestRatio.toFixed(2)}`,
+    ...bound,
   ].join("\n");
 }
 

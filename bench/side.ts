@@ -17,6 +17,10 @@ export type Ready = {
   readonly parameters: number;
   readonly threads: number;
   readonly versions: Readonly<Record<string, string>>;
+  /** How fast this machine was just before. */
+  readonly rates?: { readonly bytes: number; readonly multiplyAdds: number };
+  /** The least that a step can take at those rates, in seconds. */
+  readonly boundSeconds?: number;
 };
 
 /** One group of steps. */

@@ -20,6 +20,8 @@ type Work = {
   readonly decoder: Pick<LoadedModel<TokenizerConfig>, "model">;
   /** Guidance draws a second sequence beside each. */
   readonly rules: Pick<Rules, "guidance">;
+  /** Codes of each that are given. */
+  readonly prefixLength?: number;
   /** Images to draw. */
   readonly images: number;
   /** Bytes that are free; what the system says unless given. */
@@ -38,7 +40,10 @@ const COPIES_OF_WEIGHTS = 2;
  * It changes no image: rows of a product with packed weights do not depend on how many there are. Weights too large to be
  * packed are fed, and then a single row takes another way to its sum (logits move by 3e-6): there are at least two.
  */
-export function batchSizes({ batchSize }: SampleConfig, { vim, decoder, rules, images, free }: Work): Batch {
+export function batchSizes(
+  { batchSize }: SampleConfig,
+  { vim, decoder, rules, prefixLength = 0, images, free }: Work,
+): Batch {
   const held = Object.values(vim.weights).reduce((sum, { data }) => sum + data.byteLength, 0);
   const packed = held <= LARGEST_BUILT_IN;
   const least = packed ? 1 : 2;
@@ -49,7 +54,12 @@ export function batchSizes({ batchSize }: SampleConfig, { vim, decoder, rules, i
   return {
     draw: Math.max(
       least,
-      fittingBatch({ bytesEach: bytesPerSequence(vim.model, rules.guidance ? 2 : 1), bytes, images, most: MOST_DRAWN }),
+      fittingBatch({
+        bytesEach: bytesPerSequence(vim.model, { passes: rules.guidance ? 2 : 1, prefixLength }),
+        bytes,
+        images,
+        most: MOST_DRAWN,
+      }),
     ),
     decode: fittingBatch({ bytesEach: bytesPerDecoded(decoder.model), bytes: room, images, most: MOST_DECODED }),
   };

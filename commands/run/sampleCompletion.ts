@@ -58,13 +58,13 @@ type Work = Models & { readonly task: Task; readonly rules: Rules; readonly repo
 async function draw({ config }: Context, { classNames, task, rules, reporter, ...models }: Work) {
   const { vim, tokenizer, decoder } = models;
   const engine = await openEngine(config.engine, config.threads === undefined ? {} : { threads: config.threads });
-  const batch = batchSizes(config, { ...models, rules, images: task.source.count * config.ways });
+  const { prefixLength } = task;
+  const batch = batchSizes(config, { ...models, rules, prefixLength, images: task.source.count * config.ways });
   const resize = config.resize ?? resizeOf(vim);
   const { strict, tokensOut } = config;
   const encoding = { engine, tokenizer, batchSize: batch.decode, resize, strict, reporter };
   const originals = await encodeOriginals(task, encoding);
   const plans = planCompletions(task, { originals, seed: config.seed, ways: config.ways });
-  const { prefixLength } = task;
   const drawn = await drawCodes({ vim, plans, rules, prefixLength, engine, reporter, batchSize: batch.draw });
   const images = await decoded(drawn.codes, { tokenizer: decoder, engine, batchSize: batch.decode });
   const picture = completionPicture({

@@ -7,16 +7,19 @@ import { flattenSpecs } from "../nn/params.js";
 
 /**
  * Bytes that one sequence takes while it is drawn: keys and values `2 depth T dim` of its cache, the newest of them as
- * results of this step and of the one before, logits and attention of the last position; 4 bytes each.
+ * results of this step and of the one before, logits and attention of the last position; with S given codes the first pass,
+ * too, its caches and the scores `heads (S + 1)^2` of a block twice; 4 bytes each.
  * @param passes rows of the batch that a sequence needs: 2 with classifier-free guidance
+ * @param prefixLength S
  */
-export function bytesPerSequence(model: VimConfig, passes = 1): number {
+export function bytesPerSequence(model: VimConfig, { passes = 1, prefixLength: S = 0 } = {}): number {
   const { depth, dim, heads, mlpDim, vocabulary } = model;
   const T = sequenceLength(model);
   const cache = 2 * depth * T * dim;
   const results = 2 * (2 * depth * dim + vocabulary);
   const step = 3 * heads * T + 4 * dim + 2 * mlpDim + vocabulary; // buffers are used again from block to block
-  return 4 * passes * (cache + results + step);
+  const first = S === 0 ? 0 : (S + 1) * (2 * depth * dim + 8 * dim + 2 * mlpDim) + 2 * heads * (S + 1) ** 2;
+  return 4 * passes * (cache + results + Math.max(step, first));
 }
 
 /** Bytes that decoding one image takes at its peak, told from the decoder's graph. */

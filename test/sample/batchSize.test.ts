@@ -21,7 +21,10 @@ test("a sequence takes its caches and little more; guidance takes twice that", (
   const caches = 2 * 24 * 1024 * 1536 * 4; // 302 MB
   const bytes = bytesPerSequence(BASE);
   assert.ok(bytes > caches && bytes < 1.02 * caches, `${bytes} for ${caches}`);
-  assert.is(bytesPerSequence(BASE, 2), 2 * bytes);
+  assert.is(bytesPerSequence(BASE, { passes: 2 }), 2 * bytes);
+  const scores = 2 * 16 * 513 ** 2 * 4;
+  const completed = bytesPerSequence(BASE, { prefixLength: 512 });
+  assert.ok(completed > bytes + scores, "given codes are seen all at once");
 });
 
 test("decoding takes what the graph holds at once, more than the image itself", () => {
