@@ -7,7 +7,7 @@ NODE ?= node
 VITVQ := $(NODE) dist/bin/vitvq.js
 SOURCES := $(shell find bin lib commands test bench -name '*.ts')
 
-.PHONY: demo fashion test lint build clean
+.PHONY: demo fashion emoji test lint build clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -18,6 +18,10 @@ demo: runs/demo/summary.json
 # https://github.com/zalandoresearch/fashion-mnist in FASHION_MNIST.
 fashion: runs/fashion/summary.json
 	@$(VITVQ) report runs/fashion
+
+# And over colour images of 64x64 in class folders, EMOJI/train and EMOJI/val.
+emoji: runs/emoji/summary.json
+	@$(VITVQ) report runs/emoji
 
 test: build
 	$(NODE) dist/test/run.js
@@ -43,18 +47,22 @@ dist/.built: node_modules/.installed tsconfig.json $(SOURCES)
 include bench/ablation.mk
 
 # ---------------------------------------------------------------------------------------------------------------------
-# The pipeline. runs/NAME is made from the variables NAME_*.
+# The pipeline. runs/NAME is made from the variables NAME_*: images to train and to test with, and options of each stage.
 
 FASHION_MNIST ?= data/fashion-mnist
 
-demo_DATA := fixtures/fashion-mnist-mini
+demo_TRAIN := fixtures/fashion-mnist-mini/train-images-idx3-ubyte.gz
+demo_TEST := fixtures/fashion-mnist-mini/t10k-images-idx3-ubyte.gz
+demo_ENCODE := --class-names fixtures/fashion-mnist-mini/classes.txt
 demo_VQ := --preset tiny --image-size 28 --channels 1 --encoder-dim 96 --encoder-depth 2 --decoder-dim 96 \
   --decoder-depth 2 --codebook-size 512 --code-dim 8 --adversarial-weight 0 --logit-laplace-weight 0.01 \
   --steps 1000 --lr 2e-3 --warmup 50 --checkpoint-every 200 --sample-every 200 --seed 1
 demo_VIM := --preset tiny --depth 4 \
   --steps 800 --lr 2e-3 --warmup 50 --log-every 100 --checkpoint-every 200 --sample-every 200 --seed 1
 
-fashion_DATA = $(FASHION_MNIST)
+fashion_TRAIN = $(FASHION_MNIST)/train-images-idx3-ubyte.gz
+fashion_TEST = $(FASHION_MNIST)/t10k-images-idx3-ubyte.gz
+fashion_ENCODE := $(demo_ENCODE)
 fashion_VQ := --preset tiny --image-size 28 --channels 1 --encoder-depth 2 --decoder-depth 4 \
   --codebook-size 512 --code-dim 8 --adversarial-weight 0 --logit-laplace-weight 0.01 \
   --steps 6000 --batch-size 32 --lr 2e-3 --warmup 100 --checkpoint-every 1000 --sample-every 1000 --seed 1
@@ -62,24 +70,29 @@ fashion_VIM := --preset tiny --dim 256 --heads 8 --depth 4 --dropout 0 --class-d
   --steps 8000 --batch-size 32 --lr 1.5e-3 --warmup 100 --log-every 100 --checkpoint-every 1000 --sample-every 1000 --seed 1
 fashion_SAMPLE := --temperature 0.9
 
-NAMES := --class-names fixtures/fashion-mnist-mini/classes.txt
-training = $($(1)_DATA)/train-images-idx3-ubyte.gz
-held_out = $($(1)_DATA)/t10k-images-idx3-ubyte.gz
+emoji_TRAIN = $(EMOJI)/train
+emoji_TEST = $(EMOJI)/val
+emoji_VIEWS := --views 6 --crop random --crop-scale 1,1.125 --flip
+emoji_VQ := --preset tiny --image-size 64 --patch-size 8 --encoder-depth 2 --decoder-depth 4 \
+  --codebook-size 1024 --code-dim 8 --adversarial-weight 0 --logit-laplace-weight 0.01 --crop random --crop-scale 1,1.125 --flip \
+  --steps 3000 --batch-size 16 --lr 2e-3 --warmup 100 --checkpoint-every 1000 --sample-every 1000 --seed 1
+emoji_VIM := --preset tiny --dim 192 --heads 6 --depth 4 --dropout 0.2 --class-dropout 0.2 \
+  --steps 3000 --batch-size 32 --lr 1.5e-3 --warmup 100 --log-every 100 --checkpoint-every 500 --sample-every 250 --seed 1
 
 # 1. Train the tokenizer.
 runs/%/vq/model.safetensors: | dist/.built
-	$(VITVQ) train-vq $(call training,$*) --val $(call held_out,$*) --out $(@D) --resume $($*_VQ)
+	$(VITVQ) train-vq $($*_TRAIN) --val $($*_TEST) --out $(@D) --resume $($*_VQ)
 
 # 2. Score it on the test images.
 runs/%/evaluation/evaluation.json: runs/%/vq/model.safetensors
-	$(VITVQ) evaluate $(call held_out,$*) --tokenizer $(<D) --out $(@D) --force
+	$(VITVQ) evaluate $($*_TEST) --tokenizer $(<D) --out $(@D) --force
 
 # 3. Turn all images into codes.
 runs/%/train.safetensors: runs/%/vq/model.safetensors
-	$(VITVQ) encode $(call training,$*) --tokenizer $(<D) --out $@ $(NAMES) --force
+	$(VITVQ) encode $($*_TRAIN) --tokenizer $(<D) --out $@ $($*_ENCODE) $($*_VIEWS) --force
 
 runs/%/test.safetensors: runs/%/vq/model.safetensors
-	$(VITVQ) encode $(call held_out,$*) --tokenizer $(<D) --out $@ $(NAMES) --force
+	$(VITVQ) encode $($*_TEST) --tokenizer $(<D) --out $@ $($*_ENCODE) --force
 
 # 4. Train the Transformer on the codes.
 runs/%/vim/model.safetensors: runs/%/train.safetensors runs/%/test.safetensors
@@ -94,7 +107,7 @@ runs/%/samples/index.json: runs/%/vim/model.safetensors
 	$(VITVQ) sample $(<D) --tokenizer $(<D)/../vq --out $(@D) --count 500 --seed 1 $($*_SAMPLE) --force
 
 runs/%/sample-scores/samples.json: runs/%/samples/index.json
-	$(VITVQ) evaluate --samples $(<D) --reference $(call training,$*) --real $(call held_out,$*) --out $(@D) --force
+	$(VITVQ) evaluate --samples $(<D) --reference $($*_TRAIN) --real $($*_TEST) --out $(@D) --force
 
 # 7. Ask every block of the Transformer what it knows about classes.
 runs/%/probe/probe.json: runs/%/vim/model.safetensors runs/%/train.safetensors runs/%/test.safetensors
