@@ -1,20 +1,54 @@
 import { defineCommand } from "./support/command.js";
 import type { ConfigOf, OptionTable } from "./support/options.js";
 import { storedOptions } from "./support/resume.js";
-import { engineOptions, RESUMABLE, trainingOptions } from "./support/tables.js";
+import { augmentOptions, dataOptions, engineOptions, RESUMABLE, trainingOptions } from "./support/tables.js";
 
 const SIZES = ["tiny", "small", "base", "large"] as const;
-const [MODEL, OPTIMIZER] = ["Model", "Optimizer"] as const;
+const [DATA, MODEL, OPTIMIZER, RUN] = ["Data", "Model", "Optimizer", "Run"] as const;
 
 const dimension = (describe: string) => ({ type: "number", integer: true, min: 1, describe, group: MODEL }) as const;
 
 export const options = {
-  tokens: { type: "string", value: "file", required: true, positional: true, describe: "Token file of encode" },
-  val: { type: "string", value: "file", describe: "Token file to score from time to time" },
+  tokens: {
+    type: "strings",
+    value: "file",
+    positional: true,
+    describe: "Token files of encode, by one tokenizer; classes are merged by name",
+    group: DATA,
+  },
+  weights: {
+    type: "numbers",
+    above: 0,
+    describe: "Share of the draws each token file gets, as 3,1; in proportion to its images unless given",
+    group: DATA,
+  },
+  data: {
+    type: "string",
+    value: "path",
+    describe: "Images instead of token files, augmented and encoded as they are needed",
+    group: DATA,
+  },
+  tokenizer: { type: "string", value: "run", alias: "t", describe: "Run of train-vq that encodes --data", group: DATA },
+  ...dataOptions,
+  ...augmentOptions,
+  val: {
+    type: "string",
+    value: "path",
+    describe: "Token file to score from time to time, or with --data images",
+    group: DATA,
+  },
+  holdOut: {
+    type: "number",
+    above: 0,
+    below: 1,
+    describe: "Share of the images to keep out of training and score instead of --val",
+    group: DATA,
+  },
   size: { type: "string", choices: SIZES, default: "base", describe: "Size of the Transformer", group: MODEL },
   dim: dimension("Width, instead of the size's"),
   depth: dimension("Number of blocks"),
   heads: dimension("Attention heads"),
+  headDim: dimension("Width of a head; the width over the heads unless given"),
   mlpDim: dimension("Hidden width of the MLPs; 4 times the width when that is given"),
   positions: {
     type: "string",
@@ -23,6 +57,21 @@ export const options = {
     describe: "Position embedding: row plus column, or one table",
     group: MODEL,
   },
+  startPosition: { type: "boolean", describe: "Give the start of a sequence a position of its own", group: MODEL },
+  activation: {
+    type: "string",
+    choices: ["gelu", "squared-relu", "tanh"],
+    default: "gelu",
+    describe: "Activation in the MLPs",
+    group: MODEL,
+  },
+  tokenShift: {
+    type: "boolean",
+    describe: "Show attention a learned mix of each token and the one before",
+    group: MODEL,
+  },
+  qkvBias: { type: "boolean", default: true, describe: "Bias of queries, keys and values", group: MODEL },
+  logitBias: { type: "boolean", default: true, describe: "Bias of the map to logits", group: MODEL },
   unconditional: { type: "boolean", describe: "Leave out the class even if the file has labels", group: MODEL },
   dropout: {
     type: "number",
@@ -88,8 +137,16 @@ export const options = {
     integer: true,
     min: 1,
     default: 500,
-    describe: "Steps between scores on --val",
-    group: "Run",
+    describe: "Steps between scores on --val or --hold-out; the weights with the best one are kept as best.safetensors",
+    group: RUN,
+  },
+  stopAfter: {
+    type: "number",
+    integer: true,
+    min: 0,
+    default: 0,
+    describe: "Scores in a row without a better one after which training ends, 0 for never",
+    group: RUN,
   },
   ...engineOptions,
 } as const satisfies OptionTable;
@@ -110,6 +167,14 @@ export const trainVim = defineCommand({
     ["vitvq train-vim photos.safetensors --out runs/vim --preset tiny --steps 200", "a small model, within a minute"],
     ["vitvq train-vim photos.safetensors --out runs/vim --resume", "go on where it stopped"],
     [
+      "vitvq train-vim photos.safetensors drawings.safetensors --weights 3,1 --hold-out 0.02 --stop-after 5 --out runs/vim",
+      "two files, three draws to one; ends when the images held out are learned no better",
+    ],
+    [
+      "vitvq train-vim --data photos/ --tokenizer runs/vq --crop random --flip --out runs/vim --preset tiny",
+      "augmented anew every epoch and encoded on the fly, as in the paper",
+    ],
+    [
       "vitvq train-vim imagenet.safetensors --out runs/vim-large --preset large --batch-size 1024 --steps 450000 --warmup 5000 --optimizer adafactor",
       "the paper's VIM-Large",
     ],
@@ -118,7 +183,7 @@ export const trainVim = defineCommand({
   force: true,
   resume: {
     stored: (given) => storedOptions("train-vim", given.out, options),
-    mayChange: [...RESUMABLE, "lr", "lrFinal", "sampleEvery", "val"],
+    mayChange: [...RESUMABLE, "lr", "lrFinal", "sampleEvery", "stopAfter", "val", "strict"],
   },
   handler: async (context) => (await import("./run/trainVim.js")).run(context),
 });

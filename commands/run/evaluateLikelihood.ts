@@ -146,8 +146,9 @@ function expectAnswer({ path: file }: TokenFile, labels: Int32Array, model: VimC
 }
 
 function isTrainedOn(tokens: TokenFile, { stored }: Vim): boolean {
-  const { path: trained } = (stored.config["data"] ?? {}) as { path?: unknown };
-  return trained === path.resolve(tokens.path);
+  type Trained = { readonly path?: unknown; readonly files?: readonly { readonly path?: unknown }[] };
+  const { path: only, files = [{ path: only }] } = (stored.config["data"] ?? {}) as Trained;
+  return files.some(({ path: trained }) => trained === path.resolve(tokens.path));
 }
 
 const ROWS_AT_ONCE = 1024;

@@ -69,6 +69,18 @@ const VQ_RULES: readonly IdleRule<typeof vqOptions>[] = [
 
 const VIM_RULES: readonly IdleRule<typeof vimOptions>[] = [
   {
+    names: ["tokenizer", "labels", "strict", "resize", "crop", "cropScale", "flip"],
+    when: ({ data }) => data !== undefined,
+    want: "--data",
+  },
+  { names: ["weights"], when: ({ tokens = [] }) => tokens.length > 1, want: "two token files or more" },
+  { names: ["holdOut"], when: ({ val }) => val === undefined, want: "no --val, which is scored instead" },
+  {
+    names: ["sampleEvery", "stopAfter"],
+    when: ({ val, holdOut }) => val !== undefined || holdOut !== undefined,
+    want: "--val or --hold-out",
+  },
+  {
     names: ["beta2Schedule", "updateClip"],
     when: ({ optimizer }) => optimizer === "adafactor",
     want: "--optimizer adafactor",

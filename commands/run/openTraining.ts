@@ -6,7 +6,13 @@ import { openSafetensors } from "../../lib/files/safetensors.js";
 import type { Output } from "../support/output.js";
 
 export type TrainingContext = Pick<Output, "result"> & {
-  readonly config: { readonly out: string; readonly keep: number; readonly steps: number };
+  readonly config: {
+    readonly out: string;
+    readonly keep: number;
+    readonly steps: number;
+    /** Scores in a row without a better one that end a training; 0 or absent for none. */
+    readonly stopAfter?: number;
+  };
   readonly resume: boolean;
   readonly force: boolean;
 };
@@ -22,23 +28,25 @@ export function expectEqualParts({ batchSize, accumulate }: { batchSize: number;
  * @throws UsageError when the folder is in use and neither `--resume` nor `--force` is given
  */
 export async function openTraining(context: TrainingContext, command: string): Promise<Run | undefined> {
-  const { out, keep, steps } = context.config;
+  const { out, keep } = context.config;
   const mode = context.resume ? "resume" : context.force ? "force" : "new";
   const run = await openRun(out, { mode, command, keep });
-  if (!context.resume || !(await isFinishedFor(run, steps))) return run;
+  const steps = context.resume ? await finishedSteps(run, context.config) : undefined;
+  if (steps === undefined) return run;
   context.result({ run: out, finished: true, steps }, `${out} is finished`);
   return undefined;
 }
 
 /**
- * Whether the run has ended, with at least as many steps as it is asked for. What counts are the steps of the finished
- * model: a run that was extended and cut off has its old one still.
+ * The steps of a run that has ended, with at least as many as it is asked for, or because scores fell no more; undefined
+ * for one that goes on. What counts is the finished model: a run that was extended and cut off has its old one still.
  */
-async function isFinishedFor(run: Run, steps: number): Promise<boolean> {
-  if (!(await run.isFinished())) return false;
+async function finishedSteps(run: Run, { steps, stopAfter = 0 }: TrainingContext["config"]) {
+  if (!(await run.isFinished())) return undefined;
   const file = path.join(run.folder, "model.safetensors");
   const { metadata, close } = await openSafetensors(file);
   await close();
-  const { step } = unpackMetadata(file, metadata);
-  return typeof step !== "number" || step >= steps;
+  const { step, scoresWithoutGain = 0 } = unpackMetadata(file, metadata);
+  if (typeof step !== "number" || step >= steps) return steps;
+  return stopAfter > 0 && (scoresWithoutGain as number) >= stopAfter ? step : undefined;
 }

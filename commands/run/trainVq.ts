@@ -25,6 +25,7 @@ import { openReporter, reportRow } from "../support/reporter.js";
 import { threadsOf } from "../support/threads.js";
 import { version } from "../support/version.js";
 import type { options, TrainVqConfig } from "../trainVq.js";
+import { warnOnce } from "./damagedImages.js";
 import { estimateRun, reportDryRun } from "./dryRun.js";
 import { type FrozenEncoder, freezeTask, frozenEncoder, withFrozen } from "./frozenEncoder.js";
 import { refuseIdleOptions } from "./idleOptions.js";
@@ -184,22 +185,14 @@ async function train(context: Context, parts: Parts) {
   }
 }
 
-type OnDamaged = (name: string, reason: string) => void;
-
-/** Says of each damaged image of a source that it is left out, once however often it is met. */
-function warnOnce(warn: (warning: string) => void): (source: ImageSource) => OnDamaged {
-  const known = new Set<string>();
-  return (source) => (name, reason) => {
-    const place = path.join(source.path, name);
-    if (!known.has(place)) warn(`${name}: left out: ${reason}`);
-    known.add(place);
-  };
-}
-
 /** A few validation images, kept for the length of the run. */
 async function firstImages(
   source: ImageSource,
-  { view, config, onDamaged }: { view: ViewSettings; config: TrainVqConfig; onDamaged: OnDamaged },
+  {
+    view,
+    config,
+    onDamaged,
+  }: { view: ViewSettings; config: TrainVqConfig; onDamaged: (name: string, reason: string) => void },
 ): Promise<{ images: Float32Array; count: number }> {
   const limit = Math.min(scoredImages(config.imageSize), source.count);
   for await (const { images, labels } of sequentialBatches({

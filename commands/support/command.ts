@@ -3,7 +3,7 @@ import type { Argv } from "yargs";
 import { UsageError } from "../../lib/errors.js";
 import { everywhere, optional, presetOption } from "./common.js";
 import { readConfigFile } from "./configFile.js";
-import { type ParsedArguments, refuseOddBooleans, refuseUnknown, valuesOf } from "./flags.js";
+import { type ParsedArguments, refuseDoublePositionals, refuseOddBooleans, refuseUnknown, valuesOf } from "./flags.js";
 import { helpText } from "./help.js";
 import { type ConfigOf, kebabCase, type OptionTable } from "./options.js";
 import { createOutput, type Output, printLine } from "./output.js";
@@ -107,7 +107,9 @@ function declare(table: OptionTable, parser: Argv): Argv {
   }
   return parser.middleware((args) => {
     refuseUnknown(table, args);
-    refuseOddBooleans(table, process.argv.slice(2));
+    const written = process.argv.slice(2);
+    refuseOddBooleans(table, written);
+    refuseDoublePositionals(table, args, written);
   }, true);
 }
 
@@ -155,7 +157,7 @@ async function resolve<T extends OptionTable>(
   const stored = resume ? await spec.resume?.stored(given.config as Partial<ConfigOf<T>>) : undefined;
   if (!stored) return given;
   const resolved = resolveConfig(spec.options, [...layers, { origin: { kind: "stored" }, values: stored }]);
-  refuseConflicts(resolved, stored, spec.resume?.mayChange ?? []);
+  refuseConflicts(resolved, stored, spec.resume?.mayChange ?? [], spec.options);
   return resolved;
 }
 

@@ -58,5 +58,32 @@ export function refuseOddBooleans(options: OptionTable, written: readonly string
   }
 }
 
+/**
+ * Refuses a positional that is given with its flag as well, of which yargs would keep only what stands without.
+ * @throws UsageError naming the flag
+ */
+export function refuseDoublePositionals(
+  options: OptionTable,
+  args: Readonly<Record<string, unknown>>,
+  written: readonly string[],
+): void {
+  for (const [name, { positional }] of Object.entries(options)) {
+    const kept = [args[kebabCase(name)]].flat().map(String);
+    const lost = positional ? flagValues(flagOf(name), written).find((value) => !kept.includes(value)) : undefined;
+    if (lost === undefined) continue;
+    throw new UsageError(
+      `${flagOf(name)}: got ${kept.join(", ")} without the flag and ${lost} with it; write both alike`,
+    );
+  }
+}
+
+/** What was written after a flag, each time it was. */
+function flagValues(flag: string, written: readonly string[]): string[] {
+  return written.flatMap((argument, i) => {
+    if (argument.startsWith(`${flag}=`)) return [argument.slice(flag.length + 1)];
+    return argument === flag && written[i + 1] !== undefined ? [written[i + 1]!] : [];
+  });
+}
+
 /** yargs fills a positional of many values that was not given with an empty list. */
 const isUnsetPositional = (given: unknown): boolean => Array.isArray(given) && given.length === 0;

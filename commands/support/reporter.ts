@@ -16,12 +16,13 @@ export function openReporter({ quiet, json }: { quiet: boolean; json: boolean })
 
 /** One line of the table of a training. */
 export function reportRow(reporter: Reporter, report: TrainingReport): void {
-  const { rate, gradientNorm, ...metrics } = report.metrics;
+  const { rate, gradientNorm, encodeShare, ...metrics } = report.metrics;
   reporter.row({
     step: report.step,
     ...metrics,
     ...(gradientNorm === undefined ? {} : { "grad norm": gradientNorm }),
     ...(rate === undefined ? {} : { lr: rate }),
+    ...(encodeShare === undefined ? {} : { encoding: encodeShare }),
     "images/s": report.imagesPerSecond,
     ...(report.skipped > 0 ? { skipped: report.skipped } : {}),
     eta: report.secondsLeft,

@@ -58,17 +58,21 @@ export function requireAll<T extends OptionTable>(options: T, config: ConfigOf<T
  * Refuses to go on with a stored run under other settings than it was started with.
  * @param stored the run's own values
  * @param mayChange options that a resumed run may set anew
+ * @param options what options the run does not name, since it is older than they are, stood at
  * @throws UsageError naming option, both values and the ways out
  */
 export function refuseConflicts<T extends OptionTable>(
   resolved: Resolved<T>,
   stored: Readonly<Record<string, unknown>>,
   mayChange: readonly (keyof T & string)[],
+  options: T,
 ): void {
   const config: Readonly<Record<string, unknown>> = resolved.config;
   for (const name of resolved.explicit) {
-    if (mayChange.includes(name) || !Object.hasOwn(stored, name)) continue;
-    const [asked, was] = [JSON.stringify(config[name]), JSON.stringify(stored[name])];
+    if (mayChange.includes(name)) continue;
+    const spec = options[name]!;
+    const before = Object.hasOwn(stored, name) ? checkValue(spec, stored[name], name) : defaultOf(spec);
+    const [asked, was = "none"] = [JSON.stringify(config[name]), JSON.stringify(before)];
     if (asked === was) continue;
     const place = labelOf(name, resolved.origins[name]!);
     throw new UsageError(
@@ -93,8 +97,11 @@ function labelOf(name: string, origin: Origin): string {
   }
 }
 
+const defaultOf = (spec: OptionSpec): OptionValue | undefined =>
+  spec.default ?? (spec.type === "boolean" ? false : undefined);
+
 function defaultLayer(name: string, spec: OptionSpec): Layer {
-  const value = spec.default ?? (spec.type === "boolean" ? false : undefined);
+  const value = defaultOf(spec);
   return { origin: { kind: "default" }, values: value === undefined ? {} : { [name]: value } };
 }
 

@@ -17,11 +17,12 @@ export function parseTexts(spec: OptionSpec, texts: readonly string[], label: st
 }
 
 /**
- * Checks a value that already has a type (from a config file, a preset, a stored run).
+ * Checks a value that already has a type (from a config file, a preset, a stored run); one string may stand for a list of it.
  * @param label where it stands ("batchSize in run.yaml"), for errors
  * @throws UsageError that names label, rule and value
  */
-export function checkValue(spec: OptionSpec, value: unknown, label: string): OptionValue {
+export function checkValue(spec: OptionSpec, given: unknown, label: string): OptionValue {
+  const value = spec.type === "strings" && typeof given === "string" ? [given] : given;
   if (!obeys(spec, value))
     throw new UsageError(`${label}: want ${ruleOf(spec)}, got ${shown(value)}${hint(spec, value)}`);
   return value;

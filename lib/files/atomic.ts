@@ -2,7 +2,7 @@
  * Files that appear whole or not at all: written to a temporary name in the same folder, flushed to disk, renamed.
  * A reader meets the old file or the new one, also when the writer is killed at any moment.
  */
-import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
+import { copyFile, type FileHandle, link, mkdir, open, rename, rm } from "node:fs/promises";
 import path from "node:path";
 import { FileError } from "../errors.js";
 import { writeFully } from "./bytes.js";
@@ -66,6 +66,11 @@ export async function writeAtomically(file: string, content: FileContent): Promi
     await pending.abort();
     throw asWriteError(file, error);
   }
+}
+
+/** Gives a file a second name, or copies it where the file system has no links; later writes of either leave the other. */
+export async function linkFile(from: string, to: string): Promise<void> {
+  await link(from, to).catch(() => copyFile(from, to));
 }
 
 /** Writes `stableJson(value)` atomically. */

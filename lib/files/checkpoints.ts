@@ -6,7 +6,15 @@ import { readdir, readFile, rename, rm } from "node:fs/promises";
 import path from "node:path";
 import type { NamedHostTensors } from "../engine/types.js";
 import { FileError } from "../errors.js";
-import { asWriteError, isTemporaryName, stableJson, syncFolder, temporaryName, writeAtomically } from "./atomic.js";
+import {
+  asWriteError,
+  isTemporaryName,
+  linkFile,
+  stableJson,
+  syncFolder,
+  temporaryName,
+  writeAtomically,
+} from "./atomic.js";
 import { readHostTensors, writeHostTensors } from "./hostTensors.js";
 import { openSafetensors } from "./safetensors.js";
 
@@ -32,6 +40,8 @@ export type SaveOptions = CheckpointTensors & {
   readonly step: number;
   readonly metadata: JsonMetadata;
   readonly keep: number;
+  /** A file to keep with the checkpoint under its own name, as a link where the disk knows links. */
+  readonly beside?: string | undefined;
 };
 
 /**
@@ -39,7 +49,8 @@ export type SaveOptions = CheckpointTensors & {
  * newer ones too, which belong to a future that was given up (training went on from before them).
  * @param run the run directory
  */
-export async function saveCheckpoint(run: string, { step, model, state, metadata, keep }: SaveOptions): Promise<void> {
+export async function saveCheckpoint(run: string, options: SaveOptions): Promise<void> {
+  const { step, model, state, metadata, keep, beside } = options;
   if (!Number.isSafeInteger(step) || step < 0) throw new RangeError(`checkpoint: want a step >= 0, got ${step}`);
   const folder = path.join(run, CHECKPOINTS, checkpointName(step));
   const temporary = temporaryName(folder);
@@ -47,6 +58,7 @@ export async function saveCheckpoint(run: string, { step, model, state, metadata
   try {
     await writeHostTensors(path.join(temporary, MODEL), model, header);
     await writeHostTensors(path.join(temporary, STATE), state, header);
+    if (beside !== undefined) await linkFile(beside, path.join(temporary, path.basename(beside)));
     await putInPlace(temporary, folder);
   } catch (error) {
     await rm(temporary, { recursive: true, force: true });

@@ -6,13 +6,14 @@
  *     checkpoints/step-*     model and state, the newest few
  *     last                   names the newest checkpoint
  *     model.safetensors      the trained model, there only when training has ended
+ *     best.safetensors       the weights with the best score so far, in trainings that keep them
  *     samples/               images
  */
-import { mkdir, rm, stat } from "node:fs/promises";
+import { mkdir, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import type { NamedHostTensors } from "../engine/types.js";
 import { FileError, UsageError } from "../errors.js";
-import { isTemporaryName, writeJson } from "./atomic.js";
+import { isTemporaryName, linkFile, temporaryName, writeJson } from "./atomic.js";
 import {
   type Checkpoint,
   type CheckpointTensors,
@@ -54,8 +55,13 @@ export type Run = {
    * @throws FileError when there are checkpoints and none is whole
    */
   latestCheckpoint(): Promise<Checkpoint | undefined>;
-  /** `latestCheckpoint`, with the metrics cut back to its step (to nothing when there is none): call it to continue. */
+  /**
+   * `latestCheckpoint`, with the metrics cut back to its step (to nothing when there is none) and the best weights those
+   * of its time: call it to continue.
+   */
   resume(): Promise<Checkpoint | undefined>;
+  /** Writes the weights with the best score so far; checkpoints keep those of their time. */
+  writeBest(model: NamedHostTensors, metadata: JsonMetadata): Promise<void>;
   /** Writes the trained model: the run is finished. */
   finish(model: NamedHostTensors, metadata: JsonMetadata): Promise<void>;
   /** Whether a whole trained model is there. */
@@ -90,6 +96,7 @@ type RunContext = { command: string; keep: number; storedConfig: RunConfig | und
 function runIn(folder: string, { command, keep, storedConfig }: RunContext): Run {
   const metrics = path.join(folder, "metrics.jsonl");
   const model = path.join(folder, "model.safetensors");
+  const best = path.join(folder, BEST);
   const samples = path.join(folder, "samples");
   return {
     folder,
@@ -103,14 +110,17 @@ function runIn(folder: string, { command, keep, storedConfig }: RunContext): Run
     appendMetrics: (record) => appendMetrics(metrics, record),
     saveCheckpoint: async (step, tensors, metadata) => {
       await syncMetrics(metrics);
-      await saveCheckpoint(folder, { step, ...tensors, metadata, keep });
+      const beside = (await exists(best)) ? best : undefined;
+      await saveCheckpoint(folder, { step, ...tensors, metadata, keep, beside });
     },
     latestCheckpoint: () => latestCheckpoint(folder),
     resume: async () => {
       const checkpoint = await latestCheckpoint(folder);
       await cutMetrics(metrics, checkpoint?.step ?? -1);
+      await restoreFile(best, checkpoint && path.join(checkpoint.folder, BEST));
       return checkpoint;
     },
+    writeBest: (tensors, metadata) => writeHostTensors(best, tensors, packMetadata(metadata)),
     finish: async (tensors, metadata) => {
       await syncMetrics(metrics);
       await writeHostTensors(model, tensors, packMetadata(metadata));
@@ -118,6 +128,24 @@ function runIn(folder: string, { command, keep, storedConfig }: RunContext): Run
     isFinished: () => isWhole(model),
   };
 }
+
+/** The weights with the best score, in a run and in its checkpoints. */
+const BEST = "best.safetensors";
+
+/** Makes `file` what it was when `kept` was put aside; it goes when there is none. */
+async function restoreFile(file: string, kept: string | undefined): Promise<void> {
+  if (kept === undefined || !(await exists(kept))) return await rm(file, { force: true });
+  const temporary = temporaryName(file);
+  await linkFile(kept, temporary);
+  await rename(temporary, file);
+  await rm(temporary, { force: true }); // renaming over a link to the same file does nothing
+}
+
+const exists = (file: string): Promise<boolean> =>
+  stat(file).then(
+    () => true,
+    () => false,
+  );
 
 async function makeFolder(folder: string): Promise<void> {
   const found = await stat(folder).catch(() => undefined);
@@ -159,7 +187,7 @@ async function removeLeftovers(folder: string): Promise<void> {
 
 /** Removes the files of a run and nothing else; the config goes last, so that a kill midway leaves a run to force again. */
 async function removeRun(folder: string): Promise<void> {
-  for (const name of ["model.safetensors", "last", "checkpoints", "metrics.jsonl", "samples", "config.json"])
+  for (const name of ["model.safetensors", BEST, "last", "checkpoints", "metrics.jsonl", "samples", "config.json"])
     await rm(path.join(folder, name), { recursive: true, force: true });
 }
 

@@ -1,6 +1,6 @@
 /** A trained tokenizer at work: images to codes or features, codes to images, with weights built into the graphs. */
 import * as tf from "@tensorflow/tfjs";
-import type { Engine, NamedHostTensors, Program, Step } from "../engine/types.js";
+import type { Engine, NamedHostTensors, Program, Step, TensorSpec } from "../engine/types.js";
 import { logitLaplaceLosses } from "../losses/logitLaplace.js";
 import { codesPerImage, type TokenizerConfig, tokenizerOf } from "../models/tokenizer.js";
 
@@ -48,14 +48,21 @@ export type Autoencoder = {
   close(): Promise<void>;
 };
 
+/** Images to codes as a step, and what compiling it needs. */
+export function encoderPlan({ model, weights, batchSize }: Omit<CodecOptions, "engine">) {
+  const shape = [batchSize, model.imageSize, model.imageSize, model.channels];
+  const step: Step = (inputs) => ({ codes: tokenizerOf(model).encodeCodes(inputs, inputs["images"]!) });
+  const images: TensorSpec = { dtype: "float32", shape };
+  return { step, options: { name: "encode", inputs: { images }, constants: weights } };
+}
+
 /** Compiles the encoder of a tokenizer. */
-export async function createEncoder({ engine, model, weights, batchSize }: CodecOptions): Promise<Encoder> {
+export async function createEncoder({ engine, ...options }: CodecOptions): Promise<Encoder> {
+  const { model, batchSize } = options;
   const shape = [batchSize, model.imageSize, model.imageSize, model.channels];
   const perImage = codesPerImage(model);
-  const program = await engine.compile(
-    (inputs) => ({ codes: tokenizerOf(model).encodeCodes(inputs, inputs["images"]!) }),
-    { name: "encode", inputs: { images: { dtype: "float32", shape } }, constants: weights },
-  );
+  const plan = encoderPlan(options);
+  const program = await engine.compile(plan.step, plan.options);
   return {
     encode: async (images) => {
       const count = (images.length / elements(shape)) * batchSize;

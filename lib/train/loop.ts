@@ -36,12 +36,14 @@ export type LoopOptions = {
   /** Does step number `step` (from 0). */
   readonly step: (step: number) => Promise<StepReport>;
   readonly log: (report: IntervalReport) => Promise<void>;
+  /** Asked after every log line: whether training is over, however many steps are left. */
+  readonly isOver?: () => boolean;
   /** Saves the state after `step` steps. */
   readonly save: (step: number) => Promise<void>;
 };
 
 /**
- * Runs steps `start .. total - 1`.
+ * Runs steps `start .. total - 1`, fewer when `isOver` says so.
  * @returns number of steps that were skipped
  * @throws StoppedError after saving, when a signal asked to stop
  * @throws DivergedError when `patience` steps in a row were not finite; the last checkpoint stands
@@ -57,16 +59,19 @@ export async function trainLoop(options: LoopOptions): Promise<number> {
     inARow = report.applied ? 0 : inARow + 1;
     skipped += report.applied ? 0 : 1;
     if (inARow >= options.patience) throw diverged(done, inARow);
-    if (done % options.logEvery === 0 || done === options.total)
-      await options.log({ ...interval.close(done), total: options.total, skipped });
-    await saveIfDue(options, done, inARow);
+    const logged = done % options.logEvery === 0 || done === options.total;
+    if (logged) await options.log({ ...interval.close(done), total: options.total, skipped });
+    const finished = done === options.total || (logged && (options.isOver?.() ?? false));
+    await saveIfDue(options, { done, inARow, finished });
+    if (finished) break;
   }
   return skipped;
 }
 
-async function saveIfDue(options: LoopOptions, done: number, inARow: number): Promise<void> {
-  const { signals, total } = options;
-  const finished = done === total;
+type Progress = { readonly done: number; readonly inARow: number; readonly finished: boolean };
+
+async function saveIfDue(options: LoopOptions, { done, inARow, finished }: Progress): Promise<void> {
+  const { signals } = options;
   const asked = signals.takeSaveRequest() || (signals.stop !== undefined && !finished);
   // While steps are being skipped the last good checkpoint is kept, not replaced.
   const due = (done % options.checkpointEvery === 0 || finished) && inARow === 0;

@@ -1,8 +1,9 @@
 /** A training from start or checkpoint to its end, with everything it leaves in the run directory. */
 import { readCheckpoint } from "../files/checkpoints.js";
 import type { Run } from "../files/runDirectory.js";
+import { type BestScore, BestWeights } from "./bestWeights.js";
 import { type IntervalReport, trainLoop } from "./loop.js";
-import { watchSignals } from "./signals.js";
+import { type SignalWatch, watchSignals } from "./signals.js";
 import type { Trainer } from "./trainer.js";
 
 export type RunTraining = {
@@ -21,8 +22,12 @@ export type RunTraining = {
   readonly createTrainer: (start: number) => Promise<Trainer>;
   /** Seconds that steps have waited for data since the start; their share is logged as `dataWait`. */
   readonly waited: () => number;
+  /** Seconds since the start that went into parts of a step, by name; their shares are metrics of every interval. */
+  readonly spent?: () => Readonly<Record<string, number>>;
   /** Writes pictures or scores of the state after `step` steps; what it returns joins the metrics. */
   readonly illustrate?: (trainer: Trainer, step: number) => Promise<Record<string, number>>;
+  /** Keeps the weights that `illustrate` gave the lowest `valNll`: `on` what, and whether to end when it falls no more. */
+  readonly keepBest?: { readonly on: string; readonly stopAfter: number } | undefined;
   readonly onInterval: (report: TrainingReport) => void;
   /** A sentence worth telling: what was resumed, what was passed over. */
   readonly onNote: (note: string) => void;
@@ -39,10 +44,14 @@ export type TrainingResult = {
   readonly skipped: number;
   /** Metrics of the last interval. */
   readonly last: Readonly<Record<string, number>>;
+  /** With `keepBest`, once there was a score. */
+  readonly best?: BestScore;
+  /** The step after which training ended because scores fell no more; absent when it ended as planned. */
+  readonly endedAt?: number;
 };
 
 /**
- * Trains to the end and writes the finished model.
+ * Trains to the end, or until scores fall no more, and writes the finished model.
  * @throws StoppedError, DivergedError as `trainLoop` does; FileError when a checkpoint does not fit
  */
 export async function runTraining(options: RunTraining): Promise<TrainingResult> {
@@ -53,28 +62,15 @@ export async function runTraining(options: RunTraining): Promise<TrainingResult>
     const start = checkpoint?.step ?? 0;
     const trainer = await options.createTrainer(start);
     try {
+      const best = options.keepBest && new BestWeights(run, options.keepBest.on, options.keepBest.stopAfter);
       for (const note of checkpoint?.notes ?? []) onNote(note);
       if (checkpoint) {
         trainer.restore({ ...(await readCheckpoint(checkpoint)), metadata: checkpoint.metadata });
         onNote(`continuing after step ${start} of ${total}`);
+        const forgotten = best?.restore(checkpoint.metadata);
+        if (forgotten !== undefined) onNote(forgotten);
       }
-      let last: Record<string, number> = {};
-      let waited = 0;
-      const skipped = await trainLoop({
-        ...options,
-        start,
-        signals,
-        step: (step) => trainer.step(step),
-        log: async (report) => {
-          const dataWait = (options.waited() - waited) / report.seconds;
-          waited = options.waited();
-          last = await logInterval(options, trainer, { ...report, dataWait });
-        },
-        save: (step) => save(run, trainer, step),
-      });
-      const { model, metadata } = trainer.save();
-      await run.finish(model, { ...metadata, step: total });
-      return { steps: total - start, skipped, last };
+      return await trainFrom(start, { options, trainer, best, signals });
     } finally {
       await trainer.close();
     }
@@ -83,12 +79,76 @@ export async function runTraining(options: RunTraining): Promise<TrainingResult>
   }
 }
 
-async function logInterval(options: RunTraining, trainer: Trainer, report: IntervalReport & { dataWait: number }) {
-  const { step, total, secondsPerStep, skipped, dataWait } = report;
+type Training = {
+  readonly options: RunTraining;
+  readonly trainer: Trainer;
+  readonly best: BestWeights | undefined;
+  readonly signals: SignalWatch;
+};
+
+async function trainFrom(start: number, training: Training): Promise<TrainingResult> {
+  const { options, trainer, best, signals } = training;
+  const { run, total } = options;
+  let last: Record<string, number> = {};
+  let reached = start;
+  const shares = shareCounter(options);
+  // A run that was over and lost its finished model has no step left to do.
+  const skipped = await trainLoop({
+    ...options,
+    start,
+    total: best?.isOver ? start : total,
+    signals,
+    step: (step) => trainer.step(step),
+    log: async (report) => {
+      reached = report.step;
+      last = await logInterval(training, { ...report, total }, shares(report.seconds));
+    },
+    isOver: () => best?.isOver ?? false,
+    save: (step) => {
+      const { model, state, metadata } = trainer.save();
+      return run.saveCheckpoint(step, { model, state }, { ...metadata, ...best?.metadata });
+    },
+  });
+  const { model, metadata } = trainer.save();
+  const early = reached < total && best?.isOver ? { scoresWithoutGain: best.best!.since } : {};
+  await run.finish(model, { ...metadata, step: reached, ...early });
+  const result = { steps: reached - start, skipped, last, ...(best?.best ? { best: best.best } : {}) };
+  return reached < total ? { ...result, endedAt: reached } : result;
+}
+
+/** Shares of the seconds since the last call that went into waiting and into what `spent` names. */
+function shareCounter({ waited, spent = () => ({}) }: RunTraining) {
+  const now = (): Readonly<Record<string, number>> => ({ dataWait: waited(), ...spent() });
+  let before = now();
+  return (seconds: number): Record<string, number> => {
+    const after = now();
+    const names = Object.keys(after);
+    const shares = names.map((name) => [name, (after[name]! - (before[name] ?? 0)) / seconds] as const);
+    before = after;
+    return Object.fromEntries(shares);
+  };
+}
+
+async function logInterval(
+  { options, trainer, best }: Training,
+  report: IntervalReport,
+  { dataWait, ...shares }: Record<string, number>,
+): Promise<Record<string, number>> {
+  const { step, total, secondsPerStep, skipped } = report;
   const scores = options.illustrate && isIllustrationDue(options, step) ? await options.illustrate(trainer, step) : {};
-  const metrics = { ...report.metrics, ...trainer.takeIntervalMetrics(), ...scores };
+  const { valNll } = scores;
+  if (best && valNll !== undefined) await best.offer({ step, valNll, weights: trainer.save().model });
+  const metrics = { ...report.metrics, ...trainer.takeIntervalMetrics(), ...shares, ...scores };
+  const kept = valNll !== undefined && best?.best ? { bestStep: best.best.step, bestValNll: best.best.valNll } : {};
   const imagesPerSecond = options.batchSize / secondsPerStep;
-  await options.run.appendMetrics({ step, ...metrics, imagesPerSecond, dataWait, ...(skipped > 0 ? { skipped } : {}) });
+  await options.run.appendMetrics({
+    step,
+    ...metrics,
+    ...kept,
+    imagesPerSecond,
+    dataWait,
+    ...(skipped > 0 ? { skipped } : {}),
+  });
   options.onInterval({ ...report, metrics, imagesPerSecond, secondsLeft: (total - step) * secondsPerStep });
   return metrics;
 }
@@ -97,9 +157,4 @@ async function logInterval(options: RunTraining, trainer: Trainer, report: Inter
 function isIllustrationDue({ total, logEvery, illustrateEvery }: RunTraining, step: number): boolean {
   const before = (Math.ceil(step / logEvery) - 1) * logEvery;
   return step === total || Math.floor(step / illustrateEvery) > Math.floor(before / illustrateEvery);
-}
-
-function save(run: Run, trainer: Trainer, step: number): Promise<void> {
-  const { model, state, metadata } = trainer.save();
-  return run.saveCheckpoint(step, { model, state }, metadata);
 }

@@ -32,7 +32,7 @@ export function createRowPrinter(): RowPrinter {
 }
 
 /**
- * A value as its column shows it: whole numbers in full, "usage", "accuracy" and "top-1" (shares of 1) in percent,
+ * A value as its column shows it: whole numbers in full, "usage", "accuracy", "top-1" and "encoding" (shares of 1) in percent,
  * "eta" and "elapsed" (seconds) as time spans, "lr" and rates ("images/s") in 3 digits, everything else in 4.
  */
 export function formatValue(name: string, value: number | string | undefined): string {
@@ -52,6 +52,7 @@ const KINDS: ReadonlyMap<string, Kind> = new Map([
   ["usage", "share"],
   ["accuracy", "share"],
   ["top-1", "share"],
+  ["encoding", "share"],
   ["lr", "short"],
 ]);
 

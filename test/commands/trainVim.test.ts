@@ -28,7 +28,15 @@ test("a training ends with a model that knows its classes and its tokenizer, and
     const result = jsonOf(await succeed(args));
     assert.equal([result["steps"], result["skipped"]], [9, 0]);
     assert.ok((result["nll"] as number) > 0 && (result["valNll"] as number) > 0);
-    const names = ["checkpoints", "config.json", "last", "metrics.jsonl", "model.safetensors", "samples"];
+    const names = [
+      "best.safetensors",
+      "checkpoints",
+      "config.json",
+      "last",
+      "metrics.jsonl",
+      "model.safetensors",
+      "samples",
+    ];
     assert.equal(await namesIn(out), names);
     const metrics = await metricsOf(out);
     assert.equal(
@@ -112,10 +120,78 @@ test("a file that is missing, is no token file, or was made by another tokenizer
     assert.not.ok(existsSync(out));
   }));
 
+test("two files, weights and held-out images: training ends when scores fall no more, and the best weights are usable", () =>
+  inTemporaryFolder(async (folder) => {
+    const out = path.join(folder, "vim");
+    const data = [tokens, tokens, "--weights", "3,1", "--hold-out", "0.2", "--sample-every", "2", "--stop-after", "2"];
+    const how = trainVim(tokens, out, "--steps", "60", "--lr", "10", "--ema", "0", "--json").slice(2);
+    const args = ["train-vim", ...data, ...how];
+    const result = jsonOf(await succeed(args));
+    assert.ok((result["endedAt"] as number) < 60, JSON.stringify(result));
+    assert.is(result["steps"], result["endedAt"]);
+    assert.is(result["bestStep"], (result["endedAt"] as number) - 4);
+    const { metadata } = await readModel(path.join(out, "best.safetensors"));
+    assert.equal(metadata, { step: result["bestStep"], valNll: result["bestValNll"] });
+    const again = jsonOf(await succeed(["train-vim", "--out", out, "--resume", "--json"]));
+    assert.equal(again, { run: out, finished: true, steps: result["endedAt"] });
+    const sampled = ["sample", path.join(out, "best.safetensors"), "-t", tokenizer, "--count", "10", "--json"];
+    assert.is(jsonOf(await succeed([...sampled, "-o", path.join(folder, "samples")]))["images"], 10);
+  }));
+
+test("--data trains on images encoded as they come, and a run told to stop goes on to the same bytes", () =>
+  inTemporaryFolder(async (folder) => {
+    const [want, got] = [path.join(folder, "straight"), path.join(folder, "cut")];
+    const args = (out: string, ...more: string[]) => [
+      ...["train-vim", "--data", IMAGES, "-t", tokenizer, "--flip", "--hold-out", "0.05", "--out", out],
+      ...["--dim", "8", "--depth", "1", "--heads", "2", "--batch-size", "4", "--threads", "1", "--log-every", "2"],
+      ...["--checkpoint-every", "4", "--sample-every", "3", ...more],
+    ];
+    const result = jsonOf(await succeed(args(want, "--steps", "8", "--hold", "1", "--json")));
+    assert.ok((result["encodeShare"] as number) > 0 && (result["encodeShare"] as number) < 1);
+    await succeed(args(got, "--steps", "4", "--hold", "1"));
+    await succeed(["train-vim", "--out", got, "--resume", "--steps", "8"]);
+    for (const file of ["model.safetensors", "best.safetensors"])
+      assert.equal((await readModel(path.join(got, file))).hash, (await readModel(path.join(want, file))).hash, file);
+    assert.equal((await readModel(want)).config["model"], (await readModel(got)).config["model"]);
+  }));
+
+test("the options of the architecture make the model of the public port", () =>
+  inTemporaryFolder(async (folder) => {
+    const out = path.join(folder, "vim");
+    const port = ["--positions", "learned", "--start-position", "--token-shift", "--activation", "squared-relu"];
+    await succeed(
+      trainVim(tokens, out, ...port, "--no-logit-bias", "--no-qkv-bias", "--head-dim", "6", "--steps", "2"),
+    );
+    const { config, tensors } = await readModel(out);
+    const { activation, headDim } = config["model"] as { activation: string; headDim: number };
+    assert.equal([activation, headDim], ["squaredRelu", 6]);
+    const names = Object.keys(tensors);
+    for (const name of ["positions/start", "positions/all", "blocks/0/shift/mix"])
+      assert.ok(names.includes(name), name);
+    for (const name of ["head/bias", "blocks/0/attention/qkv/bias"]) assert.not.ok(names.includes(name), name);
+    assert.equal(tensors["blocks/0/attention/qkv/kernel"]!.shape, [8, 36]);
+    await succeed(["sample", out, "-t", tokenizer, "--count", "10", "-o", path.join(folder, "samples")]);
+    await fail(["train-vim", "--out", out, "--resume", "--hold-out", "0.5"], 2, /--hold-out asks for 0\.5.*with none/);
+  }));
+
+test("options about data that would change nothing are refused, and so is data that is missing or given twice", () =>
+  inTemporaryFolder(async (folder) => {
+    const out = path.join(folder, "vim");
+    const refused = (pattern: RegExp, ...more: string[]) => fail(trainVim(tokens, out, ...more), 2, pattern);
+    await refused(/--flip: .* it wants --data/, "--flip");
+    await refused(/--weights: .* it wants two token files or more/, "--weights", "1");
+    await refused(/--hold-out: .* it wants no --val/, "--hold-out", "0.1", "--val", tokens);
+    await refused(/--stop-after: .* it wants --val or --hold-out/, "--stop-after", "3");
+    await refused(/--data: want token files or images .*, got both/, "--data", IMAGES);
+    await fail(["train-vim", "--out", out], 2, /--tokens is missing .* --data/);
+    await fail(["train-vim", "--out", out, "--data", IMAGES], 2, /--tokenizer is missing/);
+    assert.not.ok(existsSync(out));
+  }));
+
 test("heads that do not divide the width are refused", () =>
   inTemporaryFolder(async (folder) => {
     const args = ["train-vim", tokens, "--out", path.join(folder, "vim"), "--dim", "10", "--heads", "4"];
-    await fail(args, 2, /--heads: want a divisor of the width 10, got 4/);
+    await fail(args, 2, /--heads: want a divisor of the width 10, got 4; or give --head-dim/);
   }));
 
 test.run();

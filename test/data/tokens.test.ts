@@ -23,7 +23,7 @@ async function take(batches: TokenBatches, n: number): Promise<TokenBatch[]> {
 }
 
 test("codes and labels belong to the same rows, and an epoch has each once", async () => {
-  const taken = await take(tokenBatches({ tokens: rows(12), batchSize: 4, seed: 1 }), 3);
+  const taken = await take(tokenBatches({ parts: [{ tokens: rows(12) }], batchSize: 4, seed: 1 }), 3);
   const seen = new Set<number>();
   for (const { codes, labels } of taken)
     labels.forEach((label, b) => {
@@ -36,7 +36,7 @@ test("codes and labels belong to the same rows, and an epoch has each once", asy
 });
 
 test("a resumed run goes on with the batches it would have had", async () => {
-  const options = { tokens: rows(10), batchSize: 4, seed: 5 };
+  const options = { parts: [{ tokens: rows(10) }], batchSize: 4, seed: 5 };
   const whole = await take(tokenBatches(options), 12);
   assert.equal(await take(tokenBatches({ ...options, startStep: 7 }), 5), whole.slice(7));
   assert.equal(
@@ -47,7 +47,7 @@ test("a resumed run goes on with the batches it would have had", async () => {
 
 test("reading runs ahead by the number of batches asked for, and no further", async () => {
   const log: number[][] = [];
-  const batches = tokenBatches({ tokens: rows(100, log), batchSize: 5, seed: 5, prefetch: 2 });
+  const batches = tokenBatches({ parts: [{ tokens: rows(100, log) }], batchSize: 5, seed: 5, prefetch: 2 });
   await batches.next();
   await batches.next();
   await batches.close();
@@ -56,7 +56,7 @@ test("reading runs ahead by the number of batches asked for, and no further", as
 
 test("rows without labels have label -1", async () => {
   const { labels, ...tokens } = rows(4);
-  const [batch] = await take(tokenBatches({ tokens, batchSize: 2, seed: 0 }), 1);
+  const [batch] = await take(tokenBatches({ parts: [{ tokens }], batchSize: 2, seed: 0 }), 1);
   assert.equal([...batch!.labels], [-1, -1]);
 });
 
@@ -73,7 +73,7 @@ test("the order is that of image batches over as many images", async () => {
   const images = trainingBatches({ source, view: { size: 1, channels: 1 }, batchSize: 9, seed: 8 });
   const { indices } = await images.next();
   await images.close();
-  const [batch] = await take(tokenBatches({ tokens: rows(9), batchSize: 9, seed: 8 }), 1);
+  const [batch] = await take(tokenBatches({ parts: [{ tokens: rows(9) }], batchSize: 9, seed: 8 }), 1);
   assert.equal(
     [...batch!.codes].filter((_, k) => k % 3 === 0).map((code) => code / 10),
     [...indices],
@@ -81,8 +81,11 @@ test("the order is that of image batches over as many images", async () => {
 });
 
 test("batch sizes and steps out of range are refused", () => {
-  assert.throws(() => tokenBatches({ tokens: rows(4), batchSize: 0, seed: 0 }), /batchSize/);
-  assert.throws(() => tokenBatches({ tokens: rows(4), batchSize: 1, seed: 0, startStep: -1 }), /startStep/);
+  assert.throws(() => tokenBatches({ parts: [{ tokens: rows(4) }], batchSize: 0, seed: 0 }), /batchSize/);
+  assert.throws(
+    () => tokenBatches({ parts: [{ tokens: rows(4) }], batchSize: 1, seed: 0, startStep: -1 }),
+    /startStep/,
+  );
 });
 
 test.run();

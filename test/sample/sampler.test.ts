@@ -55,16 +55,16 @@ const all = (filter: Filter): Filter[] => new Array<Filter>(BATCH).fill(filter);
 const GREEDY: Filter = { ...PLAIN_SAMPLING, temperature: 0 };
 
 /** Logits [B, T, K] of a pass without cache. */
-async function teacherForced(classIds: Int32Array, codes: Int32Array): Promise<Float32Array> {
+async function teacherForced(classIds: Int32Array, codes: Int32Array, model = MODEL): Promise<Float32Array> {
   const program = await engine.compile(
     (inputs) => {
       const [ids, given] = [inputs["in/classes"]!, inputs["in/codes"]!];
-      return { logits: vimForward(paramTree(vimSpec(MODEL), inputs), MODEL, { classIds: ids, codes: given }).logits };
+      return { logits: vimForward(paramTree(vimSpec(model), inputs), model, { classIds: ids, codes: given }).logits };
     },
     {
       name: "forward",
       inputs: { "in/classes": { dtype: "int32", shape: [BATCH] }, "in/codes": { dtype: "int32", shape: [BATCH, T] } },
-      constants: weightsOf(MODEL),
+      constants: weightsOf(model),
     },
   );
   const { logits } = await program.run({
@@ -112,17 +112,27 @@ test("weights in the graph and weights as inputs draw the same codes", async () 
   assert.equal(packed, fed);
 });
 
-test("at temperature 0 each code is the likeliest after those before it, by a pass without cache", async () => {
+/** All options of the architecture away from their defaults, heads together wider than the tokens. */
+const OTHER: VimConfig = {
+  ...MODEL,
+  ...({ positions: "learned", startPosition: true, headBias: false } as const),
+  ...({ headDim: 6, qkvBias: false, activation: "squaredRelu", tokenShift: true } as const),
+};
+
+for (const [name, model] of Object.entries({ "the default model": MODEL, "every option of the architecture": OTHER }))
+  test(`at temperature 0 each code is the likeliest by a pass without cache, with ${name}`, () => expectGreedy(model));
+
+async function expectGreedy(model: VimConfig): Promise<void> {
   const greedy = request({ filters: all(GREEDY) });
-  const codes = await withSampler({}, (sampler) => sampler.sample(greedy));
-  const logits = await teacherForced(greedy.classIds, codes);
-  const K = MODEL.vocabulary;
+  const codes = await withSampler({ model }, (sampler) => sampler.sample(greedy));
+  const logits = await teacherForced(greedy.classIds, codes, model);
+  const K = model.vocabulary;
   const likeliest = Array.from({ length: BATCH * T }, (_, row) => {
     const values = logits.subarray(row * K, (row + 1) * K);
     return values.indexOf(Math.max(...values));
   });
   assert.equal([...codes], likeliest);
-});
+}
 
 test("progress is told after every position", () =>
   withSampler({}, async (sampler) => {

@@ -183,4 +183,20 @@ test("an error in a step ends the run as it is, without a checkpoint", async () 
   assert.is(message, "out of data");
 });
 
+test("a training that is over ends after the log line that says so, and saves", async () => {
+  let asked = 0;
+  const { steps, logs, saves, outcome } = await run({
+    total: 100,
+    logEvery: 4,
+    checkpointEvery: 50,
+    isOver: () => ++asked === 3,
+  });
+  assert.equal(steps, range(0, 12));
+  assert.equal(
+    logs.map(({ step }) => step),
+    [4, 8, 12],
+  );
+  assert.equal([saves, outcome], [[12], 0]);
+});
+
 test.run();

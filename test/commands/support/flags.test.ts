@@ -1,6 +1,11 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { refuseOddBooleans, refuseUnknown, valuesOf } from "../../../commands/support/flags.js";
+import {
+  refuseDoublePositionals,
+  refuseOddBooleans,
+  refuseUnknown,
+  valuesOf,
+} from "../../../commands/support/flags.js";
 import type { OptionTable } from "../../../commands/support/options.js";
 import { refusal } from "./refusal.js";
 
@@ -55,6 +60,17 @@ test("a boolean is true or false, where yargs takes anything else for false", as
     '--flip: want true or false, got "yes"',
   );
   refuseOddBooleans(options, ["train", "--flip=true", "--betas=yes", "--", "--flip=yes"]);
+});
+
+test("a positional is given with its flag or without, not both, where one would be lost", async () => {
+  const double = (images: string[], ...written: string[]) =>
+    refuseDoublePositionals(options, parsed({ images }), ["train", ...written]);
+  double(["a", "b"], "a", "b");
+  double(["a", "b"], "--images", "a", "--images=b");
+  double([], "--flip");
+  const want = "--images: got a without the flag and b with it; write both alike";
+  for (const flag of [["--images", "b"], ["--images=b"]])
+    assert.is(await refusal(() => double(["a"], "a", ...flag)), want);
 });
 
 test.run();

@@ -74,22 +74,37 @@ test("a resumed run refuses other settings than its own, and says whose they are
   const layers = [flags({ steps: 7 }), file({ rate: 0.2 }), { origin: { kind: "stored" }, values: stored } as const];
   const resolved = resolveConfig(options, layers);
   assert.is(
-    await refusal(() => refuseConflicts(resolved, stored, [])),
+    await refusal(() => refuseConflicts(resolved, stored, [], options)),
     "--resume: --steps asks for 7, but the run was started with 100; leave it out, or start another run",
   );
   assert.match(
-    await refusal(() => refuseConflicts(resolved, stored, ["steps"])),
+    await refusal(() => refuseConflicts(resolved, stored, ["steps"], options)),
     /^--resume: rate in run\.yaml asks for 0\.2, but the run was started with 0\.5;/,
   );
-  refuseConflicts(resolved, stored, ["steps", "rate"]);
+  refuseConflicts(resolved, stored, ["steps", "rate"], options);
 });
 
 test("a resumed run takes its own settings over defaults, and the same ones given again", () => {
   const stored = { steps: 40, rate: 0.5, flip: true };
   const resolved = resolveConfig(options, [flags({ rate: 0.5 }), { origin: { kind: "stored" }, values: stored }]);
-  refuseConflicts(resolved, stored, []);
+  refuseConflicts(resolved, stored, [], options);
   assert.equal(resolved.config, { steps: 40, rate: 0.5, flip: true });
   assert.equal([...resolved.explicit], ["rate"]);
+});
+
+test("options that a stored run does not name stood at their default, or at none", async () => {
+  const stored = { steps: 100 };
+  const resolved = (values: Record<string, unknown>) =>
+    resolveConfig(options, [flags(values), { origin: { kind: "stored" }, values: stored }]);
+  refuseConflicts(resolved({ flip: false }), stored, [], options);
+  assert.match(
+    await refusal(() => refuseConflicts(resolved({ flip: true }), stored, [], options)),
+    /--flip asks for true, but the run was started with false/,
+  );
+  assert.match(
+    await refusal(() => refuseConflicts(resolved({ out: "a" }), stored, [], options)),
+    /--out asks for "a", but the run was started with none/,
+  );
 });
 
 test.run();

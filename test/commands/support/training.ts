@@ -120,5 +120,5 @@ export async function lastStep(run: string): Promise<number> {
 /** Metrics of a run without those that time decides. */
 export async function metricsOf(run: string): Promise<Record<string, unknown>[]> {
   const records = await readMetrics(path.join(run, "metrics.jsonl"));
-  return records.map(({ imagesPerSecond: _, dataWait: __, ...record }) => record);
+  return records.map(({ imagesPerSecond: _, dataWait: __, encodeShare: ___, ...record }) => record);
 }

@@ -94,4 +94,8 @@ test("rules read as phrases", () => {
   assert.is(ruleOf({ type: "strings", describe, choices: ["a", "b"] }), "strings out of a, b");
 });
 
+test("one string may stand for a list of it, as in configs that were written when it was no list", () => {
+  assert.equal(checkValue(words, "photos", "tags"), ["photos"]);
+});
+
 test.run();
