@@ -131,7 +131,8 @@ export const options = {
     integer: true,
     min: 0,
     max: 2 ** 32 - 1,
-    describe: "Draw the images again that have these seeds in an index.json, with --classes once or once for each",
+    describe:
+      "Draw images again, not completions, that have these seeds in an index.json, with --classes once or once for each",
     group: HOW,
   },
   batchSize: {

@@ -4,9 +4,11 @@ import { spreadPlaces, thinned } from "../../lib/data/thinned.js";
 import { UsageError } from "../../lib/errors.js";
 import { noClass, type VimConfig } from "../../lib/models/vim.js";
 import { streamSeed } from "../../lib/random.js";
+import type { Filter } from "../../lib/sample/draw.js";
 import type { SampleConfig } from "../sample.js";
 import { classOf } from "./classify.js";
 import type { Originals } from "./completionOriginals.js";
+import { filterFor, type SampleFilters } from "./sampleFilters.js";
 import { type Plan, wantedClasses } from "./samplePlan.js";
 
 export type Task = {
@@ -59,6 +61,16 @@ export function rowsToKeep(share: number, rows: number): number {
   if (rows < 2)
     throw new UsageError("--complete: this model's images are one row of codes, of which no part can be kept");
   return Math.min(rows - 1, Math.max(1, Math.round(share * rows)));
+}
+
+/** @throws UsageError when there are several ways, and filters that always take the likeliest code */
+export function expectDifferentWays(ways: number, filters: SampleFilters, classIds: readonly number[]): void {
+  const certain = ({ temperature, topK }: Filter) => temperature === 0 || topK === 1;
+  if (ways === 1 || !classIds.every((id) => certain(filterFor(filters, id)))) return;
+  throw new UsageError(
+    `--ways: ${ways} completions of an image would be alike at --temperature 0 or --top-k 1; want --ways 1, or draw from ` +
+      "more codes",
+  );
 }
 
 /** Every way of every image, from a stream of its own, which neither the number of ways nor that of images changes. */

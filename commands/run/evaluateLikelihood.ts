@@ -7,7 +7,8 @@ import { expectTokenizer, openTokenFile, type TokenFile } from "../../lib/files/
 import { type CodeCounter, countCodes, crossEntropyUnder } from "../../lib/metrics/codeEntropy.js";
 import { type CodeLikelihood, createCodeLikelihood } from "../../lib/metrics/codeLikelihood.js";
 import { type LikelihoodScores, scoreLikelihood } from "../../lib/metrics/likelihoodScores.js";
-import { noClass, type VimConfig } from "../../lib/models/vim.js";
+import { noClass, sequenceLength, type VimConfig } from "../../lib/models/vim.js";
+import { fittingBatch } from "../../lib/sample/batchSize.js";
 import { formatInteger } from "../../lib/ui/format.js";
 import { type LoadedModel, loadVim } from "../support/models.js";
 import { openReporter } from "../support/reporter.js";
@@ -69,7 +70,9 @@ async function measure(context: EvaluateContext, { tokens, vim, labels }: Work):
     const engine = await openEngine(config.engine, config.threads === undefined ? {} : { threads: config.threads });
     const { model, weights } = vim;
     const rows = labels.length;
-    const batchSize = Math.min(config.batchSize, rows);
+    // Logits, their logarithms of probabilities and what is taken of those lie side by side.
+    const bytesEach = 4 * 4 * sequenceLength(model) * model.vocabulary;
+    const batchSize = fittingBatch({ bytesEach, bytes: MOST_BYTES, images: rows, most: config.batchSize });
     likelihood = await createCodeLikelihood({ engine, model, weights, batchSize });
     const [withClass, withoutClass] = [scoreLikelihood(model.grid), scoreLikelihood(model.grid)];
     const [labelled, classless] = [labels.some((label) => label >= 0), hasClassless(model)];
@@ -152,6 +155,7 @@ function isTrainedOn(tokens: TokenFile, { stored }: Vim): boolean {
 }
 
 const ROWS_AT_ONCE = 1024;
+const MOST_BYTES = 2e9;
 
 /** What the frequencies of the training codes make of those that were counted. */
 async function compare(reference: TokenFile, counter: CodeCounter): Promise<Reference> {

@@ -45,8 +45,8 @@ export function expectSameCodebook(
 }
 
 function sizesOf(model: TokenizerConfig): string {
-  const { codebookSize, codeDim, codeDepth = 1, l2Norm } = model;
+  const { imageSize, channels, codebookSize, codeDim, codeDepth = 1, l2Norm } = model;
   const [rows, columns] = codeGrid(model);
   const several = codeDepth > 1 ? `, ${codeDepth} a token` : "";
-  return `${rows} x ${columns} codes of ${codebookSize}${several}, width ${codeDim}${l2Norm ? ", normalised" : ""}`;
+  return `${imageSize}x${imageSize}x${channels} images from ${rows} x ${columns} codes of ${codebookSize}${several}, width ${codeDim}${l2Norm ? ", normalised" : ""}`;
 }

@@ -7,7 +7,7 @@ import type { CommandContext } from "../support/command.js";
 import { openReporter } from "../support/reporter.js";
 import { batchSizes } from "./sampleBatch.js";
 import { completeImages } from "./sampleCompletion.js";
-import { decoded, drawCodes, reject } from "./sampleDrawing.js";
+import { decodedBatches, drawCodes, reject } from "./sampleDrawing.js";
 import { refuseIdleSampleOptions } from "./sampleIdleOptions.js";
 import { loadModels } from "./sampleModels.js";
 import { expectFree, writeSamples } from "./sampleOutput.js";
@@ -47,18 +47,17 @@ export async function run(context: Context): Promise<void> {
     const batch = batchSizes(config, { ...models, rules, images: plans.length });
     const drawn = await drawCodes({ vim, plans, rules, engine, reporter, batchSize: batch.draw });
     const best = rejection ? await reject(rejection, { drawn, shares, engine, decoder, batch }) : drawn;
-    const images = await decoded(best.codes, { tokenizer: decoder, engine, batchSize: batch.decode });
-    const seconds = (performance.now() - began) / 1000;
+    if (config.tokensOut !== undefined)
+      await writeTokens(config.tokensOut, { ...best, classNames, tokenizer, vim: config.vim });
     await writeSamples(config, {
-      images,
+      images: decodedBatches(best.codes, { tokenizer: decoder, engine, batchSize: batch.decode }),
       drawn: best.images,
       classNames,
       decoder: decoder.model,
       rejection,
       rules,
     });
-    if (config.tokensOut !== undefined)
-      await writeTokens(config.tokensOut, { ...best, classNames, tokenizer, vim: config.vim });
+    const seconds = (performance.now() - began) / 1000;
     const codes = plans.length * sequenceLength(vim.model);
     result(
       { out: config.out, images: kept, drawn: plans.length, seconds, codesPerSecond: codes / seconds },

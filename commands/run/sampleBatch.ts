@@ -31,7 +31,7 @@ type Work = {
 const SHARE = 0.5; // of the free memory: others use the machine, too
 const [MOST_DRAWN, MOST_DECODED] = [128, 32];
 
-/** A session takes weights about twice while it is made: as they are, and as packed matrices. */
+/** The graph of the first pass and that of a step each hold the weights as packed matrices. */
 const COPIES_OF_WEIGHTS = 2;
 
 /**

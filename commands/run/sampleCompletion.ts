@@ -10,7 +10,7 @@ import type { LoadedModel } from "../support/models.js";
 import { openReporter } from "../support/reporter.js";
 import { encodeOriginals } from "./completionOriginals.js";
 import { completionPicture } from "./completionPicture.js";
-import { planCompletions, type Task, taskOf } from "./completionPlan.js";
+import { expectDifferentWays, planCompletions, type Task, taskOf } from "./completionPlan.js";
 import { batchSizes } from "./sampleBatch.js";
 import { decoded, drawCodes } from "./sampleDrawing.js";
 import type { SampleModels } from "./sampleModels.js";
@@ -28,6 +28,7 @@ export async function completeImages(context: Context, images: string, models: M
   const { vim, classNames } = models;
   const task = await taskOf(images, config, { model: vim.model, classNames, warn });
   const rules = rulesOf(config, { vim, classNames, classIds: task.classIds, warn });
+  expectDifferentWays(config.ways, rules.filters, task.classIds);
   const { count } = task.source;
   const kept = { keptRows: task.keptRows, rows: vim.model.grid[0] };
   if (dryRun)
@@ -66,6 +67,7 @@ async function draw({ config }: Context, { classNames, task, rules, reporter, ..
   const originals = await encodeOriginals(task, encoding);
   const plans = planCompletions(task, { originals, seed: config.seed, ways: config.ways });
   const drawn = await drawCodes({ vim, plans, rules, prefixLength, engine, reporter, batchSize: batch.draw });
+  if (tokensOut !== undefined) await writeTokens(tokensOut, { ...drawn, classNames, tokenizer, vim: config.vim });
   const images = await decoded(drawn.codes, { tokenizer: decoder, engine, batchSize: batch.decode });
   const picture = completionPicture({
     shown: originals.shown,
@@ -76,7 +78,7 @@ async function draw({ config }: Context, { classNames, task, rules, reporter, ..
     size: { height: tokenizer.model.imageSize, width: tokenizer.model.imageSize, channels: tokenizer.model.channels },
   });
   await writeSamples(config, {
-    images,
+    images: [images],
     drawn: plans,
     classNames,
     decoder: decoder.model,
@@ -84,7 +86,6 @@ async function draw({ config }: Context, { classNames, task, rules, reporter, ..
     rules,
     completion: { picture, facts: factsOf(task, { rows: vim.model.grid[0], ways: config.ways, resize }) },
   });
-  if (tokensOut !== undefined) await writeTokens(tokensOut, { ...drawn, classNames, tokenizer, vim: config.vim });
   return { plans, originals: originals.indices.length, damaged: originals.damaged };
 }
 

@@ -31,6 +31,7 @@ type Drawing = {
   batchSize: number;
 };
 
+/** Codes of all plans, drawn batch by batch; a last batch that is not full draws its first sequence again. */
 export async function drawCodes(drawing: Drawing): Promise<Codes> {
   const { vim, plans, rules, prefixLength = 0, engine, reporter, batchSize } = drawing;
   const { guidance, filters } = rules;
@@ -40,23 +41,26 @@ export async function drawCodes(drawing: Drawing): Promise<Codes> {
   const sampler = await createSampler({ engine, model, weights, batchSize, guidance, prefixLength });
   const all = new Int32Array(plans.length * T);
   const bar = reporter.bar({ total: plans.length * each, unit: "codes", label: "drawing" });
-  for (let done = 0; done < plans.length; done += batchSize) {
-    const part = plans.slice(done, done + batchSize);
-    const padded = Array.from({ length: batchSize }, (_, i) => part[i] ?? part[0]!);
-    const codes = await sampler.sample({
-      classIds: Int32Array.from(padded, ({ classId }) => classId),
-      seeds: padded.map(({ seed }) => seed),
-      filters: padded.map(({ classId }) => filterFor(filters, classId)),
-      prefix: Int32Array.from(padded.flatMap(({ prefix = [] }) => [...prefix])),
-      onPosition: (drawn) =>
-        bar.update(done * each + drawn * part.length, {
-          "images left": plans.length - done - (drawn === each ? part.length : 0),
-        }),
-    });
-    all.set(codes.subarray(0, part.length * T), done * T);
+  try {
+    for (let done = 0; done < plans.length; done += batchSize) {
+      const part = plans.slice(done, done + batchSize);
+      const padded = Array.from({ length: batchSize }, (_, i) => part[i] ?? part[0]!);
+      const codes = await sampler.sample({
+        classIds: Int32Array.from(padded, ({ classId }) => classId),
+        seeds: padded.map(({ seed }) => seed),
+        filters: padded.map(({ classId }) => filterFor(filters, classId)),
+        prefix: Int32Array.from(padded.flatMap(({ prefix = [] }) => [...prefix])),
+        onPosition: (drawn) =>
+          bar.update(done * each + drawn * part.length, {
+            "images left": plans.length - done - (drawn === each ? part.length : 0),
+          }),
+      });
+      all.set(codes.subarray(0, part.length * T), done * T);
+    }
+  } finally {
+    bar.stop();
+    await sampler.close();
   }
-  bar.stop();
-  await sampler.close();
   return { images: plans, codes: all };
 }
 
@@ -78,14 +82,29 @@ export async function reject({ judge }: Rejection, { drawn, shares, ...tools }: 
 
 type Decoding = { tokenizer: LoadedModel<TokenizerConfig>; engine: Engine; batchSize: number };
 
-/** Images [N, H, W, C] of codes [N, T]. */
-export async function decoded(codes: Int32Array, { tokenizer, engine, batchSize }: Decoding): Promise<Float32Array> {
+/** Images of codes [N, T], batch by batch, each [n, H, W, C]: all of them at once may be more than memory holds. */
+export async function* decodedBatches(codes: Int32Array, decoding: Decoding): AsyncGenerator<Float32Array> {
+  const { tokenizer, engine, batchSize } = decoding;
   const { model, weights } = tokenizer;
-  const images = codes.length / codesPerImage(model);
-  const decoder = await createDecoder({ engine, model, weights, batchSize: Math.min(batchSize, images) });
+  const T = codesPerImage(model);
+  const together = Math.min(batchSize, codes.length / T);
+  const decoder = await createDecoder({ engine, model, weights, batchSize: together });
   try {
-    return await decoder.decode(codes);
+    for (let from = 0; from < codes.length; from += together * T)
+      yield await decoder.decode(codes.subarray(from, from + together * T));
   } finally {
     await decoder.close();
   }
+}
+
+/** Images [N, H, W, C] of codes [N, T]. */
+export async function decoded(codes: Int32Array, decoding: Decoding): Promise<Float32Array> {
+  const { imageSize, channels } = decoding.tokenizer.model;
+  const images = new Float32Array((codes.length / codesPerImage(decoding.tokenizer.model)) * imageSize ** 2 * channels);
+  let done = 0;
+  for await (const batch of decodedBatches(codes, decoding)) {
+    images.set(batch, done);
+    done += batch.length;
+  }
+  return images;
 }

@@ -23,6 +23,16 @@ const RULES: readonly IdleRule<typeof options>[] = [
     want: "--complete",
   },
   {
+    names: ["labels"],
+    when: ({ classes, unconditional }) => classes === undefined && !unconditional,
+    want: "images that are completed as their own class, without --classes and --unconditional",
+  },
+  {
+    names: ["topK", "topP"],
+    when: ({ temperature, classFilter }) => temperature > 0 || classFilter !== undefined,
+    want: "a --temperature above 0",
+  },
+  {
     names: ["count"],
     when: ({ complete }) => complete === undefined,
     want: "a call without --complete, where --limit says how many images",

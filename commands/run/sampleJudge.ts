@@ -43,5 +43,7 @@ export const wantedNames = ({ classNames, classIds }: Pick<Wanted, "classNames" 
 export function expectKnown(names: readonly string[], isKnown: (name: string, index: number) => boolean): void {
   const unknown = names.find((name, i) => !isKnown(name, i));
   if (unknown !== undefined)
-    throw new UsageError(`--reject-with: the classifier knows no class "${unknown}"; leave it out`);
+    throw new UsageError(
+      `--reject-with: the classifier knows no class "${unknown}"; leave that class out with --classes, or take another classifier`,
+    );
 }

@@ -6,12 +6,13 @@ import { type Plan, wantedClasses } from "./samplePlan.js";
 
 /**
  * One image for each seed, in the order given, all of one class or each of its own.
- * @throws UsageError when there are neither as many classes as seeds nor one
+ * @throws UsageError when there are no seeds, or neither as many classes as seeds nor one
  */
 export function seededPlans(
   seeds: readonly number[],
   { config, model, classNames }: { config: SampleConfig; model: VimConfig; classNames: readonly string[] },
 ): Plan[] {
+  if (seeds.length === 0) throw new UsageError("--seeds: want one seed or more, got none");
   const classIds = wantedClasses(config, model, classNames);
   const given = config.classes !== undefined || classIds.length === 1;
   if (!given || (classIds.length !== 1 && classIds.length !== seeds.length))

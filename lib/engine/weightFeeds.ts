@@ -1,6 +1,6 @@
 import type { NamedHostTensors, StepOptions, TensorSpec } from "./types.js";
 
-/** Weights that are built in are in memory twice, as they are and packed: too much for those of a VIM-Large. */
+/** Weights that are built in are in memory again in each graph, packed: too much for those of a VIM-Large. */
 export const LARGEST_BUILT_IN = 4e9; // bytes
 
 export type WeightFeeds = {

@@ -39,9 +39,8 @@ export async function openImageClassifier(file: string, options: ImageClassifier
   try {
     const input = inputGeometry(file, model.inputs, options.spec);
     const output = scoresOutput(file, model.outputs, options.spec);
-    const last = output.shape.at(-1);
     return {
-      outputs: typeof last === "number" && last > 0 ? last : undefined,
+      outputs: columnsOf(output.shape),
       classify: async (images) => {
         const scores = await scoresOf({ file, model, input, output: output.name, ...options }, images);
         return probabilitiesOf(scores, options.spec.output);
@@ -102,6 +101,12 @@ function scoresOutput(file: string, outputs: readonly OnnxTensorInfo[], { output
   if (output.type !== "float32")
     throw new FileError(`${file}: want scores of type float32, ${output.name} is ${output.type}`);
   return output;
+}
+
+/** Scores of an image, where a shape says it: [N, C], and [N, C, 1, 1] as after pooling. */
+function columnsOf([, ...rest]: OnnxTensorInfo["shape"]): number | undefined {
+  const known = rest.filter((dim): dim is number => typeof dim === "number" && dim > 0);
+  return known.length === 0 || known.length < rest.length ? undefined : known.reduce((a, b) => a * b);
 }
 
 type Scores = { readonly values: Float32Array; readonly columns: number };

@@ -110,6 +110,23 @@ test("a model that leaves batch and sides open gets batches as large as there ar
     await opened.close();
   }));
 
+test("scores may keep the sides that pooling leaves", () =>
+  inTemporaryFolder(async (folder) => {
+    const file = path.join(folder, "net.onnx");
+    const model = writeModel({
+      name: "pooled",
+      nodes: [{ op: "GlobalAveragePool", domain: "", inputs: ["x"], outputs: ["scores"], attributes: {} }],
+      inputs: [{ name: "x", type: "float32", shape: ["n", 3, 4, 4] }],
+      outputs: [{ name: "scores", type: "float32", shape: ["n", 3, 1, 1] }],
+      initializers: [],
+    });
+    await writeFile(file, model);
+    const opened = await openImageClassifier(file, { spec: { ...names, output: "logits" }, batchSize: 2, threads: 1 });
+    assert.is(opened.outputs, 3);
+    expectClose(await opened.classify({ images, size }), COLOURS.flatMap(softmax), "probabilities", close);
+    await opened.close();
+  }));
+
 test("layout, channels and size come from the shape, from the spec where it leaves them open", () => {
   const of = (shape: OnnxTensorInfo["shape"], spec: Partial<ClassifierSpec> = {}, type = "float32") =>
     inputGeometry("net.onnx", [{ name: "x", type, shape }], { ...names, ...spec });

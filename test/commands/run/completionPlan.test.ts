@@ -1,9 +1,16 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { planCompletions, rowsToKeep, type Task, taskOf } from "../../../commands/run/completionPlan.js";
+import {
+  expectDifferentWays,
+  planCompletions,
+  rowsToKeep,
+  type Task,
+  taskOf,
+} from "../../../commands/run/completionPlan.js";
 import { options } from "../../../commands/sample.js";
 import { resolveConfig } from "../../../commands/support/resolve.js";
 import type { VimConfig } from "../../../lib/models/vim.js";
+import { type Filter, PLAIN_SAMPLING } from "../../../lib/sample/draw.js";
 import { fixture } from "../../support.js";
 import { refusal } from "../support/refusal.js";
 
@@ -102,6 +109,26 @@ test("some of the images are spread over the set, under the same streams as all 
     [...few[3]!.prefix],
     Array.from({ length: 12 }, (_, i) => 24 + i),
     "the second image's first rows",
+  );
+});
+
+test("several ways want something to choose from, of one class at least", async () => {
+  const [sure, free] = [{ temperature: 0, topK: 0, topP: 1 }, PLAIN_SAMPLING];
+  const ways = (count: number, general: Filter, own: [number, Filter][] = []) =>
+    expectDifferentWays(count, { general, own: new Map(own) }, [0, 1]);
+  ways(3, free);
+  ways(1, sure);
+  ways(3, sure, [[1, free]]);
+  assert.match(await refusal(() => ways(3, sure)), /^--ways: 3 completions of an image would be alike/);
+  assert.match(await refusal(() => ways(2, { ...free, topK: 1 })), /^--ways: 2/);
+  assert.match(
+    await refusal(() =>
+      ways(2, free, [
+        [0, sure],
+        [1, sure],
+      ]),
+    ),
+    /^--ways: 2/,
   );
 });
 

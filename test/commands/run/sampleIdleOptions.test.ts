@@ -44,6 +44,17 @@ test("schedule and acceptance want what they belong to, but a file may say what 
   refuse({ guidanceSchedule: "linear", guidance: 2 });
 });
 
+test("labels want images of their own class, what cuts codes wants more than the likeliest", async () => {
+  const labels = { complete: "images", labels: "file" };
+  assert.match(await refusal(() => refuse({ ...labels, classes: ["cat"] })), /^--labels: .* without --classes/);
+  assert.match(await refusal(() => refuse({ ...labels, unconditional: true })), /^--labels/);
+  refuse(labels);
+  assert.match(await refusal(() => refuse({ temperature: 0, topK: 5 })), /^--top-k: .* a --temperature above 0/);
+  assert.match(await refusal(() => refuse({ temperature: 0, topP: 0.5 })), /^--top-p/);
+  refuse({ temperature: 0, topK: 5, classFilter: ["cat:temperature=1"] });
+  refuse({ temperature: 0.1, topK: 5 });
+});
+
 test("seeds leave nothing to do for count, seed and rejection", async () => {
   for (const [flag, values] of [
     ["--count", { count: 2 }],

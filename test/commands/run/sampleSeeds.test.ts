@@ -39,6 +39,7 @@ test("each seed is an image, of the one class or of its own, in the order given"
     ],
   );
   assert.equal(plansOf([7], { unconditional: true }), [{ seed: 7, classId: 3 }]);
+  assert.match(await refusal(() => plansOf([], { classes: ["owl"] })), /--seeds: want one seed or more/);
   assert.match(await refusal(() => plansOf([7, 5, 9], {})), /--seeds: want the class .* the 3 seeds, got none/);
   assert.match(await refusal(() => plansOf([7, 5, 9], { classes: ["owl", "cat"] })), /got 2/);
 });

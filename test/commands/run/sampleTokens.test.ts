@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { suite } from "uvu";
@@ -48,6 +48,23 @@ test("images without a class have no labels; a file that is there stays, and not
     await writeFile(codes, "mine");
     await fail([...args.with(3, path.join(folder, "more"))], 2, /--tokens-out: .*codes\.safetensors exists; --force/);
     assert.is(await readFile(codes, "utf8"), "mine");
+  }));
+
+test("codes are kept even where an image cannot be written; a file in place of the folder is refused at once", () =>
+  inTemporaryFolder(async (folder) => {
+    const [images, codes, odd] = ["images", "codes.safetensors", "odd"].map((name) => path.join(folder, name)) as [
+      string,
+      string,
+      string,
+    ];
+    await mkdir(path.join(images, "000001.png"), { recursive: true }); // a folder, which no image replaces
+    const args = (out: string) => ["sample", vim, "-o", out, "--count", "2", "--tokens-out", codes, "--threads", "1"];
+    await fail([...args(images), "--force"], 4, /000001\.png: cannot be written/);
+    const file = await openTokenFile(codes);
+    assert.is(file.count, 2);
+    await file.close();
+    await writeFile(odd, "mine");
+    await fail([...args(odd), "--force"], 2, /--out: .*odd is a file/);
   }));
 
 test.run();

@@ -1,0 +1,56 @@
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import path from "node:path";
+import sharp from "sharp";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { type Drawn, writeSamples } from "../../../commands/run/sampleOutput.js";
+import type { SampleConfig } from "../../../commands/sample.js";
+import type { TokenizerConfig } from "../../../lib/models/tokenizer.js";
+import { PLAIN_SAMPLING } from "../../../lib/sample/draw.js";
+import { inTemporaryFolder } from "../../support.js";
+
+const test = suite("commands/run/sampleOutput");
+
+const SIZE = 4;
+const decoder = { imageSize: SIZE, channels: 1 } as TokenizerConfig;
+const rules: Drawn["rules"] = { filters: { general: PLAIN_SAMPLING, own: new Map() }, guidance: undefined };
+
+/** Image i is grey of i / 255 throughout; they come in parts of `together`. */
+async function write(out: string, count: number, together: number): Promise<void> {
+  const images = Array.from({ length: Math.ceil(count / together) }, (_, part) => {
+    const own = Array.from({ length: Math.min(together, count - part * together) }, (_, i) => part * together + i);
+    return Float32Array.from(own.flatMap((i) => new Array<number>(SIZE ** 2).fill(i / 255)));
+  });
+  const drawn = Array.from({ length: count }, (_, i) => ({ classId: i % 2, seed: i }));
+  const classNames = ["even", "odd"];
+  const config = { out, vim: "vim", seed: 1 } as SampleConfig;
+  await writeSamples(config, { images, drawn, classNames, decoder, rejection: undefined, rules });
+}
+
+test("images that come in parts are written in order, and the grid shows the first ten of each class", () =>
+  inTemporaryFolder(async (folder) => {
+    const whole = path.join(folder, "whole");
+    await write(whole, 25, 25);
+    const parts = path.join(folder, "parts");
+    await write(parts, 25, 4);
+    for (let i = 0; i < 25; i++) {
+      const name = `${String(i).padStart(6, "0")}.png`;
+      const [first] = await sharp(path.join(parts, name)).raw().toBuffer();
+      assert.is(first, i, name);
+    }
+    const grid = (where: string) => readFile(path.join(where, "grid.png"));
+    assert.ok((await grid(whole)).equals(await grid(parts)));
+    const shorter = path.join(folder, "shorter");
+    await write(shorter, 20, 20);
+    assert.ok((await grid(shorter)).equals(await grid(parts)), "images 20 to 24 are beyond the tenth of their class");
+  }));
+
+test("what an earlier call left goes, and nothing else", () =>
+  inTemporaryFolder(async (folder) => {
+    await write(folder, 3, 3);
+    for (const name of ["notes.txt", "completions.png", "12.png"]) await writeFile(path.join(folder, name), "");
+    await write(folder, 1, 1);
+    assert.equal((await readdir(folder)).sort(), ["000000.png", "12.png", "grid.png", "index.json", "notes.txt"]);
+  }));
+
+test.run();
