@@ -42,9 +42,25 @@ export type System = { readonly platform: string; readonly arch: string; readonl
 
 /** Probes both engines; each native library is loaded in a process of its own, so that none can take this one down. */
 export async function probeEngines(options: ProbeOptions = {}): Promise<EngineReport[]> {
-  const where = { timeout: 30, from: import.meta.url, system: thisSystem(), ...options };
+  const where = whereOf(options);
   return Promise.all([probeOnnxruntime(where), probeTensorflow(where)]);
 }
+
+/** Probes one device of the default engine, as `probeEngines` does. */
+export async function probeDevice(
+  device: "cpu" | "webgpu" | "cuda",
+  options: ProbeOptions = {},
+): Promise<DeviceReport> {
+  const { timeout, from, system } = whereOf(options);
+  return onnxruntimeDevice(device, await inChild({ kind: "onnxruntime", provider: device, from }, timeout), system);
+}
+
+const whereOf = (options: ProbeOptions): Where => ({
+  timeout: 30,
+  from: import.meta.url,
+  system: thisSystem(),
+  ...options,
+});
 
 /** The image library, found out in the same manner. */
 export function probeSharp({ timeout = 30, from = import.meta.url }: ProbeOptions = {}): Promise<Outcome<"sharp">> {
@@ -52,7 +68,7 @@ export function probeSharp({ timeout = 30, from = import.meta.url }: ProbeOption
 }
 
 /** The devices that training and inference of this version run on. */
-const TRAINS_ON: readonly string[] = ["onnxruntime cpu", "tensorflow gpu", "tensorflow cpu"];
+const TRAINS_ON: readonly string[] = ["onnxruntime cpu", "onnxruntime webgpu", "tensorflow gpu", "tensorflow cpu"];
 
 const ONNXRUNTIME = "onnxruntime-node";
 

@@ -1,4 +1,4 @@
-import type { HostTensor, NamedHostTensors, StepOptions, TensorSpec } from "./types.js";
+import type { DeviceTensor, HostTensor, StepOptions, TensorSpec } from "./types.js";
 
 /** Sizes that a run gave to the string dimensions of a step's inputs. */
 export type DimSizes = Record<string, number>;
@@ -27,7 +27,7 @@ export function checkStep({ name, inputs, constants = {} }: StepOptions): void {
  */
 export function checkInputs(
   { name, inputs: specs }: Pick<StepOptions, "name" | "inputs">,
-  inputs: NamedHostTensors,
+  inputs: Readonly<Record<string, HostTensor | DeviceTensor>>,
 ): DimSizes {
   for (const key of Object.keys(inputs))
     if (!Object.hasOwn(specs, key))
@@ -38,7 +38,7 @@ export function checkInputs(
     if (tensor === undefined) throw new RangeError(`${name}: input "${key}" is missing; wanted ${shown(spec)}`);
     if (tensor.dtype !== spec.dtype || !fits(tensor.shape, spec.shape, sizes))
       throw new RangeError(`${name}: input "${key}" wants ${shown(spec)}${known(spec, sizes)}, got ${shown(tensor)}`);
-    checkData(`${name}: input "${key}"`, tensor);
+    if ("data" in tensor) checkData(`${name}: input "${key}"`, tensor);
   }
   return sizes;
 }

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { mapValues } from "../records.js";
 import { checkInputs, checkStep } from "./checkInputs.js";
 import { loadTensorflow, type ModuleLoader, tensorflowError } from "./tensorflow.js";
 import type { Engine, HostTensor, NamedHostTensors, NamedTensors, Program, Step, StepOptions } from "./types.js";
@@ -90,8 +91,4 @@ function toHost(what: string, tensor: tf.Tensor): HostTensor {
   if (dtype === "float32") return { dtype, shape: [...shape], data: new Float32Array(tensor.dataSync()) };
   if (dtype === "int32") return { dtype, shape: [...shape], data: new Int32Array(tensor.dataSync()) };
   throw new RangeError(`${what} is ${dtype}; steps return float32 or int32, cast it in the step`);
-}
-
-function mapValues<A, B>(record: Readonly<Record<string, A>>, map: (value: A, key: string) => B): Record<string, B> {
-  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value, key)]));
 }

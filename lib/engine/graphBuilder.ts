@@ -32,6 +32,9 @@ type NodeRequest = {
   readonly domain?: string;
 };
 
+/** Which device a graph is written for: fused CPU operations do not exist on the others. */
+export type Target = "cpu" | "webgpu";
+
 /** A finished graph that still knows the types of what its nodes make besides the outputs. */
 export type TracedGraph = OnnxGraph & { readonly intermediates: readonly OnnxValue[] };
 
@@ -50,6 +53,8 @@ export class GraphBuilder {
   private counter = 0;
   private freshScope = 0;
   private freshScopes = 0;
+
+  constructor(readonly target: Target = "cpu") {}
 
   /**
    * Declares a graph input. A string dimension has a stand-in size while tracing; `int64` refuses what depends on it.

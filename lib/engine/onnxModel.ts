@@ -2,7 +2,8 @@
 import { access } from "node:fs/promises";
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { FileError } from "../errors.js";
-import { fromOrt, loadOrt, type OnnxEngineOptions, sessionOptions, toOrt } from "./onnxruntime.js";
+import { loadOrt, type OnnxEngineOptions, sessionOptions } from "./onnxruntime.js";
+import { fromOrt, toOrt } from "./sessionProgram.js";
 import type { HostTensor, NamedHostTensors } from "./types.js";
 
 /** What a model says of an input or output; dimensions that it leaves open are strings. */

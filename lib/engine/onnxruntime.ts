@@ -1,13 +1,20 @@
 /** The default engine: steps traced into ONNX graphs and run by onnxruntime-node. */
-import type { InferenceSession, Tensor } from "onnxruntime-node";
+import type { InferenceSession } from "onnxruntime-node";
 import { EngineError } from "../errors.js";
-import { checkInputs, checkStep } from "./checkInputs.js";
+import { checkStep } from "./checkInputs.js";
 import "./lowerings/index.js";
 import { writeSplitModel } from "./onnx.js";
+import { createResident } from "./resident.js";
+import { type OpenSession, sessionProgram } from "./sessionProgram.js";
 import { trace } from "./traceBackend.js";
-import type { Engine, HostTensor, NamedHostTensors, Program, Step, StepOptions } from "./types.js";
+import type { Engine, Resident, Step, StepOptions } from "./types.js";
+
+/** Where graphs run: the processor, or any GPU that WebGPU reaches (Vulkan, Metal, Direct3D 12). */
+export type OnnxDevice = "cpu" | "webgpu";
 
 export type OnnxEngineOptions = {
+  /** The processor if absent. */
+  readonly device?: OnnxDevice;
   /**
    * Threads inside one operation; ONNX Runtime's own choice (one a core) when absent. The same number gives the same
    * bits; another one may change the last bits of matrix products whose inner size is above 128.
@@ -20,16 +27,25 @@ export type OnnxEngineOptions = {
 export type Ort = typeof import("onnxruntime-node");
 
 /**
- * An engine on onnxruntime-node's CPU provider.
- * @throws EngineError when the package does not load
+ * An engine on a provider of onnxruntime-node.
+ * @throws EngineError when the package does not load; a device that is absent shows when a step is compiled
  */
 export async function createOnnxEngine(options: OnnxEngineOptions = {}): Promise<Engine> {
   const ort = await loadOrt();
-  return {
-    name: "onnxruntime",
-    device: "cpu",
-    compile: (step, stepOptions) => compile(ort, options, { step, stepOptions }),
+  const { device = "cpu" } = options;
+  const compile: Resident["compile"] = async (step, stepOptions, stays) => {
+    checkStep(stepOptions);
+    return sessionProgram(ort, stepOptions, await openSession(ort, options, { step, stepOptions, stays }));
   };
+  const engine: Engine = {
+    name: "onnxruntime",
+    device,
+    async compile(step, stepOptions) {
+      const program = await compile(step, stepOptions);
+      return { ...program, run: async (inputs) => (await program.run(inputs)).host };
+    },
+  };
+  return device === "cpu" ? engine : { ...engine, resident: createResident(compile) };
 }
 
 /** @throws EngineError when onnxruntime-node does not load */
@@ -45,65 +61,70 @@ export async function loadOrt(): Promise<Ort> {
   }
 }
 
-async function compile(
-  ort: Ort,
-  options: OnnxEngineOptions,
-  { step, stepOptions }: { step: Step; stepOptions: StepOptions },
-): Promise<Program> {
-  checkStep(stepOptions);
-  const { name } = stepOptions;
-  const { model, files } = writeSplitModel(trace(step, stepOptions, "cpu"));
-  const session = await ort.InferenceSession.create(model, { ...sessionOptions(options), externalData: files });
-  let disposed = false;
-  return {
-    name,
-    async run(inputs) {
-      if (disposed) throw new Error(`${name}: the program was disposed and cannot run`);
-      checkInputs(stepOptions, inputs);
-      const feeds: Record<string, Tensor> = {};
-      for (const key of session.inputNames) feeds[key] = toOrt(ort, inputs[key]!);
-      return fromOrt(name, await session.run(feeds));
-    },
-    async dispose() {
-      if (!disposed) await session.release();
-      disposed = true;
-    },
+type Opening = {
+  readonly step: Step;
+  readonly stepOptions: StepOptions;
+  /** Which results remain on the device, where that has memory of its own. */
+  readonly stays?: ((result: string) => boolean) | undefined;
+};
+
+/**
+ * Traces a step and makes a session of it.
+ * @throws EngineError when the device is absent or lacks an operation of the step, and from `run`, when it fails
+ */
+async function openSession(ort: Ort, options: OnnxEngineOptions, opening: Opening): Promise<OpenSession> {
+  const { step, stepOptions, stays = () => false } = opening;
+  const { device = "cpu" } = options;
+  const graph = trace(step, stepOptions, device);
+  const { model, files } = writeSplitModel(graph);
+  const staying = graph.outputs.filter(({ name }) => stays(name)).map(({ name }) => [name, "gpu-buffer"] as const);
+  const settings: InferenceSession.SessionOptions = {
+    ...sessionOptions(options),
+    externalData: files,
+    ...(staying.length === 0 ? {} : { preferredOutputLocation: Object.fromEntries(staying) }),
   };
+  const { name } = stepOptions;
+  const session = await guarded(device, name, ort.InferenceSession.create(model, settings));
+  return {
+    inputNames: session.inputNames,
+    run: (feeds) => guarded(device, name, session.run(feeds)),
+    release: () => session.release(),
+  };
+}
+
+/** A device that fails does so with words that say what stands. */
+async function guarded<T>(device: OnnxDevice, step: string, work: Promise<T>): Promise<T> {
+  if (device === "cpu") return work;
+  return work.catch((cause: unknown) => {
+    const words = (cause instanceof Error ? cause.message : String(cause)).trim().split("\n")[0];
+    throw new EngineError(
+      `${device}: ${step} failed (${words}); if memory ran out, use a smaller batch or --accumulate; what was saved ` +
+        "stands, and --resume goes on from it; `vitvq doctor` says whether the device is there",
+      { cause },
+    );
+  });
 }
 
 /** How sessions are made: what order nodes run in and which of them are merged depends on it. */
-export function sessionOptions({ threads, spinning = false }: OnnxEngineOptions): InferenceSession.SessionOptions {
+export function sessionOptions({
+  device = "cpu",
+  threads,
+  spinning = false,
+}: OnnxEngineOptions): InferenceSession.SessionOptions {
   return {
-    executionProviders: ["cpu"],
+    executionProviders: [device],
     graphOptimizationLevel: "all",
     enableMemPattern: false, // half the memory, same speed
     ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
+    // A node that has to leave the device is an error, as it is reported here anyway, and not a message of its own.
+    ...(device === "cpu" ? {} : { logSeverityLevel: 4 as const }),
     extra: {
       // Merging equal nodes would undo recomputation; the graph builder has merged the others already.
       optimization: { disable_specified_optimizers: "CommonSubexpressionElimination" },
-      session: { intra_op: { allow_spinning: spinning ? "1" : "0" } },
+      session: {
+        intra_op: { allow_spinning: spinning ? "1" : "0" },
+        ...(device === "cpu" ? {} : { disable_cpu_ep_fallback: "1" }),
+      },
     },
   };
-}
-
-/** A host tensor as ONNX Runtime takes it, not copied. */
-export function toOrt(ort: Ort, { dtype, data, shape }: HostTensor): Tensor {
-  return dtype === "float32"
-    ? new ort.Tensor("float32", data as Float32Array, shape)
-    : new ort.Tensor("int32", data as Int32Array, shape);
-}
-
-/**
- * Results as host tensors.
- * @throws RangeError when one is neither float32 nor int32
- */
-export function fromOrt(step: string, results: InferenceSession.OnnxValueMapType): NamedHostTensors {
-  const tensors: NamedHostTensors = {};
-  for (const [name, value] of Object.entries(results)) {
-    const { type, data, dims } = value as Tensor;
-    if (type !== "float32" && type !== "int32")
-      throw new RangeError(`${step}: result "${name}" is ${type}; steps return float32 or int32, cast it in the step`);
-    tensors[name] = { dtype: type, data: data as Float32Array | Int32Array, shape: dims };
-  }
-  return tensors;
 }

@@ -4,14 +4,11 @@
  * tfjs differentiates as usual on top of it, so a step function together with its gradients becomes one graph.
  */
 import * as tf from "@tensorflow/tfjs";
-import { GraphBuilder, type Sym, type TracedGraph } from "./graphBuilder.js";
+import { GraphBuilder, type Sym, type Target, type TracedGraph } from "./graphBuilder.js";
 import type { ElementType } from "./onnx.js";
 import type { DType, NamedHostTensors, NamedTensors, Step, StepOptions } from "./types.js";
 
 export const TRACE_BACKEND = "vitvq-trace";
-
-/** Which device a graph is written for: fused CPU operations do not exist on the others. */
-export type Target = "cpu" | "webgpu";
 
 /** What a lowering is given: the kernel's inputs as symbols, its attributes, the graph to append to. */
 export type LoweringCall = {
@@ -20,7 +17,6 @@ export type LoweringCall = {
   readonly list: readonly Sym[];
   readonly attributes: Readonly<Record<string, unknown>>;
   readonly graph: GraphBuilder;
-  readonly target: Target;
 };
 
 export type Lowering = (call: LoweringCall) => Sym | readonly Sym[];
@@ -40,8 +36,8 @@ export function defineLowering(kernelName: string, lowering: Lowering): void {
         symbols[name] = symbol;
         if (/^\d+$/.test(name)) list.push(symbol);
       }
-      const { graph, target } = tracer.tracing();
-      const made = lowering({ inputs: symbols, list, attributes: attrs ?? {}, graph, target });
+      const { graph } = tracer.tracing();
+      const made = lowering({ inputs: symbols, list, attributes: attrs ?? {}, graph });
       return isList(made) ? made.map((one) => tracer.info(one)) : tracer.info(made);
     },
   });
@@ -51,7 +47,6 @@ const isList = (made: Sym | readonly Sym[]): made is readonly Sym[] => Array.isA
 
 type Tracing = {
   readonly graph: GraphBuilder;
-  readonly target: Target;
   /** Symbols by data id, for this trace alone: a tensor kept from another one must not be taken for one of these. */
   readonly symbols: WeakMap<object, Sym>;
 };
@@ -130,9 +125,9 @@ tf.registerBackend(TRACE_BACKEND, () => backend, -1);
 
 /** Runs `step` once on symbols and returns the graph of everything its outputs need. */
 export function trace(step: Step, options: StepOptions, target: Target): TracedGraph {
-  const graph = new GraphBuilder();
+  const graph = new GraphBuilder(target);
   let finished: TracedGraph | undefined;
-  withBackend({ graph, target, symbols: new WeakMap() }, () =>
+  withBackend({ graph, symbols: new WeakMap() }, () =>
     tf.tidy(() => {
       const inputs: NamedTensors = {};
       for (const [name, { dtype, shape }] of Object.entries(options.inputs))

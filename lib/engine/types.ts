@@ -47,4 +47,40 @@ export interface Engine {
   readonly name: "onnxruntime" | "tensorflow";
   readonly device: string;
   compile(step: Step, options: StepOptions): Promise<Program>;
+  /** Where tensors can stay on the device between steps; absent where that is host memory anyway. */
+  readonly resident?: Resident;
+}
+
+/** A tensor that stays where the engine computes: only programs of that engine can read it. */
+export interface DeviceTensor {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  /** Gives its memory back; it must not be used afterwards. */
+  dispose(): void;
+}
+
+/** Device tensors by name. */
+export type NamedDeviceTensors = Record<string, DeviceTensor>;
+
+/**
+ * A compiled step of which some inputs and results stay on the device. It owns the memory of those results: it must be
+ * disposed after the last of them was read.
+ */
+export interface ResidentProgram {
+  readonly name: string;
+  /** @throws RangeError when an input is missing, unknown or of another shape or type */
+  run(
+    inputs: Record<string, HostTensor | DeviceTensor>,
+  ): Promise<{ readonly host: NamedHostTensors; readonly device: NamedDeviceTensors }>;
+  dispose(): Promise<void>;
+}
+
+/** What an engine whose device has memory of its own adds: state that is not copied at every step. */
+export interface Resident {
+  /** @param stays which results, by name, stay on the device; none if absent, the others come to the host */
+  compile(step: Step, options: StepOptions, stays?: (result: string) => boolean): Promise<ResidentProgram>;
+  /** Copies tensors to the device. */
+  place(tensors: NamedHostTensors): Promise<NamedDeviceTensors>;
+  /** Copies tensors to the host; those of the device remain. */
+  fetch(tensors: NamedDeviceTensors): Promise<NamedHostTensors>;
 }

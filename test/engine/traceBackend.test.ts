@@ -3,8 +3,9 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { fusedKernel } from "../../lib/engine/fusedKernel.js";
 import "../../lib/engine/lowerings/index.js";
+import type { Target } from "../../lib/engine/graphBuilder.js";
 import type { OnnxGraph } from "../../lib/engine/onnx.js";
-import { elementOf, recomputed, type Target, TRACE_BACKEND, trace } from "../../lib/engine/traceBackend.js";
+import { elementOf, recomputed, TRACE_BACKEND, trace } from "../../lib/engine/traceBackend.js";
 import type { Step, TensorSpec } from "../../lib/engine/types.js";
 
 const test = suite("engine/traceBackend");

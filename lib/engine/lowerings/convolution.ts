@@ -4,7 +4,7 @@
  * shifted images; convolutions of one pixel as matrix products.
  */
 import type { GraphBuilder, Sym } from "../graphBuilder.js";
-import { defineLowering, type Target } from "../traceBackend.js";
+import { defineLowering } from "../traceBackend.js";
 import { number } from "./elementwise.js";
 import { outputFirst, turned } from "./filters.js";
 import { convGeometry, type Geometry, windowAttributes } from "./geometry.js";
@@ -12,37 +12,34 @@ import { imagesOf, onlyPlanes, planes } from "./layout.js";
 import { matMul } from "./matmul.js";
 import { concat, pad, reshape, slice, transpose } from "./shapes.js";
 
-type Tools = { readonly graph: GraphBuilder; readonly target: Target };
-
-defineLowering("Conv2D", ({ inputs: { x, filter }, attributes, graph, target }) => {
+defineLowering("Conv2D", ({ inputs: { x, filter }, attributes, graph }) => {
   const geometry = convGeometry(attributes, { input: x!.shape, filter: filter!.shape });
   const shape = [geometry.batch, geometry.axes[0].out, geometry.axes[1].out, geometry.to];
   if (anyZero(graph, [x!, filter!])) return zeros(graph, shape);
-  if (isPointwise(geometry)) return pointwise({ graph, target }, x!, filter!);
+  if (isPointwise(geometry)) return pointwise(graph, x!, filter!);
   return conv(graph, planes(graph, x!), { filter: outputFirst(graph, filter!), geometry });
 });
 
-defineLowering("Conv2DBackpropInput", ({ inputs: { dy, filter }, attributes, graph, target }) => {
+defineLowering("Conv2DBackpropInput", ({ inputs: { dy, filter }, attributes, graph }) => {
   const shape = attributes["inputShape"] as readonly number[];
   const geometry = convGeometry(attributes, { input: shape, filter: filter!.shape });
   if (anyZero(graph, [dy!, filter!])) return zeros(graph, shape);
-  if (isPointwise(geometry)) return pointwise({ graph, target }, dy!, filter!, { transposeFilter: true });
+  if (isPointwise(geometry)) return pointwise(graph, dy!, filter!, { transposeFilter: true });
   const back = backwards(geometry);
   if (back) return conv(graph, planes(graph, dy!), { filter: turned(graph, filter!), geometry: back });
   return convTranspose(graph, planes(graph, dy!), { filter: outputFirst(graph, filter!), geometry });
 });
 
-defineLowering("Conv2DBackpropFilter", ({ inputs: { x, dy }, attributes, graph, target }) => {
+defineLowering("Conv2DBackpropFilter", ({ inputs: { x, dy }, attributes, graph }) => {
   const shape = attributes["filterShape"] as readonly number[];
   const geometry = convGeometry(attributes, { input: x!.shape, filter: shape });
   if (anyZero(graph, [x!, dy!])) return zeros(graph, shape);
-  const tools = { graph, target };
   const matrix =
     isPointwise(geometry) && !onlyPlanes(x!)
-      ? matMul(tools, rowsOf(graph, x!), rowsOf(graph, dy!), { transposeA: true })
+      ? matMul(graph, rowsOf(graph, x!), rowsOf(graph, dy!), { transposeA: true })
       : geometry.axes.every(({ stride }) => stride === 1)
-        ? filterGradient(tools, { x: x!, dy: dy!, geometry })
-        : stridedFilterGradient(tools, { x: x!, dy: dy!, geometry });
+        ? filterGradient(graph, { x: x!, dy: dy!, geometry })
+        : stridedFilterGradient(graph, { x: x!, dy: dy!, geometry });
   return reshape(graph, matrix, shape);
 });
 
@@ -93,17 +90,16 @@ export function backwards({ batch, from, to, axes }: Geometry): Geometry | undef
 }
 
 /** A product at every pixel with the one tap of `filter` [1, 1, from, to], in the layout the images are in. */
-function pointwise(tools: Tools, x: Sym, filter: Sym, { transposeFilter = false } = {}): Sym {
-  const { graph } = tools;
+function pointwise(graph: GraphBuilder, x: Sym, filter: Sym, { transposeFilter = false } = {}): Sym {
   const [B, H, W, C] = x.shape as [number, number, number, number];
   const matrix = reshape(graph, filter, filter.shape.slice(2));
   const to = matrix.shape[transposeFilter ? 0 : 1]!;
   if (onlyPlanes(x)) {
     const flat = reshape(graph, planes(graph, x), [B, C, H * W]);
-    const product = matMul(tools, matrix, flat, { transposeA: !transposeFilter }); // [B, to, H W]
+    const product = matMul(graph, matrix, flat, { transposeA: !transposeFilter }); // [B, to, H W]
     return imagesOf(graph, reshape(graph, product, [B, to, H, W]));
   }
-  const product = matMul(tools, rowsOf(graph, x), matrix, { transposeB: transposeFilter });
+  const product = matMul(graph, rowsOf(graph, x), matrix, { transposeB: transposeFilter });
   return reshape(graph, product, [B, H, W, to]);
 }
 
@@ -117,8 +113,7 @@ const FLAT_WIDTH = 24;
  * Cutting out the shifted planes copies them row by row. In wide images it is faster to copy the rows together with
  * their padding, which is one piece, and to give dy zeros in those places.
  */
-function filterGradient(tools: Tools, { x, dy, geometry }: { x: Sym; dy: Sym; geometry: Geometry }): Sym {
-  const { graph } = tools;
+function filterGradient(graph: GraphBuilder, { x, dy, geometry }: { x: Sym; dy: Sym; geometry: Geometry }): Sym {
   const { batch, from, to, axes } = geometry;
   const [rows, columns] = axes;
   const flat = columns.out >= FLAT_WIDTH && columns.kernel > 1;
@@ -147,13 +142,12 @@ function filterGradient(tools: Tools, { x, dy, geometry }: { x: Sym; dy: Sym; ge
     [0, 0],
   ]);
   const gradient = reshape(graph, widened, [batch * rows.out * pitch, to]);
-  const products = taps(geometry).map(([a, b]) => matMul(tools, tap(a, b), gradient));
+  const products = taps(geometry).map(([a, b]) => matMul(graph, tap(a, b), gradient));
   return concat(graph, products, 0);
 }
 
 /** The same at any stride: one product over the taps side by side, [K, taps * from]^T [K, to]. */
-function stridedFilterGradient(tools: Tools, { x, dy, geometry }: { x: Sym; dy: Sym; geometry: Geometry }): Sym {
-  const { graph } = tools;
+function stridedFilterGradient(graph: GraphBuilder, { x, dy, geometry }: { x: Sym; dy: Sym; geometry: Geometry }): Sym {
   const { batch, from, axes } = geometry;
   const [rows, columns] = axes;
   const edges = [[0, 0], ...axes.map((a) => [a.before, Math.max(0, a.after)] as const), [0, 0]] as const;
@@ -164,7 +158,7 @@ function stridedFilterGradient(tools: Tools, { x, dy, geometry }: { x: Sym; dy: 
     const inputs = [graph.whole(padded), graph.int64([a, b]), graph.int64(ends), graph.int64([1, 2]), steps];
     return graph.sym({ op: "Slice", inputs }, { type: x.type, shape: [batch, rows.out, columns.out, from] });
   });
-  return matMul(tools, rowsOf(graph, concat(graph, every, 3)), rowsOf(graph, dy), { transposeA: true });
+  return matMul(graph, rowsOf(graph, concat(graph, every, 3)), rowsOf(graph, dy), { transposeA: true });
 }
 
 /** Row and column of every tap, in the order filters are stored. */

@@ -2,12 +2,12 @@
 import type { GraphBuilder, Sym } from "../graphBuilder.js";
 import { defineLowering, type LoweringCall } from "../traceBackend.js";
 import { backwards, conv, convTranspose } from "./convolution.js";
-import { multiply } from "./elementwise.js";
+import { add, multiply } from "./elementwise.js";
 import { turned } from "./filters.js";
 import { convGeometry, type Geometry } from "./geometry.js";
 import { planes } from "./layout.js";
 import { reduce } from "./reductions.js";
-import { concat, pad, reshape, transpose } from "./shapes.js";
+import { concat, pad, reshape, slice, transpose } from "./shapes.js";
 
 defineLowering("DepthwiseConv2dNative", ({ inputs: { x, filter }, attributes, graph }) => {
   const geometry = depthwiseGeometry(attributes, x!.shape, filter!.shape);
@@ -63,11 +63,34 @@ function blurGeometry(
 /** Gradient by the input. */
 function backThrough(graph: GraphBuilder, dy: Sym, { filter, geometry }: { filter: Sym; geometry: Geometry }): Sym {
   const group = geometry.from;
+  if (geometry.to !== group && graph.target === "webgpu") return backThroughMultiples(graph, dy, { filter, geometry });
   const back = geometry.to === group ? backwards(geometry) : undefined;
   if (!back) return convTranspose(graph, planes(graph, dy), { filter: channelFirst(graph, filter), geometry, group });
   const [kh, kw] = filter.shape as [number, number];
   const reversed = reshape(graph, turned(graph, filter), [group, 1, kh, kw]);
   return conv(graph, planes(graph, dy), { filter: reversed, geometry: back, group });
+}
+
+/** The same as a sum over multiples, for WebGPU, where `ConvTranspose` is wrong for groups of several channels. */
+function backThroughMultiples(
+  graph: GraphBuilder,
+  dy: Sym,
+  { filter, geometry }: { filter: Sym; geometry: Geometry },
+): Sym {
+  const { batch, from } = geometry;
+  const [kh, kw, , multiplier] = filter.shape as [number, number, number, number];
+  const [height, width] = geometry.axes.map(({ out }) => out) as [number, number];
+  const pixels = reshape(graph, dy, [batch * height * width * from, multiplier]);
+  const taps = reshape(graph, filter, [kh * kw * from, multiplier]);
+  const nth = (table: Sym, i: number, shape: readonly number[]) =>
+    reshape(graph, slice(graph, table, { starts: [0, i], ends: [table.shape[0]!, i + 1] }), shape);
+  const parts = Array.from({ length: multiplier }, (_, i) =>
+    backThrough(graph, nth(pixels, i, [batch, height, width, from]), {
+      filter: nth(taps, i, [kh, kw, from, 1]),
+      geometry: { ...geometry, to: from },
+    }),
+  );
+  return parts.reduce((sum, part) => add(graph, sum, part));
 }
 
 /** [kh, kw, C, multiplier] -> [C multiplier, 1, kh, kw]. */

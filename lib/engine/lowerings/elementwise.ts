@@ -60,10 +60,44 @@ const UNARY = {
 
 const YIELDS_BOOL = new Set(["IsNan", "LogicalNot"]);
 
+/** What WebGPU lacks as an operation, or lacks for integers, out of what it has. */
+const ON_WEBGPU: Readonly<Record<string, (graph: GraphBuilder, x: Sym) => Sym>> = {
+  Abs: (graph, x) => elementwise(graph, "Max", [x, elementwise(graph, "Sub", [number(graph, 0, x.type), x])]),
+  IsNan: (graph, x) => {
+    const self = elementwise(graph, "Equal", [x, x], { type: "bool" });
+    return elementwise(graph, "Not", [self], { type: "bool" });
+  },
+  Neg: (graph, x) => negated(graph, x),
+  Relu: (graph, x) => elementwise(graph, "Max", [x, number(graph, 0, x.type)]),
+  Round: (graph, x) => {
+    // The nearest even number is the half's nearest number, doubled, wherever x is halfway.
+    const half = number(graph, 0.5);
+    const below = elementwise(graph, "Floor", [x]);
+    const up = elementwise(graph, "Floor", [elementwise(graph, "Add", [x, half])]);
+    const halved = elementwise(graph, "Mul", [below, half]);
+    const isEven = elementwise(graph, "Equal", [elementwise(graph, "Floor", [halved]), halved], { type: "bool" });
+    const even = elementwise(graph, "Where", [isEven, below, up], { type: "float32" });
+    const distance = elementwise(graph, "Sub", [x, below]);
+    const halfway = elementwise(graph, "Equal", [distance, half], { type: "bool" });
+    return elementwise(graph, "Where", [halfway, even, up], { type: "float32" });
+  },
+  Sign: (graph, x) => {
+    const zero = number(graph, 0, x.type);
+    const signs = ["Greater", "Less"].map((op) =>
+      cast(graph, elementwise(graph, op, [x, zero], { type: "bool" }), x.type),
+    );
+    return elementwise(graph, "Sub", signs);
+  },
+};
+const FOR_FLOATS_TOO = new Set(["IsNan", "Round", "Sign"]);
+
 for (const [kernel, op] of Object.entries(UNARY))
-  defineLowering(kernel, ({ inputs: { x }, graph }) =>
-    elementwise(graph, op, [x!], { type: YIELDS_BOOL.has(kernel) ? "bool" : x!.type }),
-  );
+  defineLowering(kernel, ({ inputs: { x }, graph }) => {
+    const made = ON_WEBGPU[kernel];
+    if (made && graph.target === "webgpu" && (x!.type !== "float32" || FOR_FLOATS_TOO.has(kernel)))
+      return made(graph, x!);
+    return elementwise(graph, op, [x!], { type: YIELDS_BOOL.has(kernel) ? "bool" : x!.type });
+  });
 
 const only = (x: Sym | undefined): Sym => {
   if (!x) throw new Error("the kernel came without its input");
@@ -124,12 +158,20 @@ const COMPARISONS = {
 } as const;
 
 for (const [kernel, op] of Object.entries(COMPARISONS))
-  defineLowering(kernel, ({ inputs: { a, b }, graph }) => elementwise(graph, op, [only(a), only(b)], { type: "bool" }));
+  defineLowering(kernel, ({ inputs: { a, b }, graph }) => compare(graph, op, only(a), only(b)));
 
-defineLowering("NotEqual", ({ inputs: { a, b }, graph }) => {
-  const equal = elementwise(graph, "Equal", [only(a), only(b)], { type: "bool" });
-  return elementwise(graph, "Not", [equal], { type: "bool" });
-});
+defineLowering("NotEqual", ({ inputs: { a, b }, graph }) =>
+  elementwise(graph, "Not", [compare(graph, "Equal", only(a), only(b))], { type: "bool" }),
+);
+
+/** A comparison, or logic; WebGPU compares numbers only, and lacks `Or`: 0 and 1 as integers do for both. */
+function compare(graph: GraphBuilder, op: string, a: Sym, b: Sym): Sym {
+  if (graph.target !== "webgpu" || a.type !== "bool" || op === "And")
+    return elementwise(graph, op, [a, b], { type: "bool" });
+  const numbers = [cast(graph, a, "int32"), cast(graph, b, "int32")];
+  if (op !== "Or") return elementwise(graph, op, numbers, { type: "bool" });
+  return cast(graph, elementwise(graph, "Max", numbers), "bool");
+}
 
 for (const [kernel, op] of Object.entries({ Maximum: "Max", Minimum: "Min", Pow: "Pow" }))
   defineLowering(kernel, ({ inputs: { a, b }, graph }) => elementwise(graph, op, [only(a), only(b)]));
@@ -145,7 +187,7 @@ defineLowering("Sub", ({ inputs: { a, b }, graph }) => {
   const [left, right] = [only(a), only(b)];
   if (graph.uniformValue(right) === 0) return broadcastTo(left, broadcastShapes(left.shape, right.shape));
   if (graph.uniformValue(left) === 0)
-    return broadcastTo(elementwise(graph, "Neg", [right]), broadcastShapes(left.shape, right.shape));
+    return broadcastTo(negated(graph, right), broadcastShapes(left.shape, right.shape));
   return elementwise(graph, "Sub", [left, right]);
 });
 defineLowering("Multiply", ({ inputs: { a, b }, graph }) => multiply(graph, only(a), only(b)));
@@ -164,6 +206,12 @@ defineLowering("Select", ({ inputs: { condition, t, e }, graph }) => {
   const [yes, no] = [only(t), only(e)]; // tf.where has broadcast all three to one shape
   return elementwise(graph, "Where", [cast(graph, only(condition), "bool"), yes, no], { type: yes.type });
 });
+
+function negated(graph: GraphBuilder, x: Sym): Sym {
+  const takesFloatsOnly = graph.target === "webgpu";
+  if (!takesFloatsOnly || x.type === "float32") return elementwise(graph, "Neg", [x]);
+  return elementwise(graph, "Sub", [number(graph, 0, x.type), x]);
+}
 
 /** `a + b`; adding the constant 0 costs nothing. */
 export function add(graph: GraphBuilder, a: Sym, b: Sym): Sym {

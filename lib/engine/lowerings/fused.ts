@@ -1,6 +1,6 @@
 /** Operations of `nn/` that ONNX Runtime has as one kernel, or that need integer arithmetic tfjs lacks. */
 import { type GraphBuilder, type Sym, sizeOf } from "../graphBuilder.js";
-import { defineLowering, type Target } from "../traceBackend.js";
+import { defineLowering } from "../traceBackend.js";
 import { cast, elementwise, number } from "./elementwise.js";
 import { concat, reshape, slice } from "./shapes.js";
 
@@ -21,16 +21,16 @@ defineLowering("LayerNorm", ({ inputs: { x, gain, bias }, attributes, graph }) =
   return [graph.named(y!, x!), graph.named(mean!, rows), graph.named(inverse!, rows)];
 });
 
-defineLowering("Gelu", ({ inputs: { x }, graph, target }) =>
-  graph.sym({ op: "Gelu", inputs: [graph.whole(x!)], domain: target === "cpu" ? "com.microsoft" : "" }, x!),
+defineLowering("Gelu", ({ inputs: { x }, graph }) =>
+  graph.sym({ op: "Gelu", inputs: [graph.whole(x!)], domain: graph.target === "cpu" ? "com.microsoft" : "" }, x!),
 );
 
 /** Multiplies by 0 or 1/(1-p): `dropoutScale` in nn/dropout.ts defines which. */
-defineLowering("DropoutScale", ({ inputs: { x, seed }, attributes, graph, target }) => {
+defineLowering("DropoutScale", ({ inputs: { x, seed }, attributes, graph }) => {
   const { threshold, scale, layer } = attributes as { threshold: number; scale: number; layer: number };
   const width = x!.shape.at(-1)!;
   const rows = sizeOf(x!.shape) / width;
-  const shift = shifts(graph, target);
+  const shift = shifts(graph);
   const words = hashWords(graph, cast(graph, seed!, "uint32"), { rows, columns: Math.ceil(width / 2), layer, shift });
   const limit = number(graph, threshold * 65536, "uint32");
   const high = elementwise(graph, "GreaterOrEqual", [words, limit], { type: "bool" });
@@ -64,9 +64,9 @@ function hashWords(
 type Shifts = { readonly up: (x: Sym) => Sym; readonly down: (x: Sym) => Sym };
 
 /** Moves uint32 bits by half a word; WebGPU has no shifts, but products that wrap and whole-number division. */
-function shifts(graph: GraphBuilder, target: Target): Shifts {
-  const half = number(graph, target === "cpu" ? 16 : 65536, "uint32");
-  if (target !== "cpu")
+function shifts(graph: GraphBuilder): Shifts {
+  const half = number(graph, graph.target === "cpu" ? 16 : 65536, "uint32");
+  if (graph.target !== "cpu")
     return { up: (x) => elementwise(graph, "Mul", [x, half]), down: (x) => elementwise(graph, "Div", [x, half]) };
   const shift = (direction: string) => (x: Sym) =>
     elementwise(graph, "BitShift", [x, half], { attributes: { direction } });

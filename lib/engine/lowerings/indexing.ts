@@ -44,16 +44,16 @@ function oneHot(graph: GraphBuilder, indices: Sym, depth: number): Sym {
  * Sum of the rows of `x` [M, ...] by segment, `segmentIds` [M]: what the gradient of a lookup scatters into its table.
  * Ids must be below `numSegments` and not negative.
  */
-defineLowering("UnsortedSegmentSum", ({ inputs: { x, segmentIds }, attributes, graph, target }) => {
+defineLowering("UnsortedSegmentSum", ({ inputs: { x, segmentIds }, attributes, graph }) => {
   const segments = Number(attributes["numSegments"]);
   const [count, ...rest] = x!.shape as [number, ...number[]];
   const shape = [segments, ...rest];
   if (graph.uniformValue(x!) === 0) return { ...number(graph, 0), shape };
   const width = sizeOf(rest);
   const rows = reshape(graph, cast(graph, x!, "float32"), [count, width]);
-  if (segments <= ONE_HOT_SEGMENTS || target !== "cpu") {
+  if (segments <= ONE_HOT_SEGMENTS || graph.target !== "cpu") {
     const hot = cast(graph, oneHot(graph, segmentIds!, segments), "float32"); // [count, segments]
-    return reshape(graph, matMul({ graph, target }, hot, rows, { transposeA: true }), shape);
+    return reshape(graph, matMul(graph, hot, rows, { transposeA: true }), shape);
   }
   const column = reshape(graph, cast(graph, segmentIds!, "int64"), [count, 1]);
   const operands = [broadcastTo(number(graph, 0), [segments, width]), broadcastTo(column, [count, width]), rows];

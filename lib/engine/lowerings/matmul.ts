@@ -1,6 +1,6 @@
 /** Matrix products. */
 import type { GraphBuilder, Sym } from "../graphBuilder.js";
-import { defineLowering, type Target } from "../traceBackend.js";
+import { defineLowering } from "../traceBackend.js";
 import { number } from "./elementwise.js";
 
 export type MatMulOptions = {
@@ -10,8 +10,8 @@ export type MatMulOptions = {
   readonly alpha?: number;
 };
 
-defineLowering("BatchMatMul", ({ inputs: { a, b }, attributes, graph, target }) =>
-  matMul({ graph, target }, a!, b!, {
+defineLowering("BatchMatMul", ({ inputs: { a, b }, attributes, graph }) =>
+  matMul(graph, a!, b!, {
     transposeA: attributes["transposeA"] === true,
     transposeB: attributes["transposeB"] === true,
   }),
@@ -22,7 +22,7 @@ defineLowering("BatchMatMul", ({ inputs: { a, b }, attributes, graph, target }) 
  * On CPU transposition and factor belong to one `FusedMatMul`; other devices lack that kernel and get a `Transpose`.
  */
 export function matMul(
-  { graph, target }: { graph: GraphBuilder; target: Target },
+  graph: GraphBuilder,
   a: Sym,
   b: Sym,
   { transposeA = false, transposeB = false, alpha = 1 }: MatMulOptions = {},
@@ -30,7 +30,7 @@ export function matMul(
   const shape = productShape(a, b, { transposeA, transposeB });
   const type = { type: a.type, shape };
   if (graph.uniformValue(a) === 0 || graph.uniformValue(b) === 0) return { ...number(graph, 0, a.type), shape };
-  if (target === "cpu" && a.type === "float32" && (transposeA || transposeB || alpha !== 1)) {
+  if (graph.target === "cpu" && a.type === "float32" && (transposeA || transposeB || alpha !== 1)) {
     const attributes = { transA: transposeA ? 1n : 0n, transB: transposeB ? 1n : 0n, alpha };
     const inputs = [graph.whole(a), graph.whole(b)];
     return graph.sym({ op: "FusedMatMul", inputs, attributes, domain: "com.microsoft" }, type);

@@ -2,9 +2,10 @@
 import type { GraphBuilder, Sym } from "../graphBuilder.js";
 import { defineLowering } from "../traceBackend.js";
 import { convTranspose } from "./convolution.js";
+import { cast, elementwise, number } from "./elementwise.js";
 import { type Geometry, poolGeometry, windowAttributes } from "./geometry.js";
 import { imagesOf, planes } from "./layout.js";
-import { reshape } from "./shapes.js";
+import { concat, pad, reshape, slice } from "./shapes.js";
 
 defineLowering("MaxPool", ({ inputs: { x }, attributes, graph }) =>
   pool(graph, planes(graph, x!), { op: "MaxPool", geometry: poolGeometry(attributes, x!.shape) }),
@@ -19,6 +20,7 @@ defineLowering("MaxPoolGrad", ({ inputs: { dy, input }, attributes, graph }) => 
   const geometry = poolGeometry(attributes, input!.shape);
   if (geometry.axes.some(({ kernel, stride }) => kernel > stride))
     throw new Error("the gradient of max pooling is traced only for windows that do not overlap");
+  if (graph.target === "webgpu") return firstMaxima(graph, { x: input!, dy: dy!, geometry });
   const x = planes(graph, input!);
   const attributesOut = windowAttributes(geometry);
   const { shape } = planes(graph, dy!);
@@ -30,6 +32,45 @@ defineLowering("MaxPoolGrad", ({ inputs: { dy, input }, attributes, graph }) => 
   const inputs = [graph.whole(planes(graph, dy!)), places!, graph.int64(x.shape)];
   return imagesOf(graph, graph.sym({ op: "MaxUnpool", inputs, attributes: attributesOut }, x));
 });
+
+/**
+ * The same for WebGPU, which does not say where maxima are: of the elements of a window that equal its maximum, the
+ * first, tap by tap, gets dy.
+ */
+function firstMaxima(graph: GraphBuilder, { x, dy, geometry }: { x: Sym; dy: Sym; geometry: Geometry }): Sym {
+  const { batch, from, axes } = geometry;
+  if (axes.some(({ before, after, kernel, stride }) => before > 0 || after > 0 || kernel !== stride))
+    throw new Error("the gradient of max pooling is traced for WebGPU only without padding or gaps");
+  const [rows, columns] = axes;
+  const pooled = planes(graph, pool(graph, planes(graph, x), { op: "MaxPool", geometry }));
+  const [high, wide] = axes.map(({ out, kernel }) => out * kernel) as [number, number];
+  const used = slice(graph, planes(graph, x), { starts: [0, 0, 0, 0], ends: [batch, from, high, wide] });
+  const windows = reshape(graph, used, [batch * from, rows.out, rows.kernel, columns.out, columns.kernel]);
+  const perWindow = [batch * from, rows.out, 1, columns.out, 1];
+  const [maxima, gradient] = [pooled, planes(graph, dy)].map((sym) => reshape(graph, sym, perWindow)) as [Sym, Sym];
+  let free: Sym = number(graph, 1); // 1 until a window's maximum was met
+  const kernelRows = range(rows.kernel).map((a) => {
+    const taps = range(columns.kernel).map((b) => {
+      const [starts, ends] = [[0, 0, a, 0, b], perWindow.map((size, axis) => size + [0, 0, a, 0, b][axis]!)];
+      const tap = slice(graph, windows, { starts, ends });
+      const hit = cast(graph, elementwise(graph, "Equal", [tap, maxima], { type: "bool" }), "float32");
+      const first = elementwise(graph, "Mul", [hit, free]);
+      free = elementwise(graph, "Sub", [free, first]);
+      return elementwise(graph, "Mul", [gradient, first]);
+    });
+    return concat(graph, taps, 4);
+  });
+  const spread = reshape(graph, concat(graph, kernelRows, 2), [batch, from, high, wide]);
+  const edges = [
+    [0, 0],
+    [0, 0],
+    [0, rows.size - high],
+    [0, columns.size - wide],
+  ] as const;
+  return imagesOf(graph, pad(graph, spread, edges));
+}
+
+const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 
 /** Spreads dy evenly over the window it came from. */
 defineLowering("AvgPoolGrad", ({ inputs: { dy, input }, attributes, graph }) => {

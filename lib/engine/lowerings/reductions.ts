@@ -1,7 +1,7 @@
 /** Sums, means, extremes and their positions along axes. */
 import { type GraphBuilder, type OutputType, type Sym, sizeOf } from "../graphBuilder.js";
 import { defineLowering, type LoweringCall } from "../traceBackend.js";
-import { cast, multiply, number } from "./elementwise.js";
+import { cast, elementwise, multiply, number } from "./elementwise.js";
 import { firstOrder, havePlanes, onlyPlanes, planes } from "./layout.js";
 
 const REDUCTIONS = {
@@ -28,11 +28,31 @@ for (const [kernel, op] of Object.entries({ All: "ReduceMin", Any: "ReduceMax" }
 for (const [kernel, op] of Object.entries({ ArgMax: "ArgMax", ArgMin: "ArgMin" }))
   defineLowering(kernel, (call) => {
     const { x, axes } = reduction(call);
+    if (call.graph.target === "webgpu") return firstExtreme(call.graph, x, axes[0]!, kernel);
     const shape = x.shape.filter((_, i) => i !== axes[0]);
     const attributes = { axis: BigInt(axes[0]!), keepdims: 0n };
     const found = call.graph.sym({ op, inputs: [call.graph.whole(x)], attributes }, { type: "int64", shape });
     return cast(call.graph, found, "int32");
   });
+
+/**
+ * The first place along an axis where the extreme stands, for WebGPU, whose `ArgMax` gives an int64 that it cannot read:
+ * the least of the places that equal it. Where nothing does, since it is not a number, the last place.
+ */
+function firstExtreme(graph: GraphBuilder, x: Sym, axis: number, kernel: string): Sym {
+  const extreme = reduce(graph, kernel === "ArgMax" ? "ReduceMax" : "ReduceMin", x, { axes: [axis], keepDims: true });
+  const length = x.shape[axis]!;
+  const counted = Array.from({ length }, (_, i) => i);
+  const places = graph.constant(
+    counted,
+    x.shape.map((_, i) => (i === axis ? length : 1)),
+    "int32",
+  );
+  const found = elementwise(graph, "Equal", [x, extreme], { type: "bool" });
+  const last = number(graph, length - 1, "int32");
+  const candidates = elementwise(graph, "Where", [found, places, last], { type: "int32" });
+  return reduce(graph, "ReduceMin", candidates, { axes: [axis] });
+}
 
 /** Reduction of `x` over `axes`; sums and means over axes along which `x` is constant are multiplications. */
 export function reduce(

@@ -2,7 +2,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import { type GraphBuilder, type Sym, sameShape, sizeOf } from "../graphBuilder.js";
 import { defineLowering, elementOf } from "../traceBackend.js";
-import { number } from "./elementwise.js";
+import { cast, number } from "./elementwise.js";
 import { havePlanes, imagesOf, planes } from "./layout.js";
 
 const CHANNELS_FIRST = [0, 3, 1, 2];
@@ -62,12 +62,17 @@ defineLowering("Tile", ({ inputs: { x }, attributes, graph }) => {
   const reps = attributes["reps"] as readonly number[];
   const shape = x!.shape.map((dim, i) => dim * reps[i]!);
   if (x!.shape.every((dim, i) => dim === 1 || reps[i] === 1)) return { ...x!, shape }; // a broadcast
-  return graph.sym({ op: "Tile", inputs: [graph.whole(x!), graph.int64(reps)] }, { type: x!.type, shape });
+  return asNumbers(graph, x!, (numbers) =>
+    graph.sym({ op: "Tile", inputs: [graph.whole(numbers), graph.int64(reps)] }, { type: numbers.type, shape }),
+  );
 });
 defineLowering("Reverse", ({ inputs: { x }, attributes, graph }) => {
   const { shape } = x!;
   const dims = attributes["dims"] === undefined ? shape.map((_, i) => i) : listOf(attributes["dims"]);
   const axes = dims.map((axis) => (axis + shape.length) % shape.length);
+  if (axes.length === 0) return x!;
+  if (graph.target === "webgpu" && x!.type !== "float32")
+    return axes.reduce((turned, axis) => gather(graph, turned, axis, range(shape[axis]!).reverse()), x!);
   const inputs = [axes.map(() => -1), axes.map(() => -END), axes, axes.map(() => -1)].map((v) => graph.int64(v));
   return graph.sym({ op: "Slice", inputs: [graph.whole(x!), ...inputs] }, x!);
 });
@@ -109,7 +114,15 @@ export function transpose(graph: GraphBuilder, x: Sym, order: readonly number[])
   if (sameShape(order, CHANNELS_FIRST) && havePlanes(x)) return planes(graph, x);
   if (sameShape(order, CHANNELS_LAST)) return imagesOf(graph, x);
   const attributes = { perm: order.map(BigInt) };
-  return graph.sym({ op: "Transpose", inputs: [graph.whole(x)], attributes }, { type: x.type, shape });
+  return asNumbers(graph, x, (numbers) =>
+    graph.sym({ op: "Transpose", inputs: [graph.whole(numbers)], attributes }, { type: numbers.type, shape }),
+  );
+}
+
+/** WebGPU moves numbers only: booleans go as integers there. */
+function asNumbers(graph: GraphBuilder, x: Sym, move: (numbers: Sym) => Sym): Sym {
+  if (graph.target !== "webgpu" || x.type !== "bool") return move(x);
+  return cast(graph, move(cast(graph, x, "int32")), "bool");
 }
 
 /** Elements `starts[i] .. ends[i] - 1` of every axis. */
@@ -122,10 +135,27 @@ export function slice(
   if (axes.length === 0) return x;
   const shape = x.shape.map((_, i) => ends[i]! - starts[i]!);
   if (x.stored.shape.length === 0) return { ...x, shape };
+  if (graph.target === "webgpu" && x.type !== "float32")
+    return axes.reduce((cut, axis) => gather(graph, cut, axis, range(ends[axis]!).slice(starts[axis])), x);
   const pick = (values: readonly number[]) => graph.int64(axes.map((axis) => values[axis]!));
   const inputs = [graph.whole(x), pick(starts), pick(ends), graph.int64(axes)];
   return graph.sym({ op: "Slice", inputs }, { type: x.type, shape });
 }
+
+/** The given places of an axis: the way to cut and to turn what is no float on WebGPU, whose `Slice` takes floats alone. */
+function gather(graph: GraphBuilder, x: Sym, axis: number, places: readonly number[]): Sym {
+  const indices = graph.constant(places, [places.length], "int32");
+  const shape = x.shape.with(axis, places.length);
+  const attributes = { axis: BigInt(axis) };
+  return asNumbers(graph, x, (numbers) =>
+    graph.sym(
+      { op: "Gather", inputs: [graph.whole(numbers), graph.whole(indices)], attributes },
+      { type: numbers.type, shape },
+    ),
+  );
+}
+
+const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 
 /** `value` added before and after the elements of every axis. */
 export function pad(graph: GraphBuilder, x: Sym, paddings: readonly (readonly [number, number])[], value = 0): Sym {
@@ -138,6 +168,10 @@ export function pad(graph: GraphBuilder, x: Sym, paddings: readonly (readonly [n
 /** Pieces of the given sizes along one axis. */
 export function split(graph: GraphBuilder, x: Sym, { axis, sizes }: { axis: number; sizes: readonly number[] }): Sym[] {
   if (sizes.length === 1) return [x];
+  if (graph.target === "webgpu" && x.type === "bool") {
+    const parts = split(graph, cast(graph, x, "int32"), { axis, sizes });
+    return parts.map((part) => cast(graph, part, "bool"));
+  }
   const request = {
     op: "Split",
     inputs: [graph.whole(x), graph.int64(sizes)],
@@ -152,6 +186,10 @@ export function concat(graph: GraphBuilder, parts: readonly Sym[], axis: number)
   const first = parts[0];
   if (!first) throw new Error("concat of nothing");
   if (parts.length === 1) return first;
+  if (graph.target === "webgpu" && first.type === "bool") {
+    const numbers = parts.map((part) => cast(graph, part, "int32"));
+    return cast(graph, concat(graph, numbers, axis), "bool");
+  }
   const at = axis < 0 ? axis + first.shape.length : axis;
   const total = parts.reduce((sum, part) => sum + part.shape[at]!, 0);
   const shape = first.shape.map((dim, i) => (i === at ? total : dim));

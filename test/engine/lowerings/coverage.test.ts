@@ -2,13 +2,13 @@
  * Guards the others: each kernel the tracer knows must be met by some case in `cases/`, whose results are compared with
  * the JavaScript backend. A new file of lowerings needs a new file of cases there.
  */
-import { readdirSync } from "node:fs";
 import * as tf from "@tensorflow/tfjs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import "../../../lib/engine/lowerings/index.js";
 import { TRACE_BACKEND, trace } from "../../../lib/engine/traceBackend.js";
-import { type Case, type CaseGroups, combine } from "../support/compareEngines.js";
+import { combine } from "../support/compareEngines.js";
+import { allGroups } from "./allGroups.js";
 
 const test = suite("lowerings/coverage");
 
@@ -39,13 +39,6 @@ test("graphs for WebGPU hold no operation that only the CPU has", async () => {
     );
   }
 });
-
-async function allGroups(): Promise<[string, readonly Case[]][]> {
-  const folder = new URL("cases/", import.meta.url);
-  const files = readdirSync(folder).filter((file) => file.endsWith(".js"));
-  const modules = await Promise.all(files.map((file) => import(new URL(file, folder).href)));
-  return modules.flatMap((module: { cases: CaseGroups }) => Object.entries(module.cases));
-}
 
 /** Adds to `met` the names of the kernels that `body` runs. */
 function recordKernels(met: Set<string>, body: () => unknown): void {

@@ -4,10 +4,6 @@ import { cases } from "./cases/indexing.js";
 
 const test = suite("lowerings/indexing");
 
-for (const [sentence, group] of Object.entries(cases)) {
-  test(sentence, () => compareEngines(sentence, group));
-  // No GPU is asked for: what the graph avoids on other devices is replaced by operations the CPU has as well.
-  test(`${sentence}, in a graph for WebGPU`, () => compareEngines(sentence, group, "webgpu"));
-}
+for (const [sentence, group] of Object.entries(cases)) test(sentence, () => compareEngines(sentence, group));
 
 test.run();
