@@ -93,12 +93,18 @@ function describeImages(images: Images): string {
   return `sharp ${images.sharp} (libvips ${images.libvips}) reads ${images.reads.join(", ")}`;
 }
 
-function describeDevice(engine: EngineReport["engine"], { works, trains, reason, remedy }: DeviceReport): string {
-  const usable = engine === DEFAULT_ENGINE ? "used for training" : `for training with --engine ${engine}`;
+function describeDevice(engine: EngineReport["engine"], report: DeviceReport): string {
+  const { device, works, trains, reason, remedy } = report;
+  const chosen =
+    device === "cpu" ? "used for training" : `for training with --device ${device}${UNTRIED[device] ?? ""}`;
+  const usable = engine === DEFAULT_ENGINE ? chosen : `for training with --engine ${engine}`;
   const use = trains ? usable : "not used for training by this version";
   if (works) return `works, ${use}`;
   return [`absent: ${reason ?? "unknown"}`, ...(remedy === undefined ? [] : [`to have it: ${remedy}`]), use].join("\n");
 }
+
+/** What this version's tests have not seen of a device. */
+const UNTRIED: Readonly<Record<string, string>> = { webgpu: " (tested with Vulkan in software, not on a GPU)" };
 
 const DEFAULT_ENGINE = "onnxruntime";
 

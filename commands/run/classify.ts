@@ -1,6 +1,5 @@
 /** The work of `classify`: images or codes in, their likeliest classes out, and how many are right where that is known. */
 import { existsSync } from "node:fs";
-import { openEngine } from "../../lib/engine/open.js";
 import { DataError, UsageError } from "../../lib/errors.js";
 import { writeAtomically } from "../../lib/files/atomic.js";
 import { openClassifier } from "../../lib/probe/classifier.js";
@@ -10,6 +9,7 @@ import { formatInteger, formatPercent } from "../../lib/ui/format.js";
 import type { Reporter } from "../../lib/ui/progress.js";
 import type { options } from "../classify.js";
 import type { CommandContext } from "../support/command.js";
+import { engineOf } from "../support/engine.js";
 import { openReporter } from "../support/reporter.js";
 import { type ClassifyInput, openInput } from "./classifyInput.js";
 import { type ClassifiedImage, linesOf } from "./classifyLines.js";
@@ -65,7 +65,7 @@ async function classifyAll(
   { config }: Context,
   { input, toClass, reporter }: Work,
 ): Promise<{ images: ClassifiedImage[]; scores: Scores }> {
-  const engine = await openEngine(config.engine, config.threads === undefined ? {} : { threads: config.threads });
+  const engine = await engineOf(config);
   const batchSize = Math.min(config.batchSize, input.count * input.views);
   const classifier = await openClassifier(config.with, { engine, batchSize, vim: config.vim });
   const { classNames } = classifier;

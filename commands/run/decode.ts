@@ -2,7 +2,6 @@
 import { existsSync } from "node:fs";
 import { mkdir, readdir, stat } from "node:fs/promises";
 import path from "node:path";
-import { openEngine } from "../../lib/engine/open.js";
 import { UsageError } from "../../lib/errors.js";
 import { writeAtomically } from "../../lib/files/atomic.js";
 import { expectTokenizer, openTokenFile, type TokenFile } from "../../lib/files/tokenFile.js";
@@ -11,6 +10,7 @@ import { encodePng } from "../../lib/ui/canvas.js";
 import { imageGrid } from "../../lib/ui/imageGrid.js";
 import type { options } from "../decode.js";
 import type { CommandContext } from "../support/command.js";
+import { engineOf } from "../support/engine.js";
 import { numberedName, writeImage } from "../support/images.js";
 import { loadTokenizer } from "../support/models.js";
 import { openReporter } from "../support/reporter.js";
@@ -31,7 +31,7 @@ export async function run(context: Context): Promise<void> {
     expectTokenizer(tokens, maker.hash);
     const tokenizer = await loadDecoder(config.decoder, maker, { checkpoint: config.checkpoint });
     const count = rowsToDecode(config, tokens, grid);
-    const engine = await openEngine(config.engine, config.threads === undefined ? {} : { threads: config.threads });
+    const engine = await engineOf(config);
     const decoder = await createDecoder({ engine, ...tokenizer, batchSize: Math.min(config.batchSize, count) });
     const { imageSize, channels } = tokenizer.model;
     const size = { height: imageSize, width: imageSize, channels };

@@ -6,7 +6,6 @@ import { sequentialBatches } from "../../lib/data/batches.js";
 import { readClassNames } from "../../lib/data/classNames.js";
 import { imageViews } from "../../lib/data/imageViews.js";
 import { type ImageSource, openSource } from "../../lib/data/source.js";
-import { openEngine } from "../../lib/engine/open.js";
 import { UsageError } from "../../lib/errors.js";
 import { createTokenFile, type TokenFileWriter } from "../../lib/files/tokenWriter.js";
 import { type CodebookUsage, countCodebookUsage } from "../../lib/metrics/codebookUsage.js";
@@ -17,6 +16,7 @@ import type { Reporter } from "../../lib/ui/progress.js";
 import type { options } from "../encode.js";
 import { augmentOf } from "../support/augment.js";
 import type { CommandContext } from "../support/command.js";
+import { engineOf } from "../support/engine.js";
 import { loadTokenizer } from "../support/models.js";
 import { openReporter } from "../support/reporter.js";
 import { augmentationOf, expectDifferentViews, watchViews } from "./encodeViews.js";
@@ -44,7 +44,7 @@ export async function run(context: Context): Promise<void> {
     );
   const reporter = await openReporter(context);
   try {
-    const engine = await openEngine(config.engine, config.threads === undefined ? {} : { threads: config.threads });
+    const engine = await engineOf(config);
     const encoder = await createEncoder({ engine, ...tokenizer, batchSize: config.batchSize });
     try {
       const classNames = await classNamesOf(source, config.classNames);

@@ -1,6 +1,5 @@
 /** `evaluate` of a VIM: how well it predicts the codes of a token file, beside entropies that know less. */
 import path from "node:path";
-import { openEngine } from "../../lib/engine/open.js";
 import { DataError } from "../../lib/errors.js";
 import { fileHash } from "../../lib/files/fileHash.js";
 import { expectTokenizer, openTokenFile, type TokenFile } from "../../lib/files/tokenFile.js";
@@ -10,6 +9,7 @@ import { type LikelihoodScores, scoreLikelihood } from "../../lib/metrics/likeli
 import { noClass, sequenceLength, type VimConfig } from "../../lib/models/vim.js";
 import { fittingBatch } from "../../lib/sample/batchSize.js";
 import { formatInteger } from "../../lib/ui/format.js";
+import { engineOf } from "../support/engine.js";
 import { type LoadedModel, loadVim } from "../support/models.js";
 import { openReporter } from "../support/reporter.js";
 import type { EvaluateContext } from "./evaluate.js";
@@ -67,7 +67,7 @@ async function measure(context: EvaluateContext, { tokens, vim, labels }: Work):
     for (const note of vim.stored.notes) reporter.warn(note);
     if (isTrainedOn(tokens, vim))
       reporter.warn(`${tokens.path} is what the VIM was trained on: its figures say little of other images`);
-    const engine = await openEngine(config.engine, config.threads === undefined ? {} : { threads: config.threads });
+    const engine = await engineOf(config);
     const { model, weights } = vim;
     const rows = labels.length;
     // Logits, their logarithms of probabilities and what is taken of those lie side by side.

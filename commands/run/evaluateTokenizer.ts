@@ -3,7 +3,6 @@ import path from "node:path";
 import { type ImageBatch, type SequentialBatches, sequentialBatches } from "../../lib/data/batches.js";
 import { type ImageSource, openSource } from "../../lib/data/source.js";
 import { centredView } from "../../lib/data/view.js";
-import { openEngine } from "../../lib/engine/open.js";
 import { writeAtomically, writeJson } from "../../lib/files/atomic.js";
 import { countCodebookUsage } from "../../lib/metrics/codebookUsage.js";
 import type { ImagePair } from "../../lib/metrics/imagePair.js";
@@ -15,6 +14,7 @@ import { encodePng } from "../../lib/ui/canvas.js";
 import { formatInteger } from "../../lib/ui/format.js";
 import { comparisonGrid } from "../../lib/ui/gridCompositions.js";
 import type { Reporter } from "../../lib/ui/progress.js";
+import { engineOf } from "../support/engine.js";
 import { toBytes } from "../support/images.js";
 import { type LoadedModel, loadTokenizer } from "../support/models.js";
 import { pictureLayout } from "../support/pictures.js";
@@ -82,7 +82,7 @@ async function measure(context: EvaluateContext, work: Work) {
   const opened: Closable[] = [];
   try {
     for (const note of tokenizer.stored.notes) reporter.warn(note);
-    const engine = await openEngine(config.engine, config.threads === undefined ? {} : { threads: config.threads });
+    const engine = await engineOf(config);
     const batchSize = Math.min(config.batchSize, originals.images);
     const instruments = await openInstruments(work, { engine, originals, batchSize }, opened);
     const { autoencoder, lpips, comparison, locally } = instruments;

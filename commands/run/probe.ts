@@ -1,6 +1,5 @@
 /** The work of `probe`: a VIM and two token files in, accuracy by block and of the baselines out, and a classifier. */
 import path from "node:path";
-import { openEngine } from "../../lib/engine/open.js";
 import type { Engine, NamedHostTensors } from "../../lib/engine/types.js";
 import { UsageError } from "../../lib/errors.js";
 import { openTokenFile } from "../../lib/files/tokenFile.js";
@@ -13,6 +12,7 @@ import { formatBytes, formatInteger } from "../../lib/ui/format.js";
 import type { Reporter } from "../../lib/ui/progress.js";
 import type { options, ProbeConfig } from "../probe.js";
 import type { CommandContext } from "../support/command.js";
+import { engineOf } from "../support/engine.js";
 import { loadVim } from "../support/models.js";
 import { openReporter } from "../support/reporter.js";
 import { resizeOf } from "./probeImages.js";
@@ -43,7 +43,7 @@ export async function run(context: Context): Promise<void> {
     if (path.resolve(config.train) === path.resolve(config.test))
       reporter.warn(`${config.test} is both --train and --test: accuracy on rows that were fitted says little`);
     if (context.dryRun) return describeOnly(context, { config, vim, pair, blocks });
-    const engine = await openEngine(config.engine, config.threads === undefined ? {} : { threads: config.threads });
+    const engine = await engineOf(config);
     const work = { config, vim, pair, blocks, engine, reporter };
     const { report, best } = await measure(work);
     if (config.out !== undefined) await writeReport(config.out, report);

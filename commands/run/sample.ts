@@ -1,9 +1,9 @@
 /** The work of `sample`: codes drawn class by class, decoded, written as PNGs with a grid and an index. */
-import { openEngine } from "../../lib/engine/open.js";
 import { sequenceLength } from "../../lib/models/vim.js";
 import { formatDuration, formatInteger } from "../../lib/ui/format.js";
 import type { options } from "../sample.js";
 import type { CommandContext } from "../support/command.js";
+import { engineOf } from "../support/engine.js";
 import { openReporter } from "../support/reporter.js";
 import { batchSizes } from "./sampleBatch.js";
 import { completeImages } from "./sampleCompletion.js";
@@ -42,7 +42,7 @@ export async function run(context: Context): Promise<void> {
   expectNoFile(config.tokensOut, force);
   const reporter = await openReporter(context);
   try {
-    const engine = await openEngine(config.engine, config.threads === undefined ? {} : { threads: config.threads });
+    const engine = await engineOf(config);
     const began = performance.now();
     const batch = batchSizes(config, { ...models, rules, images: plans.length });
     const drawn = await drawCodes({ vim, plans, rules, engine, reporter, batchSize: batch.draw });

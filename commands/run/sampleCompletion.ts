@@ -1,11 +1,11 @@
 /** `sample --complete`: the upper rows of images are kept as codes, and what is below is drawn, in several ways. */
 import path from "node:path";
-import { openEngine } from "../../lib/engine/open.js";
 import { sequenceLength, type VimConfig } from "../../lib/models/vim.js";
 import { formatDuration, formatInteger } from "../../lib/ui/format.js";
 import type { Reporter } from "../../lib/ui/progress.js";
 import type { options } from "../sample.js";
 import type { CommandContext } from "../support/command.js";
+import { engineOf } from "../support/engine.js";
 import type { LoadedModel } from "../support/models.js";
 import { openReporter } from "../support/reporter.js";
 import { encodeOriginals } from "./completionOriginals.js";
@@ -58,7 +58,7 @@ type Work = Models & { readonly task: Task; readonly rules: Rules; readonly repo
 
 async function draw({ config }: Context, { classNames, task, rules, reporter, ...models }: Work) {
   const { vim, tokenizer, decoder } = models;
-  const engine = await openEngine(config.engine, config.threads === undefined ? {} : { threads: config.threads });
+  const engine = await engineOf(config);
   const { prefixLength } = task;
   const batch = batchSizes(config, { ...models, rules, prefixLength, images: task.source.count * config.ways });
   const resize = config.resize ?? resizeOf(vim);

@@ -1,8 +1,8 @@
 /** Samples judged by the networks that were asked for, one after the other. */
-import { openEngine } from "../../lib/engine/open.js";
 import type { Engine } from "../../lib/engine/types.js";
 import { INCEPTION_FEATURES } from "../../lib/models/inception.js";
 import type { Reporter } from "../../lib/ui/progress.js";
+import { engineOf } from "../support/engine.js";
 import type { EvaluateContext } from "./evaluate.js";
 import {
   type InceptionJudge,
@@ -38,7 +38,7 @@ export type Judging = {
 export async function judgeSamples({ config }: EvaluateContext, judging: Judging): Promise<Judgement> {
   const { inception, local } = judging.judges;
   if (!inception && !local) return { inception: undefined, local: undefined };
-  const engine = await openEngine(config.engine, config.threads === undefined ? {} : { threads: config.threads });
+  const engine = await engineOf(config);
   return {
     inception: inception && (await judgeByInception(inception, judging, engine)),
     local: local && (await judgeLocally(local, judging, engine)),

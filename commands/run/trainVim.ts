@@ -1,8 +1,8 @@
 /** The work of `train-vim`: token files or images in, run directory out. */
 import path from "node:path";
-import { engineVersions, openEngine } from "../../lib/engine/open.js";
+import { engineVersions } from "../../lib/engine/open.js";
 import type { Engine } from "../../lib/engine/types.js";
-import { FileError } from "../../lib/errors.js";
+import { FileError, UsageError } from "../../lib/errors.js";
 import type { Run } from "../../lib/files/runDirectory.js";
 import { noClass, type VimConfig, vimSpec } from "../../lib/models/vim.js";
 import { countParameters, flattenSpecs } from "../../lib/nn/params.js";
@@ -11,6 +11,7 @@ import { runTraining, type TrainingResult } from "../../lib/train/runTraining.js
 import { validationNll } from "../../lib/train/validation.js";
 import { formatCount, formatDuration, formatPercent } from "../../lib/ui/format.js";
 import type { CommandContext } from "../support/command.js";
+import { engineOf } from "../support/engine.js";
 import { openReporter, reportRow } from "../support/reporter.js";
 import { threadsOf } from "../support/threads.js";
 import { version } from "../support/version.js";
@@ -27,13 +28,14 @@ export async function run(context: Context): Promise<void> {
   const { config } = context;
   refuseIdleVimOptions(context);
   expectEqualParts(config);
+  expectRuleForDevice(config);
   const data = await openPriorData(config);
   const reporter = await openReporter(context);
   try {
     const model = vimConfig(config, data);
     const specs = flattenSpecs(vimSpec(model));
     const parameters = countParameters(specs);
-    const engine = await openEngine(config.engine, { threads: threadsOf(config) });
+    const engine = await engineOf({ ...config, threads: threadsOf(config) });
     reporter.info(`train-vim: ${data.told}, engine ${engine.name} on ${engine.device}`);
     reporter.info(
       `${formatCount(parameters)} parameters; ${model.classes ? `${model.classes} classes` : "unconditional"}; ` +
@@ -140,6 +142,11 @@ function tell({ config, result }: Context, trained: Trained): void {
     { run: config.out, model, steps, skipped, ...facts, seconds, parameters, ...last, ...kept, ...ended },
     text.join("\n"),
   );
+}
+
+function expectRuleForDevice({ device, optimizer }: Context["config"]): void {
+  if (device !== "cpu" && optimizer === "adafactor")
+    throw new UsageError(`--device ${device}: Adafactor updates on the processor alone; give --optimizer adamw`);
 }
 
 /** A run goes on with the codes that it began with. */

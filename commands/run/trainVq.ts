@@ -3,7 +3,7 @@ import path from "node:path";
 import { sequentialBatches, trainingBatches } from "../../lib/data/batches.js";
 import { type ImageSource, openSource } from "../../lib/data/source.js";
 import { centredView, type ViewSettings } from "../../lib/data/view.js";
-import { engineVersions, openEngine } from "../../lib/engine/open.js";
+import { engineVersions } from "../../lib/engine/open.js";
 import type { Engine } from "../../lib/engine/types.js";
 import { UsageError } from "../../lib/errors.js";
 import { writeAtomically } from "../../lib/files/atomic.js";
@@ -21,6 +21,7 @@ import { formatCount, formatDuration, formatInteger } from "../../lib/ui/format.
 import { comparisonGrid } from "../../lib/ui/gridCompositions.js";
 import { augmentOf } from "../support/augment.js";
 import type { CommandContext } from "../support/command.js";
+import { engineOf } from "../support/engine.js";
 import { openReporter, reportRow } from "../support/reporter.js";
 import { threadsOf } from "../support/threads.js";
 import { version } from "../support/version.js";
@@ -51,7 +52,7 @@ export async function run(given: Context): Promise<void> {
   const counts = parameterCounts(task);
   const reporter = await openReporter(context);
   try {
-    const engine = await openEngine(config.engine, { threads: threadsOf(config) });
+    const engine = await engineOf({ ...config, threads: threadsOf(config) });
     reporter.info(
       `train-vq: ${formatInteger(source.count)} images from ${source.path}, engine ${engine.name} on ${engine.device}`,
     );
@@ -165,7 +166,7 @@ async function train(context: Context, parts: Parts) {
       },
       waited: () => batches?.waited ?? 0,
       illustrate: async (trainer, step) => {
-        const images = await reconstructor.reconstruct(trainer.save().model, held.images);
+        const images = await reconstructor.reconstruct((await trainer.save()).model, held.images);
         const size = { height: config.imageSize, width: config.imageSize, channels: config.channels };
         const pixels = config.imageSize ** 2 * config.channels;
         const shown = (all: Float32Array) => all.subarray(0, SHOWN * pixels);

@@ -13,6 +13,13 @@ export const engineOptions = {
     describe: "What computes; `vitvq doctor` says what is here",
     group: ENGINE,
   },
+  device: {
+    type: "string",
+    choices: ["cpu", "webgpu"],
+    default: "cpu",
+    describe: "Where it computes; webgpu is any GPU with Vulkan, Metal or Direct3D 12",
+    group: ENGINE,
+  },
   threads: {
     type: "number",
     integer: true,
@@ -132,4 +139,13 @@ export const trainingOptions = {
 } as const satisfies OptionTable;
 
 /** Options a resumed run may set anew: they do not touch what was computed before. */
-export const RESUMABLE = ["steps", "logEvery", "checkpointEvery", "keep", "patience", "engine", "threads"] as const;
+export const RESUMABLE = [
+  "steps",
+  "logEvery",
+  "checkpointEvery",
+  "keep",
+  "patience",
+  "engine",
+  "device",
+  "threads",
+] as const;

@@ -23,7 +23,7 @@ export function partsOf({ dtype, shape, data }: HostTensor, parts: number): Host
  * @param parts what differs
  */
 export async function runParts(
-  program: Program,
+  program: Pick<Program, "run">,
   feeds: NamedHostTensors,
   parts: readonly NamedHostTensors[],
 ): Promise<NamedHostTensors> {

@@ -7,7 +7,7 @@
  */
 import type { HostTensor, NamedHostTensors } from "../engine/types.js";
 import { rngFrom, streamSeed } from "../random.js";
-import type { Optimizer } from "./optimizer.js";
+import type { Rows } from "./networks.js";
 
 export type RevivalOptions = {
   /** First step whose decoder gets codewords; at that moment every code starts on a latent. 0: from the beginning. */
@@ -36,25 +36,30 @@ export class CodebookRevival {
     for (let i = 0; i < codes.length; i++) this.lastUsed[codes[i]!] = step;
   }
 
+  /** Whether it is time to move unused codes, after the update of `step`. */
+  isDue(step: number): boolean {
+    const { quantizeFrom, every } = this.options;
+    return this.isStarting(step) || (every > 0 && step >= quantizeFrom && (step + 1) % every === 0);
+  }
+
   /**
    * Moves unused codes if it is time, after the update of `step`.
    * @param latents as they are compared, [B, N, Dc]
    * @returns how many were moved
    */
-  revive(optimizer: Optimizer, latents: HostTensor, step: number): number {
-    const { quantizeFrom, every } = this.options;
+  revive(rows: Rows, latents: HostTensor, step: number): number {
+    if (!this.isDue(step)) return 0;
+    const { every } = this.options;
     const starting = this.isStarting(step);
-    const due = every > 0 && step >= quantizeFrom && (step + 1) % every === 0;
-    if (!starting && !due) return 0;
     const { dim, size } = this.codebook;
     const rng = rngFrom(streamSeed(this.seed, "revival", step));
-    const rows = latents.data.length / dim;
+    const count = latents.data.length / dim;
     let moved = 0;
     for (let code = 0; code < size; code++) {
       if (!starting && this.lastUsed[code]! > step - every) continue;
-      const row = rng.integer(rows);
+      const row = rng.integer(count);
       const latent = latents.data.subarray(row * dim, (row + 1) * dim) as Float32Array;
-      optimizer.replaceRow(CODEBOOK, code, scaledToInit(latent));
+      rows.replaceRow(CODEBOOK, code, scaledToInit(latent));
       this.lastUsed[code] = step;
       moved++;
     }

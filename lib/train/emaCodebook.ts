@@ -15,7 +15,7 @@ import type { HostTensor, NamedHostTensors } from "../engine/types.js";
 import { FileError } from "../errors.js";
 import { rngFrom, streamSeed } from "../random.js";
 import { CODEBOOK } from "./codebookRevival.js";
-import type { Optimizer } from "./optimizer.js";
+import type { Rows } from "./networks.js";
 
 export type EmaCodebookOptions = {
   /** g, in 0..1: what stays of the averages at an update. */
@@ -70,7 +70,7 @@ export class EmaCodebook {
    * @returns how many were moved
    * @throws RangeError when there is not one vector a code
    */
-  update(optimizer: Optimizer, codes: HostTensor, compared: HostTensor, step: number): number {
+  update(rows: Rows, codes: HostTensor, compared: HostTensor, step: number): number {
     if (compared.data.length !== codes.data.length * this.dim)
       throw new RangeError(
         `codebook averages: want one vector of width ${this.dim} for each of codes [${codes.shape.join(", ")}], ` +
@@ -78,8 +78,8 @@ export class EmaCodebook {
       );
     this.collect(codes.data, compared.data);
     const total = this.averageSizes();
-    this.averageSums(optimizer.params[CODEBOOK]!.data, total);
-    return this.restart(optimizer, compared.data, step);
+    this.averageSums(rows.params[CODEBOOK]!.data, total);
+    return this.restart(rows, compared.data, step);
   }
 
   state(): NamedHostTensors {
@@ -143,7 +143,7 @@ export class EmaCodebook {
     }
   }
 
-  private restart(optimizer: Optimizer, latents: ArrayLike<number> & HostTensor["data"], step: number): number {
+  private restart(into: Rows, latents: ArrayLike<number> & HostTensor["data"], step: number): number {
     const { restartBelow } = this.options;
     const { dim } = this;
     const rng = rngFrom(streamSeed(this.seed, "restart", step));
@@ -153,7 +153,7 @@ export class EmaCodebook {
       if (this.sizes[code]! >= restartBelow) continue;
       const row = rng.integer(rows);
       const latent = latents.subarray(row * dim, (row + 1) * dim) as Float32Array;
-      optimizer.replaceRow(CODEBOOK, code, latent);
+      into.replaceRow(CODEBOOK, code, latent);
       this.sizes[code] = restartBelow;
       this.sums.set(
         latent.map((value) => restartBelow * value),

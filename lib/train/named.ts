@@ -1,21 +1,24 @@
 /** Names with prefixes: how one step tells the tensors of several networks apart. */
 import type { NamedHostTensors, TensorSpec } from "../engine/types.js";
 import type { ParamSpec } from "../nn/params.js";
+import { mapNames, mapValues, pickNames } from "../records.js";
 
 /** Every key with `prefix` before it. */
 export function withPrefix<T>(prefix: string, named: Readonly<Record<string, T>>): Record<string, T> {
-  return Object.fromEntries(Object.entries(named).map(([name, value]) => [prefix + name, value]));
+  return mapNames(named, (name) => prefix + name);
 }
 
 /** The entries whose key begins with `prefix`, without it. */
 export function underPrefix<T>(prefix: string, named: Readonly<Record<string, T>>): Record<string, T> {
-  const own = Object.entries(named).filter(([name]) => name.startsWith(prefix));
-  return Object.fromEntries(own.map(([name, value]) => [name.slice(prefix.length), value]));
+  return mapNames(
+    pickNames(named, (name) => name.startsWith(prefix)),
+    (name) => name.slice(prefix.length),
+  );
 }
 
 /** Step inputs for parameters. */
 export function inputSpecs(specs: Readonly<Record<string, ParamSpec>>): Record<string, TensorSpec> {
-  return Object.fromEntries(Object.entries(specs).map(([name, { shape }]) => [name, { dtype: "float32", shape }]));
+  return mapValues(specs, ({ shape }) => ({ dtype: "float32", shape }));
 }
 
 /** The number in a one-element result. */

@@ -1,16 +1,16 @@
-/** Trains stage 2: owns the Transformer, its optimizer and the compiled step. */
-import type { Engine, HostTensor, NamedHostTensors, Program } from "../engine/types.js";
+/** Trains stage 2: owns the Transformer and its steps. */
+import type { Engine, HostTensor, NamedHostTensors } from "../engine/types.js";
 import { noClass, sequenceLength, type VimConfig, vimSpec } from "../models/vim.js";
 import { flattenSpecs, initialise } from "../nn/params.js";
 import { streamSeed, uniformAt } from "../random.js";
-import { partsOf, runParts } from "./accumulate.js";
-import { globalNorm } from "./adamW.js";
+import { partsOf } from "./accumulate.js";
 import type { StepReport } from "./loop.js";
-import { scalarOf, underPrefix, withPrefix } from "./named.js";
-import { Optimizer, type OptimizerOptions } from "./optimizer.js";
-import { compilePlan, priorLossPlan, priorPlan } from "./plans.js";
+import { scalarOf } from "./named.js";
+import { createNetworks, type Networks } from "./networks.js";
+import type { OptimizerOptions } from "./optimizer.js";
+import { type Plan, priorLossPlan, priorPlan } from "./plans.js";
 import { bitsPerDimension } from "./priorSteps.js";
-import { GRADIENT, MODEL } from "./tokenizerSteps.js";
+import { MODEL } from "./tokenizerSteps.js";
 import type { Saved, Trainer } from "./trainer.js";
 
 export type PriorBatch = {
@@ -40,66 +40,61 @@ export type PriorTraining = {
 };
 
 export class PriorTrainer implements Trainer {
-  private readonly optimizer: Optimizer;
-  private training: PriorTraining;
-  private program: Promise<Program> | undefined;
-  private lossProgram: Promise<Program> | undefined;
+  private readonly networks: Networks;
 
-  constructor(training: PriorTraining) {
-    this.training = training;
-    const specs = flattenSpecs(vimSpec(training.model));
-    this.optimizer = new Optimizer(initialise(specs, training.seed), specs, training.optimizer);
-  }
-
-  /** The weights to use, by name. */
-  get weights(): NamedHostTensors {
-    return this.optimizer.weights;
+  constructor(private readonly training: PriorTraining) {
+    const { engine, model, seed, optimizer } = training;
+    const specs = flattenSpecs(vimSpec(model));
+    this.networks = createNetworks({
+      engine,
+      networks: { [MODEL]: { params: initialise(specs, seed), specs, optimizer } },
+    });
   }
 
   async step(step: number): Promise<StepReport> {
-    const { seed, optimizer } = this.training;
+    const { seed, optimizer, dimensions } = this.training;
     const batch = await this.training.nextBatch();
     const classIds = this.classIds(batch.labels, streamSeed(seed, "classDropout", step));
-    this.program ??= this.compile();
-    const parts = this.parts(this.inputs(batch.codes, classIds), step);
-    const results = await runParts(await this.program, withPrefix(MODEL, this.optimizer.params), parts);
+    const { results, norms, applied } = await this.networks.move({
+      key: "step",
+      plan: () => this.plan(),
+      moves: [MODEL],
+      parts: this.parts(this.inputs(batch.codes, classIds), step),
+      loss: "nll",
+      step,
+    });
     const nll = scalarOf(results, "nll");
-    const gradients = underPrefix(GRADIENT + MODEL, results);
-    const norm = globalNorm(gradients);
-    if (![nll, norm].every(Number.isFinite)) return { metrics: { nll }, applied: false };
-    this.optimizer.update(gradients, { norm, step });
-    const bits = bitsPerDimension(nll, { codes: this.codesPerImage, dimensions: this.training.dimensions });
-    const metrics = { nll, bitsPerDimension: bits, gradientNorm: norm, rate: optimizer.schedule(step) };
-    return { metrics, applied: true };
+    if (!applied) return { metrics: { nll }, applied };
+    const bits = bitsPerDimension(nll, { codes: this.codesPerImage, dimensions });
+    const metrics = { nll, bitsPerDimension: bits, gradientNorm: norms[MODEL]!, rate: optimizer.schedule(step) };
+    return { metrics, applied };
   }
 
   /** Mean NLL in nats per code of a batch under the weights to use; labels are shown. */
   async evaluate(batch: PriorBatch): Promise<number> {
-    const { engine, model, batchSize } = this.training;
-    this.lossProgram ??= compilePlan(engine, priorLossPlan(model, batchSize));
-    const classIds = this.classIds(batch.labels, undefined);
-    const inputs = { ...withPrefix(MODEL, this.weights), ...this.inputs(batch.codes, classIds) };
-    return scalarOf(await (await this.lossProgram).run(inputs), "nll");
+    const { model, batchSize } = this.training;
+    const inputs = this.inputs(batch.codes, this.classIds(batch.labels, undefined));
+    const plan = { key: "loss", plan: () => priorLossPlan(model, batchSize) };
+    return scalarOf(await this.networks.use(plan, inputs), "nll");
   }
 
   takeIntervalMetrics(): Record<string, number> {
     return {};
   }
 
-  save(): Saved {
-    const { tensors, updates } = this.optimizer.state("model");
-    return { model: this.optimizer.weights, state: tensors, metadata: { updates: { model: updates } } };
+  async save(): Promise<Saved> {
+    const { tensors, updates } = await this.networks.state();
+    const model = await this.networks.weights(MODEL);
+    return { model, state: tensors, metadata: { updates: { model: updates[MODEL] } } };
   }
 
-  restore({ model, state, metadata }: Saved): void {
+  async restore({ model, state, metadata }: Saved): Promise<void> {
     const { model: updates } = metadata["updates"] as { model: number };
-    this.optimizer.restore("model", { tensors: state, updates, weights: model });
+    await this.networks.restore({ tensors: state, updates: { [MODEL]: updates }, weights: { [MODEL]: model } });
   }
 
-  async close(): Promise<void> {
-    for (const program of [this.program, this.lossProgram]) await (await program)?.dispose();
-    this.program = undefined;
-    this.lossProgram = undefined;
+  close(): Promise<void> {
+    return this.networks.close();
   }
 
   private get codesPerImage(): number {
@@ -116,9 +111,9 @@ export class PriorTrainer implements Trainer {
     });
   }
 
-  private compile(): Promise<Program> {
-    const { engine, model, batchSize, accumulate = 1, dropout, recompute = false } = this.training;
-    return compilePlan(engine, priorPlan(model, { dropout, recompute, batchSize: batchSize / accumulate }));
+  private plan(): Plan {
+    const { model, batchSize, accumulate = 1, dropout, recompute = false } = this.training;
+    return priorPlan(model, { dropout, recompute, batchSize: batchSize / accumulate });
   }
 
   /** The batch in parts, each with a dropout of its own. */

@@ -65,7 +65,7 @@ export async function runTraining(options: RunTraining): Promise<TrainingResult>
       const best = options.keepBest && new BestWeights(run, options.keepBest.on, options.keepBest.stopAfter);
       for (const note of checkpoint?.notes ?? []) onNote(note);
       if (checkpoint) {
-        trainer.restore({ ...(await readCheckpoint(checkpoint)), metadata: checkpoint.metadata });
+        await trainer.restore({ ...(await readCheckpoint(checkpoint)), metadata: checkpoint.metadata });
         onNote(`continuing after step ${start} of ${total}`);
         const forgotten = best?.restore(checkpoint.metadata);
         if (forgotten !== undefined) onNote(forgotten);
@@ -104,12 +104,12 @@ async function trainFrom(start: number, training: Training): Promise<TrainingRes
       last = await logInterval(training, { ...report, total }, shares(report.seconds));
     },
     isOver: () => best?.isOver ?? false,
-    save: (step) => {
-      const { model, state, metadata } = trainer.save();
+    save: async (step) => {
+      const { model, state, metadata } = await trainer.save();
       return run.saveCheckpoint(step, { model, state }, { ...metadata, ...best?.metadata });
     },
   });
-  const { model, metadata } = trainer.save();
+  const { model, metadata } = await trainer.save();
   const early = reached < total && best?.isOver ? { scoresWithoutGain: best.best!.since } : {};
   await run.finish(model, { ...metadata, step: reached, ...early });
   const result = { steps: reached - start, skipped, last, ...(best?.best ? { best: best.best } : {}) };
@@ -137,7 +137,7 @@ async function logInterval(
   const { step, total, secondsPerStep, skipped } = report;
   const scores = options.illustrate && isIllustrationDue(options, step) ? await options.illustrate(trainer, step) : {};
   const { valNll } = scores;
-  if (best && valNll !== undefined) await best.offer({ step, valNll, weights: trainer.save().model });
+  if (best && valNll !== undefined) await best.offer({ step, valNll, weights: (await trainer.save()).model });
   const metrics = { ...report.metrics, ...trainer.takeIntervalMetrics(), ...shares, ...scores };
   const kept = valNll !== undefined && best?.best ? { bestStep: best.best.step, bestValNll: best.best.valNll } : {};
   const imagesPerSecond = options.batchSize / secondsPerStep;

@@ -1,25 +1,19 @@
-/** Trains stage 1: owns the networks, their optimizers and the compiled steps. */
-import type { Engine, HostTensor, NamedHostTensors, Program } from "../engine/types.js";
+/** Trains stage 1: owns the networks and their steps, and moves the codebook. */
+import type { Engine, HostTensor, NamedHostTensors } from "../engine/types.js";
 import { FileError } from "../errors.js";
 import { discriminatorOf } from "../models/discriminator.js";
 import { tokenizerOf } from "../models/tokenizer.js";
 import { flattenSpecs, initialise } from "../nn/params.js";
-import { partsOf, runParts } from "./accumulate.js";
-import { globalNorm } from "./adamW.js";
+import { mapValues } from "../records.js";
+import { partsOf } from "./accumulate.js";
 import { CODEBOOK, CodebookRevival } from "./codebookRevival.js";
 import { EmaCodebook } from "./emaCodebook.js";
 import type { StepReport } from "./loop.js";
 import { scalarOf, underPrefix, withPrefix } from "./named.js";
-import { Optimizer, type OptimizerOptions } from "./optimizer.js";
-import { compilePlan, tokenizerPlan } from "./plans.js";
-import {
-  DISCRIMINATOR,
-  GRADIENT,
-  MODEL,
-  type TokenizerStepOptions,
-  type TokenizerTask,
-  trainedOf,
-} from "./tokenizerSteps.js";
+import { createNetworks, type NamedPlan, type NetworkStart, type Networks } from "./networks.js";
+import type { OptimizerOptions } from "./optimizer.js";
+import { tokenizerPlan } from "./plans.js";
+import { DISCRIMINATOR, MODEL, type TokenizerStepOptions, type TokenizerTask, trainedOf } from "./tokenizerSteps.js";
 import type { Saved, Trainer } from "./trainer.js";
 
 export type TokenizerTraining = {
@@ -39,36 +33,31 @@ export type TokenizerTraining = {
 };
 
 export class TokenizerTrainer implements Trainer {
-  private readonly model: Optimizer;
-  private readonly discriminator: Optimizer | undefined;
-  private readonly programs = new Map<string, Promise<Program>>();
+  private readonly networks: Networks;
   private readonly revival: CodebookRevival;
   /** Moves the codebook, and unused codes, where the loss does not. */
   private readonly averages: EmaCodebook | undefined;
   private readonly usedCodes: Uint8Array;
 
   constructor(private readonly training: TokenizerTraining) {
-    const { task, optimizer, seed } = training;
-    this.model = startOptimizer(trainedOf(task, flattenSpecs(tokenizerOf(task.model).spec)), optimizer, seed);
-    if (task.weights.adversarial > 0) {
+    const { engine, task, optimizer, frozen = {}, seed } = training;
+    const model = startNetwork(trainedOf(task, flattenSpecs(tokenizerOf(task.model).spec)), optimizer, seed);
+    const networks: Record<string, NetworkStart> = { [MODEL]: model };
+    if (this.hasCritic) {
       const specs = flattenSpecs(discriminatorOf(task.discriminator).spec);
-      this.discriminator = startOptimizer(specs, { ...optimizer, ema: 0 }, seed);
+      networks[DISCRIMINATOR] = startNetwork(specs, { ...optimizer, ema: 0 }, seed);
     }
     const { codebookSize: size, codeDim: dim } = task.model;
     this.revival = new CodebookRevival(task.revival, { size, dim }, seed);
-    if (task.averages) this.averages = new EmaCodebook(task.averages, this.model.params[CODEBOOK]!, seed);
+    if (task.averages) this.averages = new EmaCodebook(task.averages, model.params[CODEBOOK]!, seed);
     this.usedCodes = new Uint8Array(size);
-  }
-
-  /** The weights to use, by name. */
-  get weights(): NamedHostTensors {
-    return { ...this.model.weights, ...this.training.frozen };
+    this.networks = createNetworks({ engine, networks, frozen: withPrefix(MODEL, frozen) });
   }
 
   async step(step: number): Promise<StepReport> {
     const images = await this.nextImages();
     const { adversarialStart, task } = this.training;
-    const adversarial = this.discriminator !== undefined && step >= adversarialStart;
+    const adversarial = this.hasCritic && step >= adversarialStart;
     const report = await this.mainStep(step, images, { adversarial, quantized: step >= task.revival.quantizeFrom });
     const { every, gamma } = task.r1;
     if (!report.applied || !adversarial || gamma === 0 || step % every !== 0) return report;
@@ -81,65 +70,71 @@ export class TokenizerTrainer implements Trainer {
     return { usage: used / this.usedCodes.length };
   }
 
-  save(): Saved {
-    const model = this.model.state("model");
-    const discriminator = this.discriminator?.state("discriminator");
+  async save(): Promise<Saved> {
+    const { tensors, updates } = await this.networks.state();
     return {
-      model: this.weights,
-      state: { ...model.tensors, ...discriminator?.tensors, ...this.codebookState() },
-      metadata: { updates: { model: model.updates, discriminator: discriminator?.updates ?? 0 } },
+      model: { ...(await this.networks.weights(MODEL)), ...this.training.frozen },
+      state: { ...tensors, ...this.codebookState() },
+      metadata: { updates: { model: updates[MODEL]!, discriminator: updates[DISCRIMINATOR] ?? 0 } },
     };
   }
 
-  restore({ model, state, metadata }: Saved): void {
+  async restore({ model, state, metadata }: Saved): Promise<void> {
     expectFrozen(this.training.frozen ?? {}, model);
     const updates = metadata["updates"] as { model: number; discriminator: number };
-    this.model.restore("model", { tensors: state, updates: updates.model, weights: model });
+    await this.networks.restore({
+      tensors: state,
+      updates: { [MODEL]: updates.model, [DISCRIMINATOR]: updates.discriminator },
+      weights: { [MODEL]: model },
+    });
     if (this.averages) this.averages.restore(underPrefix("averages/", state));
     else this.revival.restore(underPrefix("revival/", state));
-    this.discriminator?.restore("discriminator", { tensors: state, updates: updates.discriminator });
   }
 
-  async close(): Promise<void> {
-    for (const program of this.programs.values()) await (await program).dispose();
-    this.programs.clear();
+  close(): Promise<void> {
+    return this.networks.close();
+  }
+
+  private get hasCritic(): boolean {
+    return this.training.task.weights.adversarial > 0;
   }
 
   private async mainStep(step: number, images: HostTensor, kind: TokenizerStepOptions): Promise<StepReport> {
-    const { adversarial } = kind;
-    const program = await this.program(kind);
-    const results = await runParts(program, this.feeds(adversarial), this.parts(images));
+    const { results, norms, applied } = await this.networks.move({
+      ...this.plan(kind),
+      moves: kind.adversarial ? [MODEL, DISCRIMINATOR] : [MODEL], // both move or neither does
+      parts: this.parts(images),
+      loss: "loss",
+      step,
+    });
     const metrics = losses(results);
-    const gradients = underPrefix(GRADIENT + MODEL, results);
-    const critic = underPrefix(GRADIENT + DISCRIMINATOR, results);
-    const [norm, criticNorm] = [globalNorm(gradients), globalNorm(critic)];
-    // Both networks move or neither does.
-    if (![metrics["loss"], norm, criticNorm].every(Number.isFinite)) return { metrics, applied: false };
-    this.model.update(gradients, { norm, step });
-    if (adversarial) this.discriminator!.update(critic, { norm: criticNorm, step });
-    const codes = results["codes"]!.data;
-    for (const code of codes) this.usedCodes[code] = 1;
-    const revived = this.moveCodes(results["codes"]!, results["latents"]!, step);
+    if (!applied) return { metrics, applied };
+    const codes = results["codes"]!;
+    for (const code of codes.data) this.usedCodes[code] = 1;
+    const revived = await this.moveCodes(codes, results["latents"]!, step);
     const rate = this.training.optimizer.schedule(step);
-    return { metrics: { ...metrics, revived, gradientNorm: norm, rate }, applied: true };
+    return { metrics: { ...metrics, revived, gradientNorm: norms[MODEL]!, rate }, applied };
   }
 
   /** What happens to the codebook outside of the step; returns how many codes were moved. */
-  private moveCodes(codes: HostTensor, latents: HostTensor, step: number): number {
+  private async moveCodes(codes: HostTensor, latents: HostTensor, step: number): Promise<number> {
+    const { averages, revival } = this;
     if (this.training.frozen) return 0;
-    if (this.averages) return this.averages.update(this.model, codes, latents, step);
-    this.revival.observe(codes.data, step);
-    return this.revival.revive(this.model, latents, step);
+    if (averages) return this.networks.edit(MODEL, CODEBOOK, (rows) => averages.update(rows, codes, latents, step));
+    revival.observe(codes.data, step);
+    if (!revival.isDue(step)) return 0;
+    return this.networks.edit(MODEL, CODEBOOK, (rows) => revival.revive(rows, latents, step));
   }
 
   private async r1(step: number, images: HostTensor, report: StepReport): Promise<StepReport> {
-    const program = await this.program("r1");
-    const critic = withPrefix(DISCRIMINATOR, this.discriminator!.params);
-    const results = await runParts(program, critic, this.parts(images));
-    const gradients = underPrefix(GRADIENT + DISCRIMINATOR, results);
-    const norm = globalNorm(gradients);
-    if (!Number.isFinite(norm)) return { ...report, applied: false };
-    this.discriminator!.update(gradients, { norm, step });
+    const { results, applied } = await this.networks.move({
+      ...this.plan("r1"),
+      moves: [DISCRIMINATOR],
+      parts: this.parts(images),
+      loss: "r1",
+      step,
+    });
+    if (!applied) return { ...report, applied };
     return { ...report, metrics: { ...report.metrics, r1: scalarOf(results, "r1") } };
   }
 
@@ -161,24 +156,15 @@ export class TokenizerTrainer implements Trainer {
     return [this.training.batchSize, imageSize, imageSize, channels];
   }
 
-  private feeds(adversarial: boolean): NamedHostTensors {
-    const model = withPrefix(MODEL, { ...this.model.params, ...this.training.frozen });
-    return adversarial ? { ...model, ...withPrefix(DISCRIMINATOR, this.discriminator!.params) } : model;
-  }
-
-  private program(kind: TokenizerStepOptions | "r1"): Promise<Program> {
+  private plan(kind: TokenizerStepOptions | "r1"): NamedPlan {
+    const { task, batchSize, accumulate = 1 } = this.training;
     const key = kind === "r1" ? kind : `${kind.quantized} ${kind.adversarial}`;
-    const known = this.programs.get(key);
-    if (known) return known;
-    const { engine, task, batchSize, accumulate = 1 } = this.training;
-    const compiled = compilePlan(engine, tokenizerPlan(task, kind, batchSize / accumulate));
-    this.programs.set(key, compiled);
-    return compiled;
+    return { key, plan: () => tokenizerPlan(task, kind, batchSize / accumulate) };
   }
 }
 
-function startOptimizer(specs: ReturnType<typeof flattenSpecs>, options: OptimizerOptions, seed: number): Optimizer {
-  return new Optimizer(initialise(specs, seed), specs, options);
+function startNetwork(specs: ReturnType<typeof flattenSpecs>, optimizer: OptimizerOptions, seed: number): NetworkStart {
+  return { params: initialise(specs, seed), specs, optimizer };
 }
 
 /** @throws FileError when frozen parameters are others than when the checkpoint was saved */
@@ -193,8 +179,8 @@ function expectFrozen(frozen: NamedHostTensors, saved: NamedHostTensors): void {
 
 /** All one-element results: the losses. */
 function losses(results: NamedHostTensors): Record<string, number> {
-  const scalars = Object.entries(results).filter(
-    ([name, { shape }]) => shape.length === 0 && !name.startsWith(GRADIENT),
+  return mapValues(
+    Object.fromEntries(Object.entries(results).filter(([, { shape }]) => shape.length === 0)),
+    ({ data }) => data[0]!,
   );
-  return Object.fromEntries(scalars.map(([name, { data }]) => [name, data[0]!]));
 }

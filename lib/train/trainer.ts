@@ -15,8 +15,8 @@ export interface Trainer {
   step(step: number): Promise<StepReport>;
   /** Numbers about the steps since the last call that are not means of their own (usage of codes). */
   takeIntervalMetrics(): Record<string, number>;
-  save(): Saved;
+  save(): Promise<Saved>;
   /** @throws FileError when the state belongs to another model */
-  restore(saved: Saved): void;
+  restore(saved: Saved): Promise<void>;
   close(): Promise<void>;
 }

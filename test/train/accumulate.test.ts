@@ -57,7 +57,7 @@ test("stage 1: an update from four parts is that of the whole batch", async () =
     // Adam divides a gradient by its size: one that is 0 but for rounding wants an epsilon to stay harmless.
     const trainer = await tokenizerTrainer({ accumulate, optimizer: { ...OPTIMIZER, epsilon: 1e-3 } });
     const { metrics } = await trainer.step(0);
-    const saved = trainer.save();
+    const saved = await trainer.save();
     await trainer.close();
     return { metrics, saved };
   };
@@ -78,7 +78,7 @@ test("stage 2: an update from parts is that of the whole batch", async () => {
   const trained = async (accumulate: number) => {
     const trainer = await priorTrainer({ accumulate, optimizer: { ...OPTIMIZER, epsilon: 1e-3 } });
     const { metrics } = await trainer.step(0);
-    const { model } = trainer.save();
+    const { model } = await trainer.save();
     await trainer.close();
     return { model, nll: metrics["nll"]! };
   };

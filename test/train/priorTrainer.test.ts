@@ -1,3 +1,4 @@
+import nodeAssert from "node:assert/strict";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { FileError } from "../../lib/errors.js";
@@ -55,9 +56,9 @@ test("bits per dimension are nats per code times codes over ln 2 and dimensions"
 
 test("every parameter moves, with classes and starting tokens that were shown", async () => {
   const trainer = await priorTrainer({ optimizer: { ...OPTIMIZER, weightDecay: 0 } });
-  const before = snapshot(trainer);
+  const before = await snapshot(trainer);
   await advance(trainer, 0, 1);
-  const after = snapshot(trainer);
+  const after = await snapshot(trainer);
   await trainer.close();
   const params = (all: typeof before) =>
     Object.fromEntries(Object.entries(all.state).filter(([name]) => name.startsWith("model/params/")));
@@ -70,10 +71,10 @@ test("a row without label trains the token that means no class, and rows with on
       optimizer: { ...OPTIMIZER, weightDecay: 0 },
       nextBatch: async () => ({ ...tokensOf(0), labels: change(tokensOf(0).labels) }),
     });
-    const at = () => [...trainer.save().state["model/params/classes"]!.data];
-    const before = at();
+    const at = async () => [...(await trainer.save()).state["model/params/classes"]!.data];
+    const before = await at();
     await advance(trainer, 0, 1);
-    const after = at();
+    const after = await at();
     await trainer.close();
     return [0, 1, 2, 3].filter((id) => before.slice(8 * id, 8 * id + 8).some((v, i) => v !== after[8 * id + i]));
   };
@@ -90,14 +91,14 @@ test("class dropout shows about its share of batches a row without class, by ste
       optimizer: { ...OPTIMIZER, weightDecay: 0 },
       nextBatch: async () => ({ ...tokensOf(0), labels: new Int32Array(BATCH) }),
     });
-    const start = snapshot(trainer);
-    const rowOfNone = () => [...trainer.save().state["model/params/classes"]!.data.subarray(24, 32)];
-    const before = rowOfNone();
+    const start = await snapshot(trainer);
+    const rowOfNone = async () => [...(await trainer.save()).state["model/params/classes"]!.data.subarray(24, 32)];
+    const before = await rowOfNone();
     let none = 0;
     for (let step = 0; step < 60; step++) {
       await trainer.step(step);
-      if (rowOfNone().some((v, i) => v !== before[i])) none++;
-      trainer.restore(start);
+      if ((await rowOfNone()).some((v, i) => v !== before[i])) none++;
+      await trainer.restore(start);
     }
     await trainer.close();
     return none;
@@ -119,27 +120,27 @@ test("dropout changes the loss of a step but not an evaluation", async () => {
 test("an evaluation uses the averaged weights and changes nothing", async () => {
   const trainer = await priorTrainer();
   await advance(trainer, 0, 5);
-  const before = snapshot(trainer);
+  const before = await snapshot(trainer);
   const nll = await trainer.evaluate(tokensOf(0));
-  expectSameState(snapshot(trainer), before);
+  expectSameState(await snapshot(trainer), before);
   const plain = await priorTrainer({ optimizer: { ...OPTIMIZER, ema: 0 } });
   const { model } = before;
   const state = Object.fromEntries(
     Object.entries(before.state).map(([name, tensor]) => [name, model[name.replace("model/params/", "")] ?? tensor]),
   );
-  plain.restore({ model, state, metadata: before.metadata });
+  await plain.restore({ model, state, metadata: before.metadata });
   assert.is(await plain.evaluate(tokensOf(0)), nll);
   for (const one of [trainer, plain]) await one.close();
 });
 
 test("numbers that are not finite move nothing", async () => {
   const trainer = await priorTrainer({ optimizer: { ...OPTIMIZER, ema: 0 } });
-  const spoiled = snapshot(trainer);
+  const spoiled = await snapshot(trainer);
   spoiled.state["model/params/head/bias"]!.data[0] = Number.NaN;
-  trainer.restore(spoiled);
-  const bad = snapshot(trainer);
+  await trainer.restore(spoiled);
+  const bad = await snapshot(trainer);
   assert.not.ok((await trainer.step(0)).applied);
-  expectSameState(snapshot(trainer), bad);
+  expectSameState(await snapshot(trainer), bad);
   await trainer.close();
 });
 
@@ -153,10 +154,10 @@ test("exact resume with dropout and class dropout", () =>
   expectExactResume((start) => priorTrainer({ dropout: 0.3, classDropout: 0.4 }, start), { middle: 5, total: 12 }));
 
 test("what is dropped depends on the seed and the step", async () => {
-  const same = snapshot(await priorTrainer());
+  const same = await snapshot(await priorTrainer());
   const lossOf = async (seed: number, step: number) => {
     const trainer = await priorTrainer({ seed, dropout: 0.3, nextBatch: async () => tokensOf(0) });
-    trainer.restore(same);
+    await trainer.restore(same);
     const { metrics } = await trainer.step(step);
     await trainer.close();
     return metrics["nll"];
@@ -168,9 +169,9 @@ test("what is dropped depends on the seed and the step", async () => {
 });
 
 test("the state of another model is refused", async () => {
-  const saved = snapshot(await priorTrainer());
+  const saved = await snapshot(await priorTrainer());
   const other = await priorTrainer({ model: { ...VIM, vocabulary: 20 } });
-  assert.throws(
+  await nodeAssert.rejects(
     () => other.restore(saved),
     (error: unknown) =>
       error instanceof FileError && /want codes of shape \[20, 8\], got \[12, 8\]/.test(error.message),

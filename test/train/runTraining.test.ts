@@ -32,8 +32,12 @@ function countingTrainer(start: number, { failAt, badFrom }: Faults): Trainer & 
       return { metrics: { loss: step }, applied: true };
     },
     takeIntervalMetrics: () => ({ usage: 0.5 }),
-    save: () => ({ model: { weight }, state: { double: floats([1], 2 * weight.data[0]!) }, metadata: { note: "hi" } }),
-    restore({ model, state, metadata }) {
+    save: async () => ({
+      model: { weight },
+      state: { double: floats([1], 2 * weight.data[0]!) },
+      metadata: { note: "hi" },
+    }),
+    async restore({ model, state, metadata }) {
       assert.is(state["double"]!.data[0], 2 * model["weight"]!.data[0]!);
       assert.equal(metadata["note"], "hi");
       weight.data.set(model["weight"]!.data);

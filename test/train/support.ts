@@ -149,8 +149,8 @@ export async function advance(trainer: Trainer, from: number, to: number): Promi
 }
 
 /** Everything a trainer saves, copied. */
-export function snapshot(trainer: Trainer): Saved {
-  const { model, state, metadata } = trainer.save();
+export async function snapshot(trainer: Trainer): Promise<Saved> {
+  const { model, state, metadata } = await trainer.save();
   return { model: copyTensors(model), state: copyTensors(state), metadata };
 }
 
@@ -180,7 +180,7 @@ export async function expectExactResume(
 ): Promise<void> {
   const straight = await create(0);
   const straightMetrics = await advance(straight, 0, total);
-  const want = snapshot(straight);
+  const want = await snapshot(straight);
   await straight.close();
   await inTemporaryFolder(async (folder) => {
     const place = path.join(folder, "run");
@@ -188,16 +188,16 @@ export async function expectExactResume(
     await run.writeConfig({ command: "test" });
     const first = await create(0);
     await advance(first, 0, middle);
-    const { model, state, metadata } = first.save();
+    const { model, state, metadata } = await first.save();
     await run.saveCheckpoint(middle, { model, state }, metadata);
     await first.close();
 
     const checkpoint = await (await openRun(place, { mode: "resume", command: "test" })).resume();
     assert.is(checkpoint?.step, middle);
     const second = await create(middle);
-    second.restore({ ...(await readCheckpoint(checkpoint!)), metadata: checkpoint!.metadata });
+    await second.restore({ ...(await readCheckpoint(checkpoint!)), metadata: checkpoint!.metadata });
     assert.equal(await advance(second, middle, total), straightMetrics.slice(middle));
-    expectSameState(snapshot(second), want);
+    expectSameState(await snapshot(second), want);
     await second.close();
   });
 }

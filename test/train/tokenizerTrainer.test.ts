@@ -1,3 +1,4 @@
+import nodeAssert from "node:assert/strict";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { FileError } from "../../lib/errors.js";
@@ -43,9 +44,9 @@ test("one batch is learned by heart: the squared error falls under 0.01 within 2
 
 test("every parameter of the tokenizer moves, codewords that were chosen among them", async () => {
   const trainer = await tokenizerTrainer();
-  const before = snapshot(trainer);
+  const before = await snapshot(trainer);
   await advance(trainer, 0, 1);
-  const after = snapshot(trainer);
+  const after = await snapshot(trainer);
   await trainer.close();
   const still = namesOf("model", before).filter((name) => !moved("model", before, after).includes(name));
   assert.equal(still, []);
@@ -53,14 +54,14 @@ test("every parameter of the tokenizer moves, codewords that were chosen among t
 
 test("what is frozen is given, not trained: it stays, no code is moved, and a checkpoint of another is refused", async () => {
   const first = await tokenizerTrainer();
-  const { model } = snapshot(first);
+  const { model } = await snapshot(first);
   await first.close();
   const frozen = Object.fromEntries(Object.entries(model).filter(([name]) => !name.startsWith("decoder/")));
   const task = { ...TASK, frozen: ["encoder/", "quantizer/"], revival: { quantizeFrom: 0, every: 1 } };
   const trainer = await tokenizerTrainer({ task, frozen });
-  const before = snapshot(trainer);
+  const before = await snapshot(trainer);
   const metrics = await advance(trainer, 0, 3);
-  const after = snapshot(trainer);
+  const after = await snapshot(trainer);
   await trainer.close();
   assert.ok(metrics.every(({ revived, gradientNorm }) => revived === 0 && gradientNorm! > 0));
   const decoder = Object.keys(model).filter((name) => name.startsWith("decoder/"));
@@ -69,7 +70,7 @@ test("what is frozen is given, not trained: it stays, no code is moved, and a ch
   const codebook = frozen["quantizer/codebook"]!;
   const others = { ...frozen, "quantizer/codebook": { ...codebook, data: codebook.data.map((value) => -value) } };
   const other = await tokenizerTrainer({ task, frozen: others });
-  assert.throws(
+  await nodeAssert.rejects(
     () => other.restore(after),
     (error: unknown) =>
       error instanceof FileError && /frozen quantizer\/codebook is not what it was/.test(error.message),
@@ -80,7 +81,7 @@ test("what is frozen is given, not trained: it stays, no code is moved, and a ch
 test("without adversarial loss there is no discriminator", async () => {
   const trainer = await tokenizerTrainer();
   const [metrics] = await advance(trainer, 0, 1);
-  const { state } = trainer.save();
+  const { state } = await trainer.save();
   await trainer.close();
   assert.not.ok(Object.keys(state).some((name) => name.startsWith("discriminator")));
   assert.not.ok("generator" in metrics! || "discriminator" in metrics!);
@@ -88,14 +89,14 @@ test("without adversarial loss there is no discriminator", async () => {
 
 test("the discriminator is untouched before its start, and moves from then on, as the tokenizer does", async () => {
   const trainer = await tokenizerTrainer({ task: ADVERSARIAL, adversarialStart: 2 });
-  const start = snapshot(trainer);
+  const start = await snapshot(trainer);
   const early = await advance(trainer, 0, 2);
-  const waiting = snapshot(trainer);
+  const waiting = await snapshot(trainer);
   assert.equal(moved("discriminator", start, waiting), []);
   assert.equal(waiting.metadata["updates"], { model: 2, discriminator: 0 });
   assert.not.ok("discriminator" in early[1]!);
   const [metrics] = await advance(trainer, 2, 3);
-  const playing = snapshot(trainer);
+  const playing = await snapshot(trainer);
   await trainer.close();
   assert.ok(metrics!["discriminator"]! > 0 && metrics!["generator"]! > 0);
   assert.equal(playing.metadata["updates"], { model: 3, discriminator: 1 });
@@ -112,10 +113,10 @@ test("the R1 penalty comes at its interval and moves the discriminator alone", a
     [true, false, false, false, true],
   );
   await advance(without, 0, 1);
-  assert.equal(withPenalty.save().metadata["updates"], { model: 5, discriminator: 7 });
+  assert.equal((await withPenalty.save()).metadata["updates"], { model: 5, discriminator: 7 });
   const again = await tokenizerTrainer({ task: ADVERSARIAL });
   await advance(again, 0, 1);
-  const [one, other] = [snapshot(again), snapshot(without)];
+  const [one, other] = [await snapshot(again), await snapshot(without)];
   for (const trainer of [withPenalty, without, again]) await trainer.close();
   assert.equal(moved("model", one, other), []);
   assert.ok(moved("discriminator", one, other).length > 0);
@@ -123,16 +124,16 @@ test("the R1 penalty comes at its interval and moves the discriminator alone", a
 
 test("before quantizing begins the codebook waits, then it starts on latents", async () => {
   const trainer = await tokenizerTrainer({ task: { ...TASK, revival: { quantizeFrom: 2, every: 0 } } });
-  const start = snapshot(trainer);
+  const start = await snapshot(trainer);
   await advance(trainer, 0, 1);
-  const first = snapshot(trainer);
+  const first = await snapshot(trainer);
   assert.equal(
     namesOf("model", start).filter((name) => !moved("model", start, first).includes(name)),
     ["quantizer/codebook"],
   );
   const [metrics] = await advance(trainer, 1, 2);
   assert.is(metrics!["revived"], TOKENIZER.codebookSize);
-  assert.ok(moved("model", first, snapshot(trainer)).includes("quantizer/codebook"));
+  assert.ok(moved("model", first, await snapshot(trainer)).includes("quantizer/codebook"));
   await trainer.close();
 });
 
@@ -143,15 +144,15 @@ test("a codebook of averages moves without a loss, and a state taken over goes o
     averages: { decay: 0.9, epsilon: 1e-5, restartBelow: 0.01 },
   };
   const [straight, cut] = [await tokenizerTrainer({ task }), await tokenizerTrainer({ task })];
-  const start = snapshot(straight);
+  const start = await snapshot(straight);
   const [first] = await advance(straight, 0, 4);
   assert.is(first!["codebook"], 0);
-  assert.ok(moved("model", start, snapshot(straight)).includes("quantizer/codebook"));
+  assert.ok(moved("model", start, await snapshot(straight)).includes("quantizer/codebook"));
   await advance(cut, 0, 2);
   const resumed = await tokenizerTrainer({ task }, 2);
-  resumed.restore(cut.save());
+  await resumed.restore(await cut.save());
   await advance(resumed, 2, 4);
-  expectSameState(snapshot(resumed), snapshot(straight));
+  expectSameState(await snapshot(resumed), await snapshot(straight));
   for (const trainer of [straight, cut, resumed]) await trainer.close();
 });
 
@@ -161,12 +162,12 @@ test("numbers that are not finite move neither network, and the next sound batch
     task: ADVERSARIAL,
     nextImages: async () => (bad ? imagesOf(0).fill(Number.NaN, 0, 1) : imagesOf(0)),
   });
-  const before = snapshot(trainer);
+  const before = await snapshot(trainer);
   assert.not.ok((await trainer.step(0)).applied);
-  expectSameState(snapshot(trainer), before);
+  expectSameState(await snapshot(trainer), before);
   bad = false;
   assert.ok((await trainer.step(1)).applied);
-  assert.ok(moved("discriminator", before, snapshot(trainer)).length > 0);
+  assert.ok(moved("discriminator", before, await snapshot(trainer)).length > 0);
   await trainer.close();
 });
 
@@ -174,7 +175,7 @@ test("the same seed trains the same weights, another seed others", async () => {
   const trained = async (seed: number) => {
     const trainer = await tokenizerTrainer({ seed, task: ADVERSARIAL });
     await advance(trainer, 0, 3);
-    const saved = snapshot(trainer);
+    const saved = await snapshot(trainer);
     await trainer.close();
     return saved;
   };
@@ -226,8 +227,8 @@ test("exact resume without a moving average, and from before quantizing began", 
 test("the state of another model is refused", async () => {
   const trainer = await tokenizerTrainer();
   const other = await tokenizerTrainer({ task: { ...TASK, model: { ...TOKENIZER, codebookSize: 32 } } });
-  assert.throws(
-    () => other.restore(snapshot(trainer)),
+  await nodeAssert.rejects(
+    async () => other.restore(await snapshot(trainer)),
     (error: unknown) => error instanceof FileError && /quantizer\/codebook.*\[32, 4\].*\[16, 4\]/.test(error.message),
   );
 });

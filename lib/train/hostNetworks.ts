@@ -1,0 +1,91 @@
+/** Networks in host memory: the engine gives gradients, and the update is a pass over typed arrays, in place. */
+import type { Engine, NamedHostTensors, Program } from "../engine/types.js";
+import { mapValues, pickNames } from "../records.js";
+import { runParts } from "./accumulate.js";
+import { globalNorm } from "./adamW.js";
+import { scalarOf, underPrefix, withPrefix } from "./named.js";
+import type { Move, Moved, NamedPlan, Networks, NetworksOptions, Rows } from "./networks.js";
+import { Optimizer } from "./optimizer.js";
+import { compilePlan } from "./plans.js";
+import { GRADIENT } from "./tokenizerSteps.js";
+
+export class HostNetworks implements Networks {
+  private readonly engine: Engine;
+  private readonly optimizers: Readonly<Record<string, Optimizer>>;
+  private readonly frozen: NamedHostTensors;
+  private readonly programs = new Map<string, Promise<Compiled>>();
+
+  constructor({ engine, networks, frozen = {} }: NetworksOptions) {
+    this.engine = engine;
+    this.frozen = frozen;
+    this.optimizers = mapValues(networks, ({ params, specs, optimizer }) => new Optimizer(params, specs, optimizer));
+  }
+
+  async move({ moves, parts, loss, step, ...plan }: Move): Promise<Moved> {
+    const { program, inputs } = await this.program(plan);
+    const all = await runParts(program, this.feeds(inputs, "params"), parts);
+    const gradients = new Map(moves.map((network) => [network, underPrefix(GRADIENT + network, all)]));
+    const norms = Object.fromEntries([...gradients].map(([network, named]) => [network, globalNorm(named)]));
+    const results = pickNames(all, (name) => !name.startsWith(GRADIENT));
+    const applied = [scalarOf(results, loss), ...Object.values(norms)].every(Number.isFinite);
+    if (applied)
+      for (const [network, named] of gradients)
+        this.optimizers[network]!.update(named, { norm: norms[network]!, step });
+    return { results, norms, applied };
+  }
+
+  async use(plan: NamedPlan, inputs: NamedHostTensors): Promise<NamedHostTensors> {
+    const compiled = await this.program(plan);
+    return compiled.program.run({ ...this.feeds(compiled.inputs, "weights"), ...inputs });
+  }
+
+  async edit<T>(network: string, _parameter: string, edit: (rows: Rows) => T): Promise<T> {
+    return edit(this.optimizers[network]!);
+  }
+
+  async weights(network: string): Promise<NamedHostTensors> {
+    return this.optimizers[network]!.weights;
+  }
+
+  async state() {
+    const states = mapValues(this.optimizers, (optimizer, network) => optimizer.state(network.slice(0, -1)));
+    const tensors: NamedHostTensors = Object.assign({}, ...Object.values(states).map((state) => state.tensors));
+    return { tensors, updates: mapValues(states, ({ updates }) => updates) };
+  }
+
+  async restore({ tensors, updates, weights }: Parameters<Networks["restore"]>[0]): Promise<void> {
+    for (const [network, optimizer] of Object.entries(this.optimizers)) {
+      const average = weights[network];
+      const saved = { tensors, updates: updates[network] ?? 0, ...(average ? { weights: average } : {}) };
+      optimizer.restore(network.slice(0, -1), saved);
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const compiled of this.programs.values()) await (await compiled).program.dispose();
+    this.programs.clear();
+  }
+
+  /** Those of all weights, in training or to use, that a program reads. */
+  private feeds(inputs: ReadonlySet<string>, kind: "params" | "weights"): NamedHostTensors {
+    const feeds: NamedHostTensors = {};
+    for (const [network, optimizer] of Object.entries(this.optimizers))
+      Object.assign(feeds, withPrefix(network, optimizer[kind]));
+    Object.assign(feeds, this.frozen);
+    return pickNames(feeds, (name) => inputs.has(name));
+  }
+
+  private program({ key, plan }: NamedPlan): Promise<Compiled> {
+    const known = this.programs.get(key);
+    if (known) return known;
+    const compiled = this.compile(plan());
+    this.programs.set(key, compiled);
+    return compiled;
+  }
+
+  private async compile(plan: ReturnType<NamedPlan["plan"]>): Promise<Compiled> {
+    return { program: await compilePlan(this.engine, plan), inputs: new Set(Object.keys(plan.options.inputs)) };
+  }
+}
+
+type Compiled = { readonly program: Program; readonly inputs: ReadonlySet<string> };

@@ -1,0 +1,77 @@
+/** The networks that a training moves: where their weights are, and how a step moves them. */
+import type { Engine, NamedHostTensors } from "../engine/types.js";
+import type { ParamSpec } from "../nn/params.js";
+import { HostNetworks } from "./hostNetworks.js";
+import type { Optimizer, OptimizerOptions } from "./optimizer.js";
+import type { Plan } from "./plans.js";
+import { ResidentNetworks } from "./residentNetworks.js";
+
+/** A network before its first step. Its name is what its parameters begin with in plans: `model/`. */
+export type NetworkStart = {
+  readonly params: NamedHostTensors;
+  readonly specs: Readonly<Record<string, ParamSpec>>;
+  readonly optimizer: OptimizerOptions;
+};
+
+export type NetworksOptions = {
+  readonly engine: Engine;
+  /** By name. */
+  readonly networks: Readonly<Record<string, NetworkStart>>;
+  /** What plans read and nothing moves, by the name of the input. */
+  readonly frozen?: NamedHostTensors;
+};
+
+/** A plan by a name of its own; it is compiled once, when it is first needed. */
+export type NamedPlan = { readonly key: string; readonly plan: () => Plan };
+
+/** A step that moves networks by their gradients. */
+export type Move = NamedPlan & {
+  /** The networks, whose gradients are the results `gradient/NETWORK*`. */
+  readonly moves: readonly string[];
+  /** What else the plan reads: the batch, in the parts it is computed in. */
+  readonly parts: readonly NamedHostTensors[];
+  /** A result that must be finite, besides all gradients, for anything to move. */
+  readonly loss: string;
+  /** Number of the step, which sets the learning rate. */
+  readonly step: number;
+};
+
+export type Moved = {
+  /** Everything but gradients. */
+  readonly results: NamedHostTensors;
+  /** Norm of all gradients of a network before clipping, by network. */
+  readonly norms: Readonly<Record<string, number>>;
+  /** Whether they moved: all of them, or none. */
+  readonly applied: boolean;
+};
+
+/** Rows of parameters that something besides gradients moves. */
+export type Rows = Pick<Optimizer, "params" | "replaceRow">;
+
+export interface Networks {
+  move(move: Move): Promise<Moved>;
+  /** Runs a plan on the weights to use: the moving averages where there are some. */
+  use(plan: NamedPlan, inputs: NamedHostTensors): Promise<NamedHostTensors>;
+  /** Lets `edit` change one parameter of a network with its moments and its moving average. */
+  edit<T>(network: string, parameter: string, edit: (rows: Rows) => T): Promise<T>;
+  /** The weights to use, by parameter. */
+  weights(network: string): Promise<NamedHostTensors>;
+  /** What it takes to go on, by `NETWORK/part/parameter`, and the number of updates of each. */
+  state(): Promise<{ readonly tensors: NamedHostTensors; readonly updates: Readonly<Record<string, number>> }>;
+  /**
+   * @param saved.weights the weights to use, of networks that have a moving average
+   * @throws FileError when a tensor is missing or of another shape
+   */
+  restore(saved: {
+    readonly tensors: NamedHostTensors;
+    readonly updates: Readonly<Record<string, number>>;
+    readonly weights: Readonly<Record<string, NamedHostTensors>>;
+  }): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Networks in host memory, or on the engine's device where that has memory of its own. */
+export function createNetworks(options: NetworksOptions): Networks {
+  const { resident } = options.engine;
+  return resident ? new ResidentNetworks(options, resident) : new HostNetworks(options);
+}

@@ -1,0 +1,229 @@
+/** Networks on a device with memory of its own: weights, moments and averages stay there, and updates are programs. */
+import * as tf from "@tensorflow/tfjs";
+import type { NamedDeviceTensors, NamedHostTensors, Resident, ResidentProgram, Step } from "../engine/types.js";
+import { mapNames, mapValues, pickNames } from "../records.js";
+import { runParts } from "./accumulate.js";
+import { type AdamWNetwork, adamWPlan, NEXT, NORM, updateScalars } from "./adamWStep.js";
+import { copyTensors } from "./ema.js";
+import { scalarOf, underPrefix, withPrefix } from "./named.js";
+import type { Move, Moved, NamedPlan, NetworkStart, Networks, NetworksOptions, Rows } from "./networks.js";
+import { Optimizer } from "./optimizer.js";
+import type { Plan } from "./plans.js";
+import { GRADIENT } from "./tokenizerSteps.js";
+
+type Network = AdamWNetwork & { readonly start: NetworkStart };
+type Kind = "params" | "use";
+
+export class ResidentNetworks implements Networks {
+  private readonly networks: Readonly<Record<string, Network>>;
+  private readonly frozen: NamedHostTensors;
+  private readonly programs = new Map<string, Promise<Compiled>>();
+  private updates: Record<string, number>;
+  /** `NETWORK/part/parameter`, and what is frozen by the name of its input; placed when first needed. */
+  private placed: Promise<NamedDeviceTensors> | undefined;
+
+  /** @throws RangeError for a rule other than AdamW */
+  constructor(
+    { networks, frozen = {} }: NetworksOptions,
+    private readonly resident: Resident,
+  ) {
+    this.networks = mapValues(networks, asAdamW);
+    this.updates = mapValues(networks, () => 0);
+    this.frozen = frozen;
+  }
+
+  async move({ moves, parts, loss, step, key, plan }: Move): Promise<Moved> {
+    const compiled = await this.compiled(key, plan, isGradient);
+    const feeds = await this.feeds(compiled, "params");
+    let gradients: NamedDeviceTensors = {};
+    const run = async (inputs: NamedHostTensors) => {
+      const { host, device } = await compiled.program.run({ ...feeds, ...inputs });
+      gradients = await this.sum(gradients, device);
+      return host;
+    };
+    try {
+      const results = await runParts({ run }, {}, parts);
+      const finite = Number.isFinite(scalarOf(results, loss));
+      const norms = finite ? await this.update(moves, gradients, { step, parts: parts.length }) : {};
+      return { results, norms, applied: finite && Object.values(norms).every(Number.isFinite) };
+    } finally {
+      dispose(gradients);
+    }
+  }
+
+  async use({ key, plan }: NamedPlan, inputs: NamedHostTensors): Promise<NamedHostTensors> {
+    const compiled = await this.compiled(key, plan, () => false);
+    return (await compiled.program.run({ ...(await this.feeds(compiled, "use")), ...inputs })).host;
+  }
+
+  async edit<T>(network: string, parameter: string, edit: (rows: Rows) => T): Promise<T> {
+    const tensors = await this.tensors();
+    const own = pickNames(tensors, (name) => name.startsWith(network) && name.endsWith(`/${parameter}`));
+    const fetched = await this.resident.fetch(own);
+    const { specs, start } = this.networks[network]!;
+    const of = (part: string) => ({ [parameter]: fetched[`${network}${part}/${parameter}`]! });
+    const optimizer = new Optimizer(of("params"), { [parameter]: specs[parameter]! }, start.optimizer);
+    const updates = this.updates[network]!;
+    optimizer.restore(bare(network), { tensors: fetched, updates, weights: of(this.partInUse(network)) });
+    const result = edit(optimizer);
+    const changed = await this.resident.place(hostState(network, optimizer, start));
+    dispose(own);
+    Object.assign(tensors, changed);
+    return result;
+  }
+
+  async weights(network: string): Promise<NamedHostTensors> {
+    const prefix = `${network}${this.partInUse(network)}/`;
+    return underPrefix(prefix, await this.fetched((name) => name.startsWith(prefix)));
+  }
+
+  async state() {
+    const averages = Object.keys(this.networks).map((network) => `${network}${AVERAGE}/`);
+    const isState = (name: string) =>
+      !Object.hasOwn(this.frozen, name) && !averages.some((prefix) => name.startsWith(prefix));
+    return { tensors: await this.fetched(isState), updates: { ...this.updates } };
+  }
+
+  async restore({ tensors, updates, weights }: Parameters<Networks["restore"]>[0]): Promise<void> {
+    const host: NamedHostTensors = { ...this.frozen };
+    for (const [network, { start }] of Object.entries(this.networks)) {
+      const optimizer = new Optimizer(copyTensors(start.params), start.specs, start.optimizer);
+      const average = weights[network];
+      const saved = { tensors, updates: updates[network] ?? 0, ...(average ? { weights: average } : {}) };
+      optimizer.restore(bare(network), saved);
+      Object.assign(host, hostState(network, optimizer, start));
+    }
+    await this.clear();
+    this.updates = mapValues(this.networks, (_, network) => updates[network] ?? 0);
+    this.placed = this.resident.place(host);
+    await this.placed;
+  }
+
+  async close(): Promise<void> {
+    await this.clear();
+    for (const compiled of this.programs.values()) await (await compiled).program.dispose();
+    this.programs.clear();
+  }
+
+  /** Moves networks by gradients on the device; gives their norms. */
+  private async update(
+    moves: readonly string[],
+    gradients: NamedDeviceTensors,
+    { step, parts }: { step: number; parts: number },
+  ): Promise<Record<string, number>> {
+    const networks = Object.fromEntries(moves.map((network) => [network, this.networks[network]!]));
+    const compiled = await this.compiled(
+      `update ${moves.join(" ")}`,
+      () => adamWPlan(networks),
+      (name) => name.startsWith(NEXT),
+    );
+    const scalars = Object.entries(networks).map(([network, adamW]) => {
+      const rate = adamW.start.optimizer.schedule(step);
+      return updateScalars(network, adamW, { rate, step: this.updates[network]! + 1, parts });
+    });
+    const tensors = await this.tensors();
+    const own = pickNames(tensors, (name) => compiled.inputs.has(name));
+    const inputs = Object.assign({}, own, gradients, ...scalars);
+    const { host, device } = await compiled.program.run(inputs);
+    dispose(own);
+    Object.assign(tensors, underPrefix(NEXT, device));
+    const norms = mapValues(networks, (_, network) => scalarOf(host, NORM + network));
+    if (Object.values(norms).every(Number.isFinite)) for (const network of moves) this.updates[network]!++;
+    return norms;
+  }
+
+  /** The sum of the gradients of parts; takes both over. */
+  private async sum(before: NamedDeviceTensors, more: NamedDeviceTensors): Promise<NamedDeviceTensors> {
+    if (Object.keys(before).length === 0) return more;
+    const compiled = await this.compiled(`sum of ${Object.keys(more).join(" ")}`, () => sumPlan(more), isGradient);
+    const inputs = { ...mapNames(before, (name) => SUM + name), ...mapNames(more, (name) => MORE + name) };
+    const { device } = await compiled.program.run(inputs);
+    dispose(before);
+    dispose(more);
+    return device;
+  }
+
+  /** What a program reads of the state: weights in training, or those to use. */
+  private async feeds({ inputs }: Compiled, kind: Kind): Promise<NamedDeviceTensors> {
+    const tensors = await this.tensors();
+    const feeds = pickNames(tensors, (name) => Object.hasOwn(this.frozen, name));
+    for (const network of Object.keys(this.networks)) {
+      const part = kind === "params" ? kind : this.partInUse(network);
+      Object.assign(feeds, withPrefix(network, underPrefix(`${network}${part}/`, tensors)));
+    }
+    return pickNames(feeds, (name) => inputs.has(name));
+  }
+
+  private partInUse(network: string): string {
+    return this.networks[network]!.options.ema > 0 ? AVERAGE : "params";
+  }
+
+  private async fetched(isWanted: (name: string) => boolean): Promise<NamedHostTensors> {
+    return this.resident.fetch(pickNames(await this.tensors(), isWanted));
+  }
+
+  private tensors(): Promise<NamedDeviceTensors> {
+    this.placed ??= this.resident.place({ ...this.frozen, ...this.startState() });
+    return this.placed;
+  }
+
+  private startState(): NamedHostTensors {
+    const states = Object.entries(this.networks).map(([network, { start }]) =>
+      hostState(network, new Optimizer(start.params, start.specs, start.optimizer), start),
+    );
+    return Object.assign({}, ...states);
+  }
+
+  private async clear(): Promise<void> {
+    const tensors = await this.placed;
+    this.placed = undefined;
+    if (tensors) dispose(tensors);
+  }
+
+  private compiled(key: string, plan: () => Plan, stays: (result: string) => boolean): Promise<Compiled> {
+    const known = this.programs.get(key);
+    if (known) return known;
+    const compiled = compile(this.resident, plan(), stays);
+    this.programs.set(key, compiled);
+    return compiled;
+  }
+}
+
+type Compiled = { readonly program: ResidentProgram; readonly inputs: ReadonlySet<string> };
+
+const AVERAGE = "average";
+const SUM = "sum/";
+const MORE = "more/";
+
+const isGradient = (name: string) => name.startsWith(GRADIENT);
+/** A network's name as `Optimizer` takes it. */
+const bare = (network: string) => network.slice(0, -1);
+
+async function compile(resident: Resident, { step, options }: Plan, stays: (result: string) => boolean) {
+  return { program: await resident.compile(step, options, stays), inputs: new Set(Object.keys(options.inputs)) };
+}
+
+function asAdamW(start: NetworkStart): Network {
+  const { optimizer } = start;
+  if (optimizer.rule !== "adamw")
+    throw new RangeError(`${optimizer.rule} updates in host memory alone, not on a device`);
+  return { specs: start.specs, options: optimizer, start };
+}
+
+/** All that an optimizer keeps, under the names that tensors of the device have. */
+function hostState(network: string, optimizer: Optimizer, { optimizer: { ema } }: NetworkStart): NamedHostTensors {
+  const { tensors } = optimizer.state(bare(network));
+  return ema > 0 ? { ...tensors, ...withPrefix(`${network}${AVERAGE}/`, optimizer.weights) } : tensors;
+}
+
+/** `sum/x + more/x` as `x`. */
+function sumPlan(gradients: NamedDeviceTensors): Plan {
+  const specs = mapValues(gradients, ({ dtype, shape }) => ({ dtype, shape }));
+  const inputs = { ...mapNames(specs, (name) => SUM + name), ...mapNames(specs, (name) => MORE + name) };
+  const step: Step = (given) => mapValues(specs, (_, name) => tf.add(given[SUM + name]!, given[MORE + name]!));
+  return { step, options: { name: "sum of gradients", inputs } };
+}
+
+function dispose(tensors: NamedDeviceTensors): void {
+  for (const tensor of Object.values(tensors)) tensor.dispose();
+}
