@@ -34,6 +34,11 @@ export function createResident(compile: Resident["compile"]): Resident {
   };
 }
 
+/** Gives the memory of tensors back; they must not be used afterwards. */
+export function disposeAll(tensors: NamedDeviceTensors): void {
+  for (const tensor of Object.values(tensors)) tensor.dispose();
+}
+
 type Copies = { readonly host: NamedHostTensors; readonly device: NamedDeviceTensors };
 
 const COPY = "copy of ";

@@ -4,7 +4,7 @@ import { sequenceLength, type VimConfig } from "../models/vim.js";
 import { headWidth } from "../nn/attention.js";
 
 /** Positions by which caches grow. */
-const GROWTH = 64;
+export const GROWTH = 64;
 
 /**
  * Caches of all blocks, `k0`, `v0`, `k1`, ..., each [B, heads, C, d], and `mask` [C] for `cachedAttention`.

@@ -1,20 +1,14 @@
 /**
  * Draws code sequences one position at a time with a KV cache.
  *
- * The caches belong to JavaScript; each step is fed a view of the filled part and returns only the new rows, so a token
- * costs one read of the weights and of the filled cache, and no copy of it.
+ * The logits of a position come to the host, where codes are drawn; keys and values are the decoder's affair.
  */
-import type * as tf from "@tensorflow/tfjs";
-import type { Engine, HostTensor, NamedHostTensors, NamedTensors, Program, Step, TensorSpec } from "../engine/types.js";
-import { weightFeeds } from "../engine/weightFeeds.js";
-import { noClass, sequenceLength, type VimConfig, type VimStep, vimPrefill, vimSpec, vimStep } from "../models/vim.js";
-import { headWidth } from "../nn/attention.js";
-import type { KvCache } from "../nn/cachedAttention.js";
-import { paramTree } from "../nn/params.js";
+import type { Engine, HostTensor, NamedHostTensors } from "../engine/types.js";
+import { noClass, sequenceLength, type VimConfig } from "../models/vim.js";
 import { uniformAt } from "../random.js";
+import { createDecoder, type Decoder } from "./decoding.js";
 import { checkFilter, drawCode, type Filter } from "./draw.js";
 import { checkGuidance, type Guidance, guidedLogits, scaleAt } from "./guidance.js";
-import { cacheNames, KvCaches } from "./kvCaches.js";
 
 export type SamplerOptions = {
   readonly engine: Engine;
@@ -55,52 +49,39 @@ export type Sampler = {
  * @throws UsageError when the guidance is out of its range
  */
 export async function createSampler(options: SamplerOptions): Promise<Sampler> {
-  const { engine, model, weights, prefixLength = 0 } = options;
   checkOptions(options);
-  const { options: held, feeds } = weightFeeds(weights, options.largestBuiltIn);
-  const compile = (name: string, step: Step, inputs: Record<string, TensorSpec>) =>
-    engine.compile(step, { ...held, name, inputs: { ...held.inputs, ...inputs } });
-  const rows = rowsOf(options);
-  const ids: TensorSpec = { dtype: "int32", shape: [rows] };
-  const prefix: TensorSpec = { dtype: "int32", shape: [rows, prefixLength] };
-  const prompt = { classIds: ids, ...(prefixLength > 0 ? { prefix } : {}) };
-  const prefill = await compile("sample prefill", prefillStep(model), prompt);
-  const cached = cachedStep(model, rows);
-  const step = await compile("sample step", cached.step, cached.inputs);
+  const decoder = await createDecoder({ ...options, rows: rowsOf(options), prefixLength: options.prefixLength ?? 0 });
   return {
-    sample: (request) => drawSequences({ ...options, prefill, step, feeds }, request),
-    close: async () => {
-      await prefill.dispose();
-      await step.dispose();
-    },
+    sample: (request) => drawSequences({ ...options, decoder }, request),
+    close: () => decoder.close(),
   };
 }
 
-type Compiled = SamplerOptions & { prefill: Program; step: Program; feeds: NamedHostTensors };
+type Compiled = SamplerOptions & { readonly decoder: Decoder };
 
 async function drawSequences(sampler: Compiled, request: SampleRequest): Promise<Int32Array> {
   checkRequest(sampler, request);
-  const { model, batchSize, feeds, prefixLength: S = 0 } = sampler;
+  const { model, batchSize, decoder, prefixLength: S = 0 } = sampler;
   const { prefix = new Int32Array(0) } = request;
   const T = sequenceLength(model);
   const sequences = new Int32Array(batchSize * T);
   for (let b = 0; b < batchSize; b++) sequences.set(prefix.subarray(b * S, (b + 1) * S), b * T);
   const rows = rowsOf(sampler);
-  const caches = new KvCaches(model, rows);
-  let results = await sampler.prefill.run({ ...feeds, ...prefillInputs(sampler, request) });
-  for (let position = S; ; position++) {
-    const code = drawRow(sampler, request, { logits: results["logits"]!, position });
-    for (let b = 0; b < batchSize; b++) sequences[b * T + position] = code[b]!;
-    request.onPosition?.(position + 1 - S);
-    if (position + 1 === T) return sequences;
-    caches.append(results);
-    results = await sampler.step.run({
-      ...feeds,
-      code: int32([rows], repeated(code, rows)),
-      position: int32([1], Int32Array.of(position)),
-      ...caches.views(),
-      ...lastOf(model, results),
-    });
+  const decoding = decoder.begin();
+  try {
+    let logits = await decoding.first(prefillInputs(sampler, request));
+    for (let position = S; ; position++) {
+      const code = drawRow(sampler, request, { logits, position });
+      for (let b = 0; b < batchSize; b++) sequences[b * T + position] = code[b]!;
+      request.onPosition?.(position + 1 - S);
+      if (position + 1 === T) return sequences;
+      logits = await decoding.next({
+        code: int32([rows], repeated(code, rows)),
+        position: int32([1], Int32Array.of(position)),
+      });
+    }
+  } finally {
+    decoding.end();
   }
 }
 
@@ -158,59 +139,6 @@ function checkRequest(
     throw new RangeError(`sampler: want ${batchSize} classes, seeds and filters, got ${counts.join(", ")}`);
   const given = prefix?.length ?? 0;
   if (given !== batchSize * S) throw new RangeError(`sampler: want prefixes [${batchSize}, ${S}], got ${given} codes`);
-}
-
-function prefillStep(model: VimConfig): Step {
-  return (inputs) => {
-    const params = paramTree(vimSpec(model), inputs);
-    const codes = inputs["prefix"];
-    return stepOutputs(vimPrefill(params, model, { classIds: inputs["classIds"]!, ...(codes ? { codes } : {}) }));
-  };
-}
-
-/** One further position as a step: weights, `code` [B], `position` [1] and caches in, `logits` [B, K] and new rows out. */
-export function cachedStep(
-  model: VimConfig,
-  batchSize: number,
-): { readonly step: Step; readonly inputs: Record<string, TensorSpec> } {
-  const step: Step = (inputs) => {
-    const params = paramTree(vimSpec(model), inputs);
-    const past: KvCache[] = Array.from({ length: model.depth }, (_, i) => ({
-      k: inputs[`k${i}`]!,
-      v: inputs[`v${i}`]!,
-    }));
-    const last = lastNames(model).map((name) => inputs[name]!);
-    const { code, position, mask } = inputs as Record<"code" | "position" | "mask", tf.Tensor>;
-    return stepOutputs(vimStep(params, model, { code, position, past, mask, last }));
-  };
-  const code: TensorSpec = { dtype: "int32", shape: [batchSize] };
-  return { step, inputs: { code, position: { dtype: "int32", shape: [1] }, ...cacheInputs(model, batchSize) } };
-}
-
-function stepOutputs({ logits, cache, last }: VimStep): NamedTensors {
-  const outputs: NamedTensors = { logits };
-  for (const [i, { k, v }] of cache.entries()) Object.assign(outputs, { [`new/k${i}`]: k, [`new/v${i}`]: v });
-  for (const [i, u] of last.entries()) outputs[`new/u${i}`] = u;
-  return outputs;
-}
-
-/** The normed tokens that attention of the newest position was given, by block. */
-function lastNames({ depth, tokenShift }: VimConfig): string[] {
-  return tokenShift ? Array.from({ length: depth }, (_, i) => `u${i}`) : [];
-}
-
-/** What a token shift needs of the newest position. */
-function lastOf(model: VimConfig, results: NamedHostTensors): NamedHostTensors {
-  return Object.fromEntries(lastNames(model).map((name) => [name, results[`new/${name}`]!]));
-}
-
-function cacheInputs(model: VimConfig, batchSize: number): Record<string, TensorSpec> {
-  const inputs: Record<string, TensorSpec> = {};
-  inputs["mask"] = { dtype: "float32", shape: ["C"] };
-  const shape = [batchSize, model.heads, "C", headWidth(model)];
-  for (const name of cacheNames(model)) inputs[name] = { dtype: "float32", shape };
-  for (const name of lastNames(model)) inputs[name] = { dtype: "float32", shape: [batchSize, 1, model.dim] };
-  return inputs;
 }
 
 /** All of `data` again and again, `length` numbers. */

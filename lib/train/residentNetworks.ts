@@ -1,5 +1,6 @@
 /** Networks on a device with memory of its own: weights, moments and averages stay there, and updates are programs. */
 import * as tf from "@tensorflow/tfjs";
+import { disposeAll } from "../engine/resident.js";
 import type { NamedDeviceTensors, NamedHostTensors, Resident, ResidentProgram, Step } from "../engine/types.js";
 import { mapNames, mapValues, pickNames } from "../records.js";
 import { runParts } from "./accumulate.js";
@@ -47,7 +48,7 @@ export class ResidentNetworks implements Networks {
       const norms = finite ? await this.update(moves, gradients, { step, parts: parts.length }) : {};
       return { results, norms, applied: finite && Object.values(norms).every(Number.isFinite) };
     } finally {
-      dispose(gradients);
+      disposeAll(gradients);
     }
   }
 
@@ -67,7 +68,7 @@ export class ResidentNetworks implements Networks {
     optimizer.restore(bare(network), { tensors: fetched, updates, weights: of(this.partInUse(network)) });
     const result = edit(optimizer);
     const changed = await this.resident.place(hostState(network, optimizer, start));
-    dispose(own);
+    disposeAll(own);
     Object.assign(tensors, changed);
     return result;
   }
@@ -125,7 +126,7 @@ export class ResidentNetworks implements Networks {
     const own = pickNames(tensors, (name) => compiled.inputs.has(name));
     const inputs = Object.assign({}, own, gradients, ...scalars);
     const { host, device } = await compiled.program.run(inputs);
-    dispose(own);
+    disposeAll(own);
     Object.assign(tensors, underPrefix(NEXT, device));
     const norms = mapValues(networks, (_, network) => scalarOf(host, NORM + network));
     if (Object.values(norms).every(Number.isFinite)) for (const network of moves) this.updates[network]!++;
@@ -138,8 +139,8 @@ export class ResidentNetworks implements Networks {
     const compiled = await this.compiled(`sum of ${Object.keys(more).join(" ")}`, () => sumPlan(more), isGradient);
     const inputs = { ...mapNames(before, (name) => SUM + name), ...mapNames(more, (name) => MORE + name) };
     const { device } = await compiled.program.run(inputs);
-    dispose(before);
-    dispose(more);
+    disposeAll(before);
+    disposeAll(more);
     return device;
   }
 
@@ -177,7 +178,7 @@ export class ResidentNetworks implements Networks {
   private async clear(): Promise<void> {
     const tensors = await this.placed;
     this.placed = undefined;
-    if (tensors) dispose(tensors);
+    if (tensors) disposeAll(tensors);
   }
 
   private compiled(key: string, plan: () => Plan, stays: (result: string) => boolean): Promise<Compiled> {
@@ -222,8 +223,4 @@ function sumPlan(gradients: NamedDeviceTensors): Plan {
   const inputs = { ...mapNames(specs, (name) => SUM + name), ...mapNames(specs, (name) => MORE + name) };
   const step: Step = (given) => mapValues(specs, (_, name) => tf.add(given[SUM + name]!, given[MORE + name]!));
   return { step, options: { name: "sum of gradients", inputs } };
-}
-
-function dispose(tensors: NamedDeviceTensors): void {
-  for (const tensor of Object.values(tensors)) tensor.dispose();
 }

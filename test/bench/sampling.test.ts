@@ -13,7 +13,7 @@ import {
 } from "../../bench/sampling.js";
 import { openEngine } from "../../lib/engine/open.js";
 import { initialise } from "../../lib/nn/params.js";
-import { cachedStep } from "../../lib/sample/sampler.js";
+import { cachedStep } from "../../lib/sample/cachedSteps.js";
 
 const test = suite("bench/sampling");
 

@@ -75,7 +75,8 @@ function shifts(graph: GraphBuilder): Shifts {
 
 /**
  * Attention of one position over a cache with room for any C, read where it lies: the transpose becomes an operand flag of
- * the product. q is [B, heads, 1, d], the cache [B, heads, C, d], the mask [C].
+ * the product. q is [B, heads, 1, d], the cache [B, heads, C, d], the mask [C]. Other devices would copy it for that, and turn
+ * q instead.
  *
  * q is scaled by a vector of d equal numbers: ONNX Runtime would make a scalar the product's alpha, and for an alpha other
  * than 1 it has no product of one row that reads the other operand in place; that took three times as long.
@@ -88,8 +89,14 @@ defineLowering("CachedAttention", ({ inputs: { q, k, v, cacheK, cacheV, mask }, 
   const scales = graph.constant(new Array<number>(d).fill(Number(attributes["scale"])), [d], "float32");
   const query = node("Mul", [graph.whole(q!), graph.whole(scales)], [1, d]);
   const [key, value] = [graph.whole(k!), graph.whole(v!)];
-  const keys = node("Transpose", [graph.whole(cacheK!)], [d, room], { perm: [0n, 1n, 3n, 2n] });
-  const past = node("Add", [node("MatMul", [query, keys], [1, room]), graph.whole(mask!)], [1, room]);
+  const turned = (name: string, rows: readonly [number, number]) =>
+    node("Transpose", [name], rows, { perm: [0n, 1n, 3n, 2n] });
+  const cached = graph.whole(cacheK!);
+  const scored =
+    graph.target === "cpu"
+      ? node("MatMul", [query, turned(cached, [d, room])], [1, room])
+      : turned(node("MatMul", [cached, turned(query, [d, 1])], [room, 1]), [1, room]);
+  const past = node("Add", [scored, graph.whole(mask!)], [1, room]);
   const products = node("Mul", [query, key], [1, d]);
   const own = node("ReduceSum", [products, graph.int64([-1])], [1, 1], { keepdims: 1n });
   const scores = node("Concat", [past, own], [1, room + 1], { axis: -1n });

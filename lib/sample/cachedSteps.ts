@@ -1,0 +1,59 @@
+/** The two steps of sampling: the first positions at once, and one further position over a KV cache. */
+import type * as tf from "@tensorflow/tfjs";
+import type { NamedTensors, Step, TensorSpec } from "../engine/types.js";
+import { type VimConfig, type VimStep, vimPrefill, vimSpec, vimStep } from "../models/vim.js";
+import { headWidth } from "../nn/attention.js";
+import type { KvCache } from "../nn/cachedAttention.js";
+import { paramTree } from "../nn/params.js";
+import { cacheNames } from "./kvCaches.js";
+
+export type SamplingStep = { readonly step: Step; readonly inputs: Record<string, TensorSpec> };
+
+/** The class and `prefixLength` given codes as a step: weights, `classIds` [B] and `prefix` [B, S] in, as `cachedStep` out. */
+export function prefillStep(model: VimConfig, batchSize: number, prefixLength: number): SamplingStep {
+  const step: Step = (inputs) => {
+    const params = paramTree(vimSpec(model), inputs);
+    const codes = inputs["prefix"];
+    return stepOutputs(vimPrefill(params, model, { classIds: inputs["classIds"]!, ...(codes ? { codes } : {}) }));
+  };
+  const ids: TensorSpec = { dtype: "int32", shape: [batchSize] };
+  const prefix: TensorSpec = { dtype: "int32", shape: [batchSize, prefixLength] };
+  return { step, inputs: { classIds: ids, ...(prefixLength > 0 ? { prefix } : {}) } };
+}
+
+/** One further position as a step: weights, `code` [B], `position` [1] and caches in, `logits` [B, K] and new rows out. */
+export function cachedStep(model: VimConfig, batchSize: number): SamplingStep {
+  const step: Step = (inputs) => {
+    const params = paramTree(vimSpec(model), inputs);
+    const past: KvCache[] = Array.from({ length: model.depth }, (_, i) => ({
+      k: inputs[`k${i}`]!,
+      v: inputs[`v${i}`]!,
+    }));
+    const last = lastNames(model).map((name) => inputs[name]!);
+    const { code, position, mask } = inputs as Record<"code" | "position" | "mask", tf.Tensor>;
+    return stepOutputs(vimStep(params, model, { code, position, past, mask, last }));
+  };
+  const code: TensorSpec = { dtype: "int32", shape: [batchSize] };
+  return { step, inputs: { code, position: { dtype: "int32", shape: [1] }, ...cacheInputs(model, batchSize) } };
+}
+
+function stepOutputs({ logits, cache, last }: VimStep): NamedTensors {
+  const outputs: NamedTensors = { logits };
+  for (const [i, { k, v }] of cache.entries()) Object.assign(outputs, { [`new/k${i}`]: k, [`new/v${i}`]: v });
+  for (const [i, u] of last.entries()) outputs[`new/u${i}`] = u;
+  return outputs;
+}
+
+/** The normed tokens that attention of the newest position was given, by block. */
+export function lastNames({ depth, tokenShift }: VimConfig): string[] {
+  return tokenShift ? Array.from({ length: depth }, (_, i) => `u${i}`) : [];
+}
+
+function cacheInputs(model: VimConfig, batchSize: number): Record<string, TensorSpec> {
+  const inputs: Record<string, TensorSpec> = {};
+  inputs["mask"] = { dtype: "float32", shape: ["C"] };
+  const shape = [batchSize, model.heads, "C", headWidth(model)];
+  for (const name of cacheNames(model)) inputs[name] = { dtype: "float32", shape };
+  for (const name of lastNames(model)) inputs[name] = { dtype: "float32", shape: [batchSize, 1, model.dim] };
+  return inputs;
+}
