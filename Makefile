@@ -7,7 +7,7 @@ NODE ?= node
 VITVQ := $(NODE) dist/bin/vitvq.js
 SOURCES := $(shell find bin lib commands test bench -name '*.ts')
 
-.PHONY: demo fashion emoji test lint build clean
+.PHONY: demo fashion emoji test lint build bundle clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -32,6 +32,9 @@ lint: node_modules/.installed
 
 build: dist/.built
 
+# One archive for machines without network and without Node: dist/vitvq-VERSION-linux-x64.tar.xz, which a new build removes.
+bundle: dist/.bundled
+
 clean:
 	rm -rf dist node_modules
 
@@ -42,6 +45,10 @@ node_modules/.installed: package.json package-lock.json
 dist/.built: node_modules/.installed tsconfig.json $(SOURCES)
 	@rm -rf dist
 	npm run --silent build
+	@touch $@
+
+dist/.bundled: dist/.built README.md CHANGELOG.md LICENSE
+	$(NODE) --experimental-import-meta-resolve dist/bin/bundle.js
 	@touch $@
 
 include bench/ablation.mk

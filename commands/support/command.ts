@@ -2,7 +2,6 @@
 import type { Argv } from "yargs";
 import { UsageError } from "../../lib/errors.js";
 import { everywhere, optional, presetOption } from "./common.js";
-import { readConfigFile } from "./configFile.js";
 import { type ParsedArguments, refuseDoublePositionals, refuseOddBooleans, refuseUnknown, valuesOf } from "./flags.js";
 import { helpText } from "./help.js";
 import { type ConfigOf, kebabCase, type OptionTable } from "./options.js";
@@ -139,7 +138,10 @@ async function gather<T extends OptionTable>(spec: CommandSpec<T>, flags: Layer[
   const names = Object.keys(spec.presets ?? {});
   const options: OptionTable = names.length === 0 ? spec.options : { ...spec.options, preset: presetOption(names) };
   const layers: Layer[] = [{ origin: { kind: "flag" }, values: flags }];
-  if (path !== undefined) layers.push({ origin: { kind: "file", path }, values: await readConfigFile(path, options) });
+  if (path !== undefined) {
+    const { readConfigFile } = await import("./configFile.js");
+    layers.push({ origin: { kind: "file", path }, values: await readConfigFile(path, options) });
+  }
   const { preset } = resolveConfig({ preset: presetOption(names) }, layers).config;
   const chosen = preset === undefined ? undefined : spec.presets?.[preset];
   if (preset !== undefined && chosen) layers.push({ origin: { kind: "preset", name: preset }, values: chosen });
