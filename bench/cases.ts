@@ -1,41 +1,32 @@
 /** What `compare` measures: cases by name, and the programs and options that run them. */
 import { UsageError } from "../lib/errors.js";
 import { STACK_SIZES } from "../lib/models/sizes.js";
-import { samplingArguments, stackArguments, stage1Arguments } from "./options.js";
-import type { SamplingSize } from "./sampling.js";
-import type { Stage1Losses, Stage1Size } from "./stage1.js";
+import type { PriorSize, SamplingSize } from "../lib/speed/sampling.js";
+import { SPEED_SIZES } from "../lib/speed/sizes.js";
+import type { Stage1Losses, Stage1Size, TokenizerSize } from "../lib/speed/stage1.js";
+import { type Coding, sizeArguments, stackArguments, type VimSize } from "./options.js";
 import type { StackSize } from "./trainStack.js";
 
 /**
- * A Transformer stack, with or without its update; a step of stage 1 without; or a step of sampling, beside a cache that
- * PyTorch writes rows of (`rows`) or joins new rows to (`cat`).
+ * A Transformer stack, with or without its update; a step of either stage without; encoding or decoding; or a step of
+ * sampling, beside a cache that PyTorch writes rows of (`rows`) or joins new rows to (`cat`).
  */
 export type Case =
   | { readonly kind: "stack"; readonly size: StackSize; readonly update: "none" | "adamw" }
   | { readonly kind: "stage1"; readonly size: Stage1Size; readonly losses: Stage1Losses }
+  | { readonly kind: "vim"; readonly size: VimSize }
+  | { readonly kind: "coding"; readonly size: TokenizerSize; readonly coding: Coding }
   | { readonly kind: "sampling"; readonly size: SamplingSize; readonly cache: "rows" | "cat" };
 
 const SMALL = { ...STACK_SIZES.small, tokens: 1024, batch: 1 };
 const TINY = { ...STACK_SIZES.tiny, tokens: 49, batch: 64 };
-const { dim, depth, heads } = STACK_SIZES.small;
-const SMALL_SMALL: Stage1Size = {
-  imageSize: 256,
-  patchSize: 8,
-  dim,
-  depth,
-  heads,
-  codebookSize: 8192,
-  codeDim: 32,
-  batch: 1,
-  discriminatorScale: 1,
-  vggScale: 1,
-};
-
 /** Stacks of the public port's size and of VIM-Base. */
-const PRIORS = {
-  sample: { dim: 768, depth: 12, heads: 12, vocabulary: 8192, gridSide: 32 },
+const PRIORS: Readonly<Record<string, PriorSize>> = {
+  sample: SPEED_SIZES.small.prior,
   "sample-base": { dim: 1536, depth: 24, heads: 16, vocabulary: 8192, gridSide: 32 },
 };
+
+const { discriminatorScale, vggScale, ...TOKENIZER } = SPEED_SIZES.small.stage1;
 
 /** `sample-8-512` draws for 8 sequences of which 512 positions are there; `sample-8-512-cat` beside the copied cache. */
 function samplingCases(): Record<string, Case> {
@@ -55,8 +46,12 @@ const CASES: Readonly<Record<string, Case>> = {
   "small-adamw": { kind: "stack", size: SMALL, update: "adamw" },
   tiny: { kind: "stack", size: TINY, update: "none" },
   "tiny-adamw": { kind: "stack", size: TINY, update: "adamw" },
-  "stage1-ae": { kind: "stage1", size: SMALL_SMALL, losses: "ae" },
-  "stage1-full": { kind: "stage1", size: SMALL_SMALL, losses: "full" },
+  "stage1-ae": { kind: "stage1", size: SPEED_SIZES.small.stage1, losses: "ae" },
+  "stage1-full": { kind: "stage1", size: SPEED_SIZES.small.stage1, losses: "full" },
+  vim: { kind: "vim", size: { ...SPEED_SIZES.small.prior, batch: 1 } },
+  "vim-tiny": { kind: "vim", size: { ...SPEED_SIZES.tiny.prior, batch: 64 } },
+  encode: { kind: "coding", size: TOKENIZER, coding: "encode" },
+  decode: { kind: "coding", size: TOKENIZER, coding: "decode" },
   ...samplingCases(),
 };
 
@@ -93,8 +88,16 @@ export function casePrograms(one: Case): CasePrograms {
   }
   if (one.kind === "sampling") {
     const programs = { ours: "samplingStep.js", theirs: "sampling_step.py", weightsOption: "--weights" };
-    return { ...programs, computed: samplingArguments(one.size), timed: [], theirOptions: ["--cache", one.cache] };
+    return { ...programs, computed: sizeArguments(one.size), timed: [], theirOptions: ["--cache", one.cache] };
   }
-  const computed = [...stage1Arguments(one.size), "--losses", one.losses];
+  if (one.kind === "vim") {
+    const programs = { ours: "vimStep.js", theirs: "vim_step.py", weightsOption: "--weights" };
+    return { ...programs, computed: sizeArguments(one.size), timed: [] };
+  }
+  if (one.kind === "coding") {
+    const programs = { ours: "codingStep.js", theirs: "coding_step.py", weightsOption: "--weights" };
+    return { ...programs, computed: [...sizeArguments(one.size), "--coding", one.coding], timed: [] };
+  }
+  const computed = [...sizeArguments(one.size), "--losses", one.losses];
   return { ours: "stage1Step.js", theirs: "stage1_step.py", computed, timed: [], weightsOption: "--weights" };
 }

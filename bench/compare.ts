@@ -20,11 +20,12 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { UsageError } from "../lib/errors.js";
 import { writeJson } from "../lib/files/atomic.js";
+import { median } from "../lib/speed/statistics.js";
 import { type Case, type CasePrograms, casePrograms, findCase, USUAL_CASES } from "./cases.js";
 import { environment, machine, waitForQuiet } from "./machine.js";
 import { positiveInteger } from "./options.js";
 import { type Ready, type Side, type SideCommand, startSide, type Turn } from "./side.js";
-import { isUndisturbed, median, type Round, type Summary, summarise } from "./summary.js";
+import { isUndisturbed, type Round, type Summary, summarise } from "./summary.js";
 
 type Measured = {
   summary: Summary;

@@ -1,8 +1,8 @@
 /** Command-line options that the benchmarks share. */
 import { availableParallelism } from "node:os";
 import { UsageError } from "../lib/errors.js";
-import type { SamplingSize } from "./sampling.js";
-import type { Stage1Losses, Stage1Size } from "./stage1.js";
+import type { PriorSize, SamplingSize } from "../lib/speed/sampling.js";
+import type { Stage1Losses, Stage1Size, TokenizerSize } from "../lib/speed/stage1.js";
 import type { StackSize } from "./trainStack.js";
 
 /** Declarations for `parseArgs`; the defaults are the paper's Small stack on a 256 x 256 image. */
@@ -26,7 +26,7 @@ export function stackSize(values: Readonly<Record<"tokens" | "dim" | "depth" | "
 /** The options that state `size`, for a child process. */
 export function stackArguments(size: StackSize): string[] {
   const { tokens, dim, depth, heads, batch } = size;
-  return asArguments({ tokens, dim, depth, heads, batch });
+  return sizeArguments({ tokens, dim, depth, heads, batch });
 }
 
 /** Declarations for `parseArgs`; the defaults are ViT-VQGAN-SS and full-size networks of the losses. */
@@ -64,22 +64,47 @@ export function stage1Size(values: Stage1Values): Stage1Size {
   };
 }
 
-/** Declarations for `parseArgs`; the defaults are the middle of a sequence of the paper's 1,024 codes. */
-export const SAMPLING_OPTIONS = {
+/** What `codingStep` does. */
+export type Coding = "encode" | "decode";
+
+/** Declarations for `parseArgs`: those of stage 1 without its losses. */
+export const CODING_OPTIONS = (() => {
+  const { losses, "discriminator-scale": discriminatorScale, "vgg-scale": vggScale, ...size } = STAGE1_OPTIONS;
+  return { coding: { type: "string", default: "encode" }, ...size } as const;
+})();
+
+/** @throws UsageError when `text` is neither `encode` nor `decode` */
+export function codingOf(text: string): Coding {
+  if (text === "encode" || text === "decode") return text;
+  throw new UsageError(`--coding: want encode or decode, got "${text}"`);
+}
+
+/** The size that options state. */
+export function codingSize(values: Omit<Stage1Values, "discriminator-scale" | "vgg-scale">): TokenizerSize {
+  const { discriminatorScale, vggScale, ...size } = stage1Size({
+    ...values,
+    "discriminator-scale": "1",
+    "vgg-scale": "1",
+  });
+  return size;
+}
+
+/** A step of stage 2: the model and how many sequences. */
+export type VimSize = PriorSize & { readonly batch: number };
+
+/** Declarations for `parseArgs`; the defaults are the public port's size over the paper's 1,024 codes. */
+export const VIM_OPTIONS = {
   dim: { type: "string", default: "768" },
   depth: { type: "string", default: "12" },
   heads: { type: "string", default: "12" },
   vocabulary: { type: "string", default: "8192" },
   "grid-side": { type: "string", default: "32" },
-  batch: { type: "string", default: "8" },
-  filled: { type: "string", default: "512" },
+  batch: { type: "string", default: "1" },
   threads: { type: "string", default: String(availableParallelism()) },
 } as const;
 
 /** The size that options state. */
-export function samplingSize(
-  values: Readonly<Record<Exclude<keyof typeof SAMPLING_OPTIONS, "threads">, string>>,
-): SamplingSize {
+export function vimSize(values: Readonly<Record<Exclude<keyof typeof VIM_OPTIONS, "threads">, string>>): VimSize {
   const number = (name: keyof typeof values) => positiveInteger(name, values[name]);
   return {
     dim: number("dim"),
@@ -88,24 +113,27 @@ export function samplingSize(
     vocabulary: number("vocabulary"),
     gridSide: number("grid-side"),
     batch: number("batch"),
-    filled: number("filled"),
   };
 }
 
-/** The options that state `size`, for a child process. */
-export function samplingArguments(size: SamplingSize): string[] {
-  return asArguments(size);
+/** Declarations for `parseArgs`; the defaults are the middle of a sequence. */
+export const SAMPLING_OPTIONS = {
+  ...VIM_OPTIONS,
+  batch: { type: "string", default: "8" },
+  filled: { type: "string", default: "512" },
+} as const;
+
+/** The size that options state. */
+export function samplingSize(
+  values: Readonly<Record<Exclude<keyof typeof SAMPLING_OPTIONS, "threads">, string>>,
+): SamplingSize {
+  return { ...vimSize(values), filled: positiveInteger("filled", values.filled) };
 }
 
 /** @throws UsageError when `text` is neither `ae` nor `full` */
 export function stage1Losses(text: string): Stage1Losses {
   if (text === "ae" || text === "full") return text;
   throw new UsageError(`--losses: want ae or full, got "${text}"`);
-}
-
-/** The options that state `size`, for a child process. */
-export function stage1Arguments(size: Stage1Size): string[] {
-  return asArguments(size);
 }
 
 /** @throws UsageError when `text` is not an integer above 0 */
@@ -121,8 +149,8 @@ function scale(name: string, text: string): number {
   return value;
 }
 
-/** `{ imageSize: 256 }` as `--image-size 256`. */
-function asArguments(options: Readonly<Record<string, number>>): string[] {
+/** The options that state a size, for a child process: `{ imageSize: 256 }` as `--image-size 256`. */
+export function sizeArguments(options: Readonly<Record<string, number>>): string[] {
   const dashed = (name: string) => name.replace(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`);
   return Object.entries(options).flatMap(([name, value]) => [`--${dashed(name)}`, String(value)]);
 }

@@ -8,21 +8,27 @@
  * they set. `--export` writes weights, caches and logits for the other side to check itself against, and times nothing.
  */
 import { parseArgs } from "node:util";
-import { measureRates } from "../lib/engine/machineRates.js";
+import { measurePeaks } from "../lib/engine/machineRates.js";
 import { engineVersions, openEngine } from "../lib/engine/open.js";
 import type { Program } from "../lib/engine/types.js";
 import { writeHostTensors } from "../lib/files/hostTensors.js";
 import { countParameters } from "../lib/nn/params.js";
-import { uniformAt } from "../lib/random.js";
 import { cachedStep } from "../lib/sample/cachedSteps.js";
-import { drawCode, PLAIN_SAMPLING } from "../lib/sample/draw.js";
+import { randomParams } from "../lib/speed/randomParams.js";
+import {
+  drawOnce,
+  randomRows,
+  samplingFeeds,
+  samplingModel,
+  samplingSpecs,
+  samplingWork,
+} from "../lib/speed/sampling.js";
+import { samplingBound } from "../lib/speed/samplingBound.js";
 import { positiveInteger, SAMPLING_OPTIONS, samplingSize } from "./options.js";
-import { readingRate } from "./readingRate.js";
-import { randomRows, samplingBound, samplingFeeds, samplingModel, samplingSpecs, samplingWork } from "./sampling.js";
 import { SERVE_OPTIONS, serveSteps } from "./serve.js";
-import { randomParams } from "./stage1.js";
 
 const SEED = 1;
+const RATE_RUNS = 7;
 
 const { values } = parseArgs({ options: { ...SAMPLING_OPTIONS, ...SERVE_OPTIONS, export: { type: "string" } } });
 const size = samplingSize(values);
@@ -36,22 +42,14 @@ const program = await engine.compile(cached.step, { name: "sample step", inputs:
 if (values.export === undefined) await serve(program);
 else await exportCheck(program, values.export);
 
-async function serve({ run }: Program): Promise<void> {
-  const rates = { bytes: await readingRate(engine), multiplyAdds: (await measureRates(engine)).multiplyAdds };
+async function serve(step: Program): Promise<void> {
+  const rates = await measurePeaks(engine, RATE_RUNS);
   const boundSeconds = samplingBound(samplingWork(size), rates);
   const parameters = countParameters(samplingSpecs(size));
-  let steps = 0;
+  let number = 0;
   await serveSteps(values, {
     ready: { size, parameters, threads, versions: engineVersions(engine), rates, boundSeconds },
-    step: async () => {
-      const logits = (await run(feeds))["logits"]!.data as Float32Array;
-      const K = size.vocabulary;
-      steps++;
-      const codes = Array.from({ length: size.batch }, (_, b) =>
-        drawCode(logits.subarray(b * K, (b + 1) * K), PLAIN_SAMPLING, uniformAt(steps, b)),
-      );
-      return codes[0]!;
-    },
+    step: async () => (await drawOnce(step, size, { feeds, number: ++number }))[0]!,
   });
 }
 

@@ -4,6 +4,8 @@
  * standard input.
  */
 import { createInterface } from "node:readline";
+import { ownSeconds } from "../lib/speed/otherLoad.js";
+import { secondsOf } from "../lib/timing.js";
 import { positiveInteger } from "./options.js";
 
 /** Declarations for `parseArgs`. */
@@ -26,25 +28,21 @@ export type Served = {
 /** Warms up, then times groups of steps. */
 export async function serveSteps(values: ServeValues, { ready, step }: Served): Promise<void> {
   const timedStep = async () => {
-    const started = performance.now();
-    const loss = await step();
-    return { loss, seconds: (performance.now() - started) / 1000 };
+    let loss = Number.NaN;
+    const seconds = await secondsOf(async () => {
+      loss = await step();
+    });
+    return { loss, seconds };
   };
   for (let i = 0; i < positiveInteger("warmup", values.warmup); i++) await timedStep();
   print({ event: "ready", side: "vitvq", ...ready });
   for await (const command of values.serve ? createInterface({ input: process.stdin }) : ["go"]) {
     if (command !== "go") break;
-    const before = processorSeconds();
+    const before = ownSeconds();
     for (let i = 0; i < positiveInteger("steps", values.steps); i++) print({ event: "step", ...(await timedStep()) });
-    print({ event: "done", processorSeconds: processorSeconds() - before });
+    print({ event: "done", processorSeconds: ownSeconds() - before });
   }
   print({ event: "end", peakMemoryBytes: process.resourceUsage().maxRSS * 1024 });
-}
-
-/** Used by this process so far, all threads together. */
-function processorSeconds(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1e6;
 }
 
 function print(line: Record<string, unknown>): void {

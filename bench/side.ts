@@ -1,7 +1,8 @@
 /** One side of a comparison: a child process that stays loaded and runs a few steps when told to. */
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import { processorSeconds } from "./machine.js";
+import type { PeakRates } from "../lib/engine/machineRates.js";
+import { watchOthers } from "../lib/speed/otherLoad.js";
 
 /** What to start. */
 export type SideCommand = {
@@ -18,7 +19,7 @@ export type Ready = {
   readonly threads: number;
   readonly versions: Readonly<Record<string, string>>;
   /** How fast this machine was just before. */
-  readonly rates?: { readonly bytes: number; readonly multiplyAdds: number };
+  readonly rates?: PeakRates;
   /** The least that a step can take at those rates, in seconds. */
   readonly boundSeconds?: number;
 };
@@ -59,15 +60,13 @@ export async function startSide({ command, args, env }: SideCommand): Promise<Si
   return {
     ready,
     async measure() {
-      const before = processorSeconds();
+      const others = watchOthers();
       child.stdin.write("go\n");
       const seconds: number[] = [];
       let line = await next();
       for (; line.event === "step"; line = await next()) seconds.push(line.seconds);
       if (line.event !== "done") throw new Error(`${command}: want a line "done" after steps, got "${line.event}"`);
-      const after = processorSeconds();
-      const others = after.busy - before.busy - line.processorSeconds;
-      return { seconds, otherLoad: Math.max(0, others / (after.all - before.all)) };
+      return { seconds, otherLoad: others(line.processorSeconds) };
     },
     async finish() {
       child.stdin.end("end\n");

@@ -14,24 +14,31 @@ import { engineVersions, openEngine } from "../lib/engine/open.js";
 import type { NamedHostTensors } from "../lib/engine/types.js";
 import { writeHostTensors } from "../lib/files/hostTensors.js";
 import { countParameters } from "../lib/nn/params.js";
+import { stage1Inputs, stage1Plan, stage1Specs, stage1Task } from "../lib/speed/stage1.js";
 import { scalarOf } from "../lib/train/named.js";
 import { compilePlan } from "../lib/train/plans.js";
+import type { TokenizerTask } from "../lib/train/tokenizerSteps.js";
 import { positiveInteger, STAGE1_OPTIONS, stage1Losses, stage1Size } from "./options.js";
 import { SERVE_OPTIONS, serveSteps } from "./serve.js";
-import { stage1Inputs, stage1Plan, stage1Specs, stage1Task } from "./stage1.js";
 
 const SEED = 1;
 
 const { values } = parseArgs({ options: { ...STAGE1_OPTIONS, ...SERVE_OPTIONS, export: { type: "string" } } });
 const size = stage1Size(values);
 const threads = positiveInteger("threads", values.threads);
-const task = stage1Task(size, stage1Losses(values.losses), SEED);
+const task = cappedTask(stage1Task(size, stage1Losses(values.losses), SEED));
 const plan = stage1Plan(task, size);
 const engine = await openEngine("onnxruntime", { threads });
 const program = await compilePlan(engine, plan);
 const inputs = stage1Inputs(task, size, SEED);
 if (values.export === undefined) await serve();
 else await exportCheck(values.export);
+
+/** A smaller discriminator has its widest level smaller, too, as on the other side; at full size nothing changes. */
+function cappedTask({ discriminator, ...rest }: TokenizerTask): TokenizerTask {
+  if (discriminator.kind !== "stylegan") throw new RangeError("the other side has StyleGAN2's discriminator alone");
+  return { ...rest, discriminator: { ...discriminator, maxChannels: Math.round(512 * size.discriminatorScale) } };
+}
 
 async function serve(): Promise<void> {
   const parameters = countParameters(stage1Specs(task));

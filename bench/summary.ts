@@ -1,4 +1,5 @@
 /** Figures of alternating rounds, made to be read beside each other. */
+import { median } from "../lib/speed/statistics.js";
 import { QUIET } from "./machine.js";
 import type { Turn } from "./side.js";
 
@@ -53,12 +54,4 @@ export function summarise(rounds: readonly Round[]): Summary {
     lowestRatio: Math.min(...ratios),
     highestRatio: Math.max(...ratios),
   };
-}
-
-/** The middle value, or the mean of the two middle ones. */
-export function median(values: readonly number[]): number {
-  if (values.length === 0) throw new RangeError("median: want at least one value, got none");
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }

@@ -1,5 +1,5 @@
-import { availableParallelism, cpus, totalmem } from "node:os";
 import type { DeviceReport, EngineReport } from "../lib/engine/availability.js";
+import { type Machine, thisMachine } from "../lib/engine/machine.js";
 import { EXIT } from "../lib/errors.js";
 import { defineCommand } from "./support/command.js";
 import type { OptionTable } from "./support/options.js";
@@ -21,45 +21,26 @@ export const doctor = defineCommand({
   async handler({ config, debug, log, result }) {
     const { probeEngines, probeSharp } = await import("../lib/engine/availability.js");
     const [engines, sharp] = await Promise.all([probeEngines(config), probeSharp(config)]);
-    const report: Report = { vitvq: version(), ...machine(), images: imageLibrary(sharp), engines };
+    const { processor: cpu, ...machine } = thisMachine();
+    const { node } = process.versions;
+    const report: Report = { vitvq: version(), node, ...machine, cpu, images: imageLibrary(sharp), engines };
     if (debug) for (const line of causes(report)) log(line);
     const works = engines.some((engine) => engine.works);
     result(report, written(report, textWidth()), works ? EXIT.done : EXIT.engine);
   },
 });
 
-type Machine = {
-  readonly node: string;
-  readonly platform: string;
-  readonly arch: string;
-  readonly cpu: string;
-  readonly cores: number;
-  /** Bytes that this process may use: the machine's, or less where a container says so. */
-  readonly memory: number;
-};
-
 type Images =
   | { readonly works: true; readonly sharp: string; readonly libvips: string; readonly reads: readonly string[] }
   | { readonly works: false; readonly reason: string };
 
-type Report = Machine & {
+type Report = Omit<Machine, "processor"> & {
   readonly vitvq: string;
+  readonly node: string;
+  readonly cpu: string;
   readonly images: Images;
   readonly engines: readonly EngineReport[];
 };
-
-function machine(): Machine {
-  const total = totalmem();
-  const limit = process.constrainedMemory() ?? 0; // 0 or beyond all bounds without a limit
-  return {
-    node: process.versions.node,
-    platform: process.platform,
-    arch: process.arch,
-    cpu: cpus()[0]?.model.trim() ?? "unknown processor",
-    cores: availableParallelism(),
-    memory: limit > 0 ? Math.min(limit, total) : total,
-  };
-}
 
 type SharpOutcome = Awaited<ReturnType<typeof import("../lib/engine/availability.js").probeSharp>>;
 

@@ -46,6 +46,10 @@ export const commands = {
     describe: "Write a tokenizer as ONNX files for other runtimes and safetensors for PyTorch",
     load: async () => (await import("./export.js")).exportTokenizer,
   },
+  bench: {
+    describe: "Measure how fast this machine trains, encodes, decodes, samples and loads images",
+    load: async () => (await import("./bench.js")).bench,
+  },
   doctor: {
     describe: "Say which engines and devices are here, and what to do about the others",
     load: async () => (await import("./doctor.js")).doctor,

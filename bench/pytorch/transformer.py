@@ -6,12 +6,22 @@ from torch import nn
 from torch.nn import functional as F
 
 
-class Attention(nn.Module):
-    """softmax(q k^T / sqrt(d)) v for each head; PyTorch 1.13 has no fused attention on CPU."""
+def attend(q, k, v, causal=False):
+    """softmax(q k^T / sqrt(d)) v for each head: PyTorch's own kernel, which 1.13 does not have, or matrix products."""
+    if hasattr(F, "scaled_dot_product_attention"):
+        return F.scaled_dot_product_attention(q, k, v, is_causal=causal)
+    # Scaling q costs tokens / width times less than scaling the scores.
+    scores = (q * (1 / math.sqrt(q.shape[-1]))) @ k.transpose(-2, -1)
+    if causal:
+        tokens = q.shape[-2]
+        scores = scores + torch.full((tokens, tokens), -math.inf).triu(1)
+    return torch.softmax(scores, dim=-1) @ v
 
-    def __init__(self, dim, heads):
+
+class Attention(nn.Module):
+    def __init__(self, dim, heads, causal=False):
         super().__init__()
-        self.heads = heads
+        self.heads, self.causal = heads, causal
         self.qkv = nn.Linear(dim, 3 * dim)
         self.out = nn.Linear(dim, dim)
 
@@ -19,18 +29,16 @@ class Attention(nn.Module):
         batch, tokens, dim = x.shape
         width = dim // self.heads
         q, k, v = self.qkv(x).view(batch, tokens, 3, self.heads, width).permute(2, 0, 3, 1, 4).unbind(0)
-        # Scaling q costs tokens / width times less than scaling the scores.
-        weights = torch.softmax((q * (1 / math.sqrt(width))) @ k.transpose(-2, -1), dim=-1)
-        return self.out((weights @ v).transpose(1, 2).reshape(batch, tokens, dim))
+        return self.out(attend(q, k, v, self.causal).transpose(1, 2).reshape(batch, tokens, dim))
 
 
 class Block(nn.Module):
     """Pre-LN Transformer block: h = x + Attention(LN(x)), y = h + MLP(LN(h))."""
 
-    def __init__(self, dim, heads):
+    def __init__(self, dim, heads, causal=False):
         super().__init__()
         self.norm1 = nn.LayerNorm(dim, eps=1e-5)
-        self.attention = Attention(dim, heads)
+        self.attention = Attention(dim, heads, causal)
         self.norm2 = nn.LayerNorm(dim, eps=1e-5)
         self.up = nn.Linear(dim, 4 * dim)
         self.down = nn.Linear(4 * dim, dim)

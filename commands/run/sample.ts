@@ -4,6 +4,7 @@ import { formatDuration, formatInteger } from "../../lib/ui/format.js";
 import type { options } from "../sample.js";
 import type { CommandContext } from "../support/command.js";
 import { engineOf } from "../support/engine.js";
+import { expectNoFile } from "../support/freeFile.js";
 import { openReporter } from "../support/reporter.js";
 import { batchSizes } from "./sampleBatch.js";
 import { completeImages } from "./sampleCompletion.js";
@@ -15,7 +16,7 @@ import { namesOf, planImages, sharesOf } from "./samplePlan.js";
 import { openRejection, type Rejection } from "./sampleRejection.js";
 import { rulesOf } from "./sampleRules.js";
 import { seededPlans, sharesOfPlans } from "./sampleSeeds.js";
-import { expectNoFile, writeTokens } from "./sampleTokens.js";
+import { writeTokens } from "./sampleTokens.js";
 
 type Context = CommandContext<typeof options>;
 
@@ -39,7 +40,7 @@ export async function run(context: Context): Promise<void> {
       `would draw ${formatInteger(plans.length)} images${all}`,
     );
   await expectFree(config.out, force);
-  expectNoFile(config.tokensOut, force);
+  expectNoFile("--tokens-out", config.tokensOut, force);
   const reporter = await openReporter(context);
   try {
     const engine = await engineOf(config);

@@ -6,6 +6,7 @@ import type { Reporter } from "../../lib/ui/progress.js";
 import type { options } from "../sample.js";
 import type { CommandContext } from "../support/command.js";
 import { engineOf } from "../support/engine.js";
+import { expectNoFile } from "../support/freeFile.js";
 import type { LoadedModel } from "../support/models.js";
 import { openReporter } from "../support/reporter.js";
 import { encodeOriginals } from "./completionOriginals.js";
@@ -16,7 +17,7 @@ import { decoded, drawCodes } from "./sampleDrawing.js";
 import type { SampleModels } from "./sampleModels.js";
 import { expectFree, writeSamples } from "./sampleOutput.js";
 import { type Rules, rulesOf } from "./sampleRules.js";
-import { expectNoFile, writeTokens } from "./sampleTokens.js";
+import { writeTokens } from "./sampleTokens.js";
 
 type Context = CommandContext<typeof options>;
 
@@ -37,7 +38,7 @@ export async function completeImages(context: Context, images: string, models: M
       `would draw ${formatInteger(count * config.ways)} completions of ${formatInteger(count)} images, ${keeping(kept)}`,
     );
   await expectFree(config.out, force);
-  expectNoFile(config.tokensOut, force);
+  expectNoFile("--tokens-out", config.tokensOut, force);
   const reporter = await openReporter(context);
   try {
     const began = performance.now();

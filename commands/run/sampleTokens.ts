@@ -1,7 +1,5 @@
 /** The codes of sampled images as a token file. */
-import { existsSync } from "node:fs";
 import path from "node:path";
-import { UsageError } from "../../lib/errors.js";
 import { createTokenFile } from "../../lib/files/tokenWriter.js";
 import { codeGrid } from "../../lib/models/tokenizer.js";
 import type { Codes } from "./sampleDrawing.js";
@@ -40,10 +38,4 @@ export async function writeTokens(file: string, sampled: SampledTokens): Promise
     await writer.abort();
     throw error;
   }
-}
-
-/** @throws UsageError when there is such a file and it may not be replaced */
-export function expectNoFile(file: string | undefined, force: boolean): void {
-  if (file !== undefined && existsSync(file) && !force)
-    throw new UsageError(`--tokens-out: ${file} exists; --force replaces it, or name another file`);
 }

@@ -109,9 +109,12 @@ function bounds({ min, max, above, below }: NumberRule, each = ""): string {
   return parts.length === 0 ? "" : `${each} ${parts.join(" and ")}`;
 }
 
+/** The choice that was probably meant; of a list that for the first item which is none. */
 function hint(spec: OptionSpec, value: unknown): string {
-  if (typeof value !== "string" || spec.type !== "string" || !spec.choices) return "";
-  return didYouMean(value, spec.choices);
+  if ((spec.type !== "string" && spec.type !== "strings") || !spec.choices) return "";
+  const { choices } = spec;
+  const odd = [value].flat().find((item) => typeof item === "string" && !choices.includes(item));
+  return typeof odd === "string" ? didYouMean(odd, choices) : "";
 }
 
 function shown(value: unknown): string {

@@ -4,6 +4,7 @@
  * Loading native code and opening a device can abort the process or never return, which is why it is done here.
  */
 import { createRequire } from "node:module";
+import { answerJob } from "../childJob.js";
 
 /** What a probe tries. `from` is a file or folder URL from which packages are looked up. */
 export type Job =
@@ -18,18 +19,7 @@ export type Findings = {
   sharp: { version: string; libvips: string; reads: readonly string[]; writes: readonly string[] };
 };
 
-export type Answer<K extends Job["kind"] = Job["kind"]> =
-  | { readonly ok: true; readonly found: Findings[K] }
-  | { readonly ok: false; readonly message: string; readonly code?: string };
-
-process.once("message", (job: Job) => {
-  void perform(job).then(
-    (found) => answer({ ok: true, found }),
-    (error: unknown) => answer({ ok: false, ...describe(error) }),
-  );
-});
-
-const answer = (message: Answer): void => void process.send?.(message);
+answerJob(perform);
 
 async function perform(job: Job): Promise<Findings[Job["kind"]]> {
   const require = createRequire(job.from);
@@ -78,12 +68,6 @@ function probeSharp(sharp: typeof import("sharp")): Findings["sharp"] {
 function expectNumbers(got: unknown, want: readonly number[]): void {
   const numbers = got instanceof Float32Array ? [...got] : [];
   if (numbers.join() !== want.join()) throw new Error(`computed ${numbers.join()} instead of ${want.join()}`);
-}
-
-function describe(error: unknown): { message: string; code?: string } {
-  if (!(error instanceof Error)) return { message: String(error) };
-  const { code } = error as NodeJS.ErrnoException;
-  return code === undefined ? { message: error.message } : { message: error.message, code };
 }
 
 /** The ONNX model `y = x * x` over two floats, written field by field as protocol buffers (no length exceeds 127). */

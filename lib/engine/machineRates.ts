@@ -1,5 +1,6 @@
 /** How fast an engine is on this machine, measured in a fraction of a second. */
 import * as tf from "@tensorflow/tfjs";
+import { exactly, timeRuns } from "../timing.js";
 import type { Engine, HostTensor, Step, StepOptions } from "./types.js";
 
 export type MachineRates = {
@@ -9,38 +10,60 @@ export type MachineRates = {
   readonly bytes: number;
 };
 
+/** What no step can beat. */
+export type PeakRates = {
+  /** As in `MachineRates`. */
+  readonly multiplyAdds: number;
+  /** Bytes a second of a row times a large matrix, which is read from memory once. */
+  readonly bytes: number;
+};
+
 const [ROWS, INNER, COLUMNS] = [1024, 512, 2048];
+const [LONG_INNER, LONG_COLUMNS] = [4096, 16384]; // 256 MiB, more than any cache
 const ELEMENTS = 2 ** 23;
 const REPEATS = 5;
 
 /** Measures an engine; the best of a few runs counts, since others may be using the machine. */
 export async function measureRates(engine: Engine): Promise<MachineRates> {
-  const product = await secondsOf(engine, ({ a, b }) => ({ y: tf.sum(tf.matMul(a!, b!)) }), {
-    a: filled([ROWS, INNER]),
-    b: filled([INNER, COLUMNS]),
-  });
+  const multiplyAdds = await productRate(engine, REPEATS);
   // One sum over x, and the same over -x: what the second takes more is one pass that reads and writes.
-  const sum = await secondsOf(engine, ({ x }) => ({ y: tf.sum(x!) }), { x: filled([ELEMENTS]) });
-  const negated = await secondsOf(engine, ({ x }) => ({ y: tf.sum(tf.neg(x!)) }), { x: filled([ELEMENTS]) });
+  const sum = await bestSeconds(engine, ({ x }) => ({ y: tf.sum(x!) }), { x: filled([ELEMENTS]) }, REPEATS);
+  const negated = await bestSeconds(engine, ({ x }) => ({ y: tf.sum(tf.neg(x!)) }), { x: filled([ELEMENTS]) }, REPEATS);
   const pass = Math.max(negated - sum, negated / 100);
-  return { multiplyAdds: (ROWS * INNER * COLUMNS) / product, bytes: (2 * 4 * ELEMENTS) / pass };
+  return { multiplyAdds, bytes: (2 * 4 * ELEMENTS) / pass };
 }
 
-async function secondsOf(engine: Engine, step: Step, inputs: Record<string, HostTensor>): Promise<number> {
+/** Measures what no step can beat; the best of `repeats` runs counts. */
+export async function measurePeaks(engine: Engine, repeats: number): Promise<PeakRates> {
+  return { multiplyAdds: await productRate(engine, repeats), bytes: await readingRate(engine, repeats) };
+}
+
+async function productRate(engine: Engine, repeats: number): Promise<number> {
+  const inputs = { a: filled([ROWS, INNER]), b: filled([INNER, COLUMNS]) };
+  const best = await bestSeconds(engine, ({ a, b }) => ({ y: tf.sum(tf.matMul(a!, b!)) }), inputs, repeats);
+  return (ROWS * INNER * COLUMNS) / best;
+}
+
+async function readingRate(engine: Engine, repeats: number): Promise<number> {
+  const inputs = { row: filled([1, LONG_INNER]), matrix: filled([LONG_INNER, LONG_COLUMNS]) };
+  const best = await bestSeconds(engine, ({ row, matrix }) => ({ y: tf.matMul(row!, matrix!) }), inputs, repeats);
+  return (4 * LONG_INNER * LONG_COLUMNS) / best;
+}
+
+async function bestSeconds(
+  engine: Engine,
+  step: Step,
+  inputs: Record<string, HostTensor>,
+  repeats: number,
+): Promise<number> {
   const specs = Object.entries(inputs).map(([name, { dtype, shape }]) => [name, { dtype, shape }] as const);
   const options: StepOptions = { name: "measure", inputs: Object.fromEntries(specs) };
   const program = await engine.compile(step, options);
-  let best = Number.POSITIVE_INFINITY;
   try {
-    for (let i = 0; i < REPEATS; i++) {
-      const began = performance.now();
-      await program.run(inputs);
-      best = Math.min(best, (performance.now() - began) / 1000);
-    }
+    return Math.min(...(await timeRuns(() => program.run(inputs), { enough: exactly(repeats) })));
   } finally {
     await program.dispose();
   }
-  return best;
 }
 
 function filled(shape: readonly number[]): HostTensor {

@@ -1,8 +1,8 @@
 /** Engines by name, as commands open them. */
 import { createRequire } from "node:module";
-import { cpus } from "node:os";
-import { EngineError } from "../errors.js";
+import { EngineError, UsageError } from "../errors.js";
 import { createEagerEngine } from "./eager.js";
+import { thisMachine } from "./machine.js";
 import { createOnnxEngine, type OnnxDevice, type OnnxEngineOptions } from "./onnxruntime.js";
 import type { Engine } from "./types.js";
 
@@ -10,13 +10,24 @@ export type EngineName = "onnxruntime" | "tensorflow";
 
 /**
  * Opens an engine.
- * @throws EngineError when it is not here, with what to do
+ * @throws EngineError when it is not here, with what to do; UsageError for a device that the engine does not choose itself
  */
 export async function openEngine(name: EngineName, options: OnnxEngineOptions = {}): Promise<Engine> {
-  if (name === "tensorflow") return createEagerEngine("tensorflow");
   const { device = "cpu" } = options;
+  if (name === "tensorflow") {
+    expectOwnDevice(device);
+    return createEagerEngine("tensorflow");
+  }
   if (device !== "cpu") await expectDevice(device);
   return createOnnxEngine(options);
+}
+
+function expectOwnDevice(device: OnnxDevice): void {
+  if (device !== "cpu")
+    throw new UsageError(
+      `--device ${device}: that is for --engine onnxruntime; tensorflow takes the device of its package ` +
+        "(@tensorflow/tfjs-node-gpu)",
+    );
 }
 
 /** Tries a device in a process of its own first: one that is broken can take the process down that opens it. */
@@ -37,6 +48,6 @@ export function engineVersions(engine: Engine): Record<string, string> {
     device: engine.device,
     onnxruntime: version,
     node: process.versions.node,
-    processor: cpus()[0]?.model.trim() ?? "unknown",
+    processor: thisMachine().processor,
   };
 }

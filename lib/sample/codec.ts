@@ -1,6 +1,6 @@
 /** A trained tokenizer at work: images to codes or features, codes to images, with weights built into the graphs. */
 import * as tf from "@tensorflow/tfjs";
-import type { Engine, NamedHostTensors, Program, Step, TensorSpec } from "../engine/types.js";
+import type { Engine, NamedHostTensors, Step, TensorSpec } from "../engine/types.js";
 import { logitLaplaceLosses } from "../losses/logitLaplace.js";
 import { codesPerImage, type TokenizerConfig, tokenizerOf } from "../models/tokenizer.js";
 
@@ -56,6 +56,13 @@ export function encoderPlan({ model, weights, batchSize }: Omit<CodecOptions, "e
   return { step, options: { name: "encode", inputs: { images }, constants: weights } };
 }
 
+/** Codes to images as a step, and what compiling it needs. */
+export function decoderPlan({ model, weights, batchSize }: Omit<CodecOptions, "engine">) {
+  const step: Step = (inputs) => ({ images: tokenizerOf(model).decodeCodes(inputs, inputs["codes"]!) });
+  const codes: TensorSpec = { dtype: "int32", shape: [batchSize, codesPerImage(model)] };
+  return { step, options: { name: "decode", inputs: { codes }, constants: weights } };
+}
+
 /** Compiles the encoder of a tokenizer. */
 export async function createEncoder({ engine, ...options }: CodecOptions): Promise<Encoder> {
   const { model, batchSize } = options;
@@ -104,14 +111,13 @@ export async function createFeaturizer({ engine, model, weights, batchSize }: Co
 }
 
 /** Compiles the decoder of a tokenizer. */
-export async function createDecoder({ engine, model, weights, batchSize }: CodecOptions): Promise<Decoder> {
+export async function createDecoder({ engine, ...options }: CodecOptions): Promise<Decoder> {
+  const { model, batchSize } = options;
   const perImage = codesPerImage(model);
   const shape = [batchSize, perImage];
   const pixels = model.imageSize ** 2 * model.channels;
-  const program: Program = await engine.compile(
-    (inputs) => ({ images: tokenizerOf(model).decodeCodes(inputs, inputs["codes"]!) }),
-    { name: "decode", inputs: { codes: { dtype: "int32", shape } }, constants: weights },
-  );
+  const plan = decoderPlan(options);
+  const program = await engine.compile(plan.step, plan.options);
   return {
     decode: async (codes) => {
       const images = new Float32Array((codes.length / perImage) * pixels);

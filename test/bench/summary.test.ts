@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { QUIET } from "../../bench/machine.js";
-import { isUndisturbed, median, type Round, summarise } from "../../bench/summary.js";
+import { isUndisturbed, type Round, summarise } from "../../bench/summary.js";
 import { expectClose } from "../support.js";
 
 const test = suite("bench/summary");
@@ -10,13 +10,6 @@ function round(vitvq: number[], pytorch: number[], [ours, theirs]: [number, numb
   const turn = (seconds: number[], otherLoad: number) => ({ seconds, otherLoad });
   return { vitvq: turn(vitvq, ours), pytorch: turn(pytorch, theirs) };
 }
-
-test("a median is the middle value or the mean of the two middle ones, whatever the order", () => {
-  assert.is(median([3, 1, 2]), 2);
-  assert.is(median([10, 1, 2, 3]), 2.5);
-  assert.is(median([7]), 7);
-  assert.throws(() => median([]), /got none/);
-});
 
 test("a round is undisturbed when neither side had others beside it", () => {
   assert.ok(isUndisturbed(round([1], [1], [QUIET, QUIET])));

@@ -78,6 +78,11 @@ test("a wrong choice is answered with the nearest", async () => {
     '--act: want one of gelu, tanh, got "glu"; did you mean gelu?',
   );
   await refused(() => checkValue(sizes, 9, "--size"), "--size: want one of 8, 16, got 9");
+  const parts: OptionSpec = { type: "strings", describe, choices: ["encode", "decode"] };
+  await refused(
+    () => checkValue(parts, ["encode", "decod"], "--parts"),
+    '--parts: want strings out of encode, decode, got ["encode","decod"]; did you mean decode?',
+  );
 });
 
 test("a long value is shown in part", () => {

@@ -1,30 +1,35 @@
-/** The step of sampling that both sides compare: one code of every sequence, with the keys and values before it at hand. */
-import type { NamedHostTensors } from "../lib/engine/types.js";
-import { sequenceLength, type VimConfig, vimSpec } from "../lib/models/vim.js";
-import { headWidth } from "../lib/nn/attention.js";
-import { flattenSpecs, type ParamSpec } from "../lib/nn/params.js";
-import { rngFrom } from "../lib/random.js";
-import { cacheNames, KvCaches } from "../lib/sample/kvCaches.js";
+/** The step of sampling that is timed: one code of every sequence, with the keys and values before it at hand. */
+import type { NamedHostTensors, Program } from "../engine/types.js";
+import { sequenceLength, type VimConfig, vimSpec } from "../models/vim.js";
+import { headWidth } from "../nn/attention.js";
+import { flattenSpecs, type ParamSpec } from "../nn/params.js";
+import { rngFrom, uniformAt } from "../random.js";
+import { drawCode, PLAIN_SAMPLING } from "../sample/draw.js";
+import { cacheNames, KvCaches } from "../sample/kvCaches.js";
+import type { SamplingWork } from "./samplingBound.js";
 
 /** A VIM over a square grid of codes; its MLPs are four times as wide as the tokens. */
-export type SamplingSize = {
+export type PriorSize = {
   readonly dim: number;
   readonly depth: number;
   readonly heads: number;
   readonly vocabulary: number;
   readonly gridSide: number;
+};
+
+export type SamplingSize = PriorSize & {
   /** Sequences drawn together. */
   readonly batch: number;
   /** Positions whose keys and values are there already, the class's among them. */
   readonly filled: number;
 };
 
-export function samplingModel({ dim, depth, heads, vocabulary, gridSide }: SamplingSize): VimConfig {
+export function samplingModel({ dim, depth, heads, vocabulary, gridSide }: PriorSize): VimConfig {
   const grid = [gridSide, gridSide] as const;
   return { dim, depth, heads, mlpDim: 4 * dim, grid, vocabulary, classes: 0, positions: "rowcol" };
 }
 
-export function samplingSpecs(size: SamplingSize): Record<string, ParamSpec> {
+export function samplingSpecs(size: PriorSize): Record<string, ParamSpec> {
   return flattenSpecs(vimSpec(samplingModel(size)));
 }
 
@@ -51,16 +56,24 @@ export function samplingFeeds(size: SamplingSize, rows: NamedHostTensors): Named
   };
 }
 
-/** What a step cannot do without. */
-export type SamplingWork = {
-  /** Bytes of all weights but the tables that codes and positions are looked up in. */
-  readonly weightBytes: number;
-  /** Bytes of the keys and values before. */
-  readonly cacheBytes: number;
-  /** Multiply-adds of the products with weights. */
-  readonly multiplyAdds: number;
-};
+/**
+ * Runs the step once, as `sample` does at temperature 1.
+ * @param step compiled from `cachedStep` for the same size
+ * @param number decides the draws
+ * @returns a code of every sequence, [B]
+ */
+export async function drawOnce(
+  step: Program,
+  { batch, vocabulary: K }: SamplingSize,
+  { feeds, number }: { feeds: NamedHostTensors; number: number },
+): Promise<Int32Array> {
+  const logits = (await step.run(feeds))["logits"]!.data as Float32Array;
+  return Int32Array.from({ length: batch }, (_, b) =>
+    drawCode(logits.subarray(b * K, (b + 1) * K), PLAIN_SAMPLING, uniformAt(number, b)),
+  );
+}
 
+/** Weights that are multiplied, and the cache, told from the sizes. */
 export function samplingWork(size: SamplingSize): SamplingWork {
   const { dim, depth, vocabulary, batch, filled } = size;
   const weights = Object.entries(samplingSpecs(size)).filter(([name]) => !/^(codes|classes|positions)/.test(name));
@@ -69,12 +82,4 @@ export function samplingWork(size: SamplingSize): SamplingWork {
     cacheBytes: 4 * 2 * depth * filled * batch * dim,
     multiplyAdds: batch * (depth * 12 * dim ** 2 + dim * vocabulary),
   };
-}
-
-/** Seconds below which no step can be: weights are read or multiplied, whichever takes longer; the cache is read. */
-export function samplingBound(
-  { weightBytes, cacheBytes, multiplyAdds }: SamplingWork,
-  rates: { readonly bytes: number; readonly multiplyAdds: number },
-): number {
-  return Math.max(weightBytes / rates.bytes, multiplyAdds / rates.multiplyAdds) + cacheBytes / rates.bytes;
 }

@@ -1,18 +1,24 @@
-/** The stage-1 step that both sides compare: ViT-VQGAN with the paper's losses, all networks from random weights. */
-import type { HostTensor, NamedHostTensors } from "../lib/engine/types.js";
-import { LPIPS, type PerceptualConfig, perceptualSpec } from "../lib/losses/perceptual.js";
-import { discriminatorOf } from "../lib/models/discriminator.js";
-import { tokenizerOf } from "../lib/models/tokenizer.js";
-import type { VitVqganConfig } from "../lib/models/vitVqgan.js";
-import { flattenSpecs, type Init, initialise, type ParamSpec } from "../lib/nn/params.js";
-import { rngFrom, streamSeed } from "../lib/random.js";
-import { withPrefix } from "../lib/train/named.js";
-import { type Plan, tokenizerPlan } from "../lib/train/plans.js";
-import { DISCRIMINATOR, MODEL, type TokenizerTask } from "../lib/train/tokenizerSteps.js";
+/** The step of stage 1 that is timed: ViT-VQGAN with the paper's losses, all networks from random weights. */
+import type { HostTensor, NamedHostTensors } from "../engine/types.js";
+import { LPIPS, type PerceptualConfig, perceptualSpec } from "../losses/perceptual.js";
+import { discriminatorOf } from "../models/discriminator.js";
+import { tokenizerOf } from "../models/tokenizer.js";
+import type { VitVqganConfig } from "../models/vitVqgan.js";
+import { flattenSpecs, type ParamSpec } from "../nn/params.js";
+import { rngFrom, streamSeed } from "../random.js";
+import { withPrefix } from "../train/named.js";
+import { type Plan, tokenizerPlan } from "../train/plans.js";
+import { DISCRIMINATOR, MODEL, type TokenizerTask } from "../train/tokenizerSteps.js";
+import { randomParams } from "./randomParams.js";
 
 /** The two sides of the autoencoder are equal; their MLPs are four times as wide as the tokens. */
+/** The size of the tokenizer alone, and of a batch. */
+export type TokenizerSize = Omit<Stage1Size, "discriminatorScale" | "vggScale">;
+
 export type Stage1Size = {
   readonly imageSize: number;
+  /** 3 if absent. */
+  readonly channels?: 1 | 3;
   readonly patchSize: number;
   readonly dim: number;
   readonly depth: number;
@@ -20,7 +26,7 @@ export type Stage1Size = {
   readonly codebookSize: number;
   readonly codeDim: number;
   readonly batch: number;
-  /** Channels of the discriminator and of VGG-16 over the published ones, at most 1. */
+  /** Channels of the discriminator and of VGG-16 over the published ones. */
   readonly discriminatorScale: number;
   readonly vggScale: number;
 };
@@ -30,19 +36,13 @@ export type Stage1Losses = "ae" | "full";
 
 /** Networks and losses of the step; VGG-16 is drawn from `seed`, which costs as much as the published one. */
 export function stage1Task(size: Stage1Size, losses: Stage1Losses, seed: number): TokenizerTask {
-  const { imageSize, discriminatorScale: channelScale } = size;
+  const { imageSize, channels = 3, discriminatorScale: channelScale } = size;
   const full = losses === "full";
   return {
-    model: model(size),
+    model: stage1Model(size),
     weights: { l1: 0, l2: 1, logitLaplace: 0.1, perceptual: full ? 0.1 : 0, vq: 1, adversarial: full ? 0.1 : 0 },
     ...(full ? { perceptual: perceptualNetwork(size, seed) } : {}),
-    discriminator: {
-      kind: "stylegan",
-      imageSize,
-      channels: 3,
-      channelScale,
-      maxChannels: Math.round(512 * channelScale),
-    },
+    discriminator: { kind: "stylegan", imageSize, channels, channelScale },
     adversarialForm: "logistic",
     revival: { quantizeFrom: 0, every: 0 },
     r1: { gamma: 0, every: 1 },
@@ -67,11 +67,13 @@ export function stage1Inputs(task: TokenizerTask, size: Stage1Size, seed: number
   return { ...randomParams(stage1Specs(task), seed), images: randomImages(size, streamSeed(seed, "images")) };
 }
 
-function model({ imageSize, patchSize, dim, depth, heads, codebookSize, codeDim }: Stage1Size): VitVqganConfig {
+/** The tokenizer that is trained. */
+export function stage1Model(size: TokenizerSize): VitVqganConfig {
+  const { imageSize, channels = 3, patchSize, dim, depth, heads, codebookSize, codeDim } = size;
   const stack = { dim, depth, heads, mlpDim: 4 * dim };
   return {
     imageSize,
-    channels: 3,
+    channels,
     patchSize,
     encoder: stack,
     decoder: stack,
@@ -94,20 +96,10 @@ function perceptualNetwork({ vggScale }: Stage1Size, seed: number) {
   return { config, weights: randomParams(flattenSpecs(perceptualSpec(config)), seed) };
 }
 
-/** Initial values, but nothing starts as 0 or 1: a bias or a gain that one side leaves out must show. */
-export function randomParams(specs: Readonly<Record<string, ParamSpec>>, seed: number): NamedHostTensors {
-  const random = Object.entries(specs).map(([name, spec]) => [name, { ...spec, init: unsettled(spec.init) }]);
-  return initialise(Object.fromEntries(random), seed);
-}
-
-function unsettled(init: Init): Init {
-  if (init.kind === "zeros") return { kind: "normal", std: 0.02 };
-  return init.kind === "ones" ? { kind: "normal", mean: 1, std: 0.1 } : init;
-}
-
-function randomImages({ batch, imageSize }: Stage1Size, seed: number): HostTensor {
-  const shape = [batch, imageSize, imageSize, 3];
+/** Noise in [0, 1]. */
+export function randomImages({ batch, imageSize, channels = 3 }: TokenizerSize, seed: number): HostTensor {
+  const shape = [batch, imageSize, imageSize, channels];
   const rng = rngFrom(seed);
-  const data = Float32Array.from({ length: batch * imageSize ** 2 * 3 }, () => rng.uniform());
+  const data = Float32Array.from({ length: batch * imageSize ** 2 * channels }, () => rng.uniform());
   return { dtype: "float32", shape, data };
 }

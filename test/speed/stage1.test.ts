@@ -1,8 +1,6 @@
-import { parseArgs } from "node:util";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { casePrograms, findCase, USUAL_CASES } from "../../bench/cases.js";
-import { STAGE1_OPTIONS, stage1Arguments, stage1Losses, stage1Size } from "../../bench/options.js";
+import { openEngine } from "../../lib/engine/open.js";
 import {
   type Stage1Losses,
   type Stage1Size,
@@ -10,13 +8,12 @@ import {
   stage1Plan,
   stage1Specs,
   stage1Task,
-} from "../../bench/stage1.js";
-import { openEngine } from "../../lib/engine/open.js";
+} from "../../lib/speed/stage1.js";
 import { withPrefix } from "../../lib/train/named.js";
 import { compilePlan } from "../../lib/train/plans.js";
 import { GRADIENT } from "../../lib/train/tokenizerSteps.js";
 
-const test = suite("bench/stage1");
+const test = suite("speed/stage1");
 
 const SIZE: Stage1Size = {
   imageSize: 16,
@@ -70,26 +67,6 @@ test("no parameter starts as a constant, so that one left out shows", () => {
   const all = { ...stage1Inputs(task, SIZE, 1), ...task.perceptual!.weights };
   const constant = Object.entries(all).filter(([, { data }]) => data.length > 1 && new Set(data).size === 1);
   assert.equal(constant, []);
-});
-
-test("the options of a child process state the size and the losses of the case", () => {
-  const one = findCase("stage1-full");
-  assert.is(one.kind, "stage1");
-  const { values } = parseArgs({ args: [...casePrograms(one).computed], options: STAGE1_OPTIONS });
-  assert.equal([stage1Size(values), stage1Losses(values.losses)], [one.size, "full"]);
-  const small = parseArgs({ args: stage1Arguments(SIZE), options: STAGE1_OPTIONS });
-  assert.equal(stage1Size(small.values), SIZE);
-});
-
-test("steps of stage 1 are measured when asked for", () => {
-  assert.equal(USUAL_CASES, ["small", "small-adamw", "tiny", "tiny-adamw"]);
-  assert.throws(() => findCase("stage1"), /want some of .*stage1-ae, stage1-full, .*got "stage1"/);
-});
-
-test("wrong sizes and losses are refused by name", () => {
-  const { values } = parseArgs({ args: ["--vgg-scale", "2"], options: STAGE1_OPTIONS });
-  assert.throws(() => stage1Size(values), /--vgg-scale: want a number above 0, at most 1, got "2"/);
-  assert.throws(() => stage1Losses("all"), /--losses: want ae or full, got "all"/);
 });
 
 test.run();

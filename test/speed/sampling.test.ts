@@ -1,21 +1,19 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { casePrograms, findCase } from "../../bench/cases.js";
-import { SAMPLING_OPTIONS, samplingArguments, samplingSize } from "../../bench/options.js";
+import { openEngine } from "../../lib/engine/open.js";
+import { initialise } from "../../lib/nn/params.js";
+import { cachedStep } from "../../lib/sample/cachedSteps.js";
 import {
   randomRows,
   type SamplingSize,
-  samplingBound,
   samplingFeeds,
   samplingModel,
   samplingSpecs,
   samplingWork,
-} from "../../bench/sampling.js";
-import { openEngine } from "../../lib/engine/open.js";
-import { initialise } from "../../lib/nn/params.js";
-import { cachedStep } from "../../lib/sample/cachedSteps.js";
+} from "../../lib/speed/sampling.js";
+import { samplingBound } from "../../lib/speed/samplingBound.js";
 
-const test = suite("bench/sampling");
+const test = suite("speed/sampling");
 
 const SIZE: SamplingSize = { dim: 16, depth: 2, heads: 2, vocabulary: 12, gridSide: 3, batch: 3, filled: 5 };
 
@@ -59,26 +57,5 @@ test("no position is left after a full sequence", () => {
   const full = { ...SIZE, filled: 9 };
   assert.throws(() => samplingFeeds(full, randomRows(full, 1)), /no position after 9/);
 });
-
-test("a case is run by both sides at the same size, with the other side's cache of its own", () => {
-  for (const [name, cache] of [
-    ["sample-8-512", "rows"],
-    ["sample-base-1-16-cat", "cat"],
-  ] as const) {
-    const one = findCase(name);
-    const { ours, theirs, computed, theirOptions } = casePrograms(one);
-    assert.equal([ours, theirs, theirOptions], ["samplingStep.js", "sampling_step.py", ["--cache", cache]]);
-    assert.ok(one.kind === "sampling");
-    assert.equal(computed, samplingArguments(one.size));
-    const defaults = Object.fromEntries(Object.entries(SAMPLING_OPTIONS).map(([key, value]) => [key, value.default]));
-    const given = { ...defaults, ...Object.fromEntries(pairs(computed)) } as Parameters<typeof samplingSize>[0];
-    assert.equal(samplingSize(given), one.size);
-  }
-});
-
-/** `["--dim", "8"]` as `[["dim", "8"]]`. */
-function pairs(options: readonly string[]): [string, string][] {
-  return Array.from({ length: options.length / 2 }, (_, i) => [options[2 * i]!.slice(2), options[2 * i + 1]!]);
-}
 
 test.run();

@@ -1,0 +1,68 @@
+/**
+ * Times our step of stage 2 without its update: the loss and all gradients of a VIM, without dropout.
+ *
+ *     node dist/bench/vimStep.js [--dim 768] [--depth 12] [--heads 12] [--vocabulary 8192] [--grid-side 32] [--batch 1]
+ *         [--threads 2] [--warmup 3] [--steps 5] [--serve | --export FILE]
+ *
+ * Prints JSON lines (see bench/serve.ts). `--export` writes weights, codes, loss and gradients for the other side to check
+ * itself against, and times nothing.
+ */
+import { parseArgs } from "node:util";
+import { engineVersions, openEngine } from "../lib/engine/open.js";
+import type { HostTensor, NamedHostTensors } from "../lib/engine/types.js";
+import { writeHostTensors } from "../lib/files/hostTensors.js";
+import { sequenceLength, vimSpec } from "../lib/models/vim.js";
+import { countParameters, flattenSpecs } from "../lib/nn/params.js";
+import { rngFrom, streamSeed } from "../lib/random.js";
+import { randomParams } from "../lib/speed/randomParams.js";
+import { samplingModel } from "../lib/speed/sampling.js";
+import { scalarOf, withPrefix } from "../lib/train/named.js";
+import { compilePlan, priorPlan } from "../lib/train/plans.js";
+import { GRADIENT, MODEL } from "../lib/train/tokenizerSteps.js";
+import { positiveInteger, VIM_OPTIONS, vimSize } from "./options.js";
+import { SERVE_OPTIONS, serveSteps } from "./serve.js";
+
+const SEED = 1;
+const CLASSES = 1000; // also in bench/pytorch/vim_step.py
+
+const { values } = parseArgs({ options: { ...VIM_OPTIONS, ...SERVE_OPTIONS, export: { type: "string" } } });
+const size = vimSize(values);
+const threads = positiveInteger("threads", values.threads);
+const model = { ...samplingModel(size), classes: CLASSES };
+const specs = flattenSpecs(vimSpec(model));
+const engine = await openEngine("onnxruntime", { threads });
+const program = await compilePlan(engine, priorPlan(model, { dropout: 0, batchSize: size.batch }));
+const inputs = { ...withPrefix(MODEL, randomParams(specs, SEED)), ...batch() };
+if (values.export === undefined) await serve();
+else await exportCheck(values.export);
+
+function batch(): { codes: HostTensor; classIds: HostTensor } {
+  const rng = rngFrom(streamSeed(SEED, "codes"));
+  const int32 = (shape: readonly number[], below: number): HostTensor => ({
+    dtype: "int32",
+    shape,
+    data: Int32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => rng.integer(below)),
+  });
+  return {
+    codes: int32([size.batch, sequenceLength(model)], model.vocabulary),
+    classIds: int32([size.batch], CLASSES),
+  };
+}
+
+async function serve(): Promise<void> {
+  await serveSteps(values, {
+    ready: { size, parameters: countParameters(specs), threads, versions: engineVersions(engine) },
+    step: async () => scalarOf(await program.run(inputs), "nll"),
+  });
+}
+
+async function exportCheck(file: string): Promise<void> {
+  const results = await program.run(inputs);
+  const gradients: NamedHostTensors = {};
+  for (const [name, tensor] of Object.entries(results)) if (name.startsWith(GRADIENT)) gradients[name] = tensor;
+  await writeHostTensors(
+    file,
+    { ...inputs, ...gradients },
+    { losses: JSON.stringify({ nll: scalarOf(results, "nll") }) },
+  );
+}

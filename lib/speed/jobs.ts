@@ -1,0 +1,100 @@
+/** What the child process of a measurement does: one job, so that a crash takes nothing else down and memory is its own. */
+import { answerJob } from "../childJob.js";
+import type { PeakRates } from "../engine/machineRates.js";
+import type { OnnxDevice } from "../engine/onnxruntime.js";
+import type { EngineName } from "../engine/open.js";
+import { exactly, lasting, timeRuns } from "../timing.js";
+import type { Plan } from "../train/plans.js";
+import type { Prepared } from "./measurement.js";
+import type { MeasurementName } from "./names.js";
+import { ownSeconds, watchOthers } from "./otherLoad.js";
+import { prepare } from "./prepare.js";
+import type { Measured } from "./report.js";
+import { SPEED_SIZES, type SpeedSizeName } from "./sizes.js";
+
+export type EngineChoice = { readonly engine: EngineName; readonly device: OnnxDevice; readonly threads: number };
+
+/** How long to measure: so many runs, or so many seconds and at least a few runs. */
+export type Amount = { readonly warmup: number; readonly steps?: number | undefined; readonly seconds: number };
+
+export type RatesJob = EngineChoice & { readonly kind: "rates" };
+
+export type MeasureJob = EngineChoice &
+  Amount & {
+    readonly kind: "measure";
+    readonly name: MeasurementName;
+    readonly size: SpeedSizeName;
+    readonly binary: string;
+    readonly data?: string | undefined;
+  };
+
+export type RatesFound = { readonly rates: PeakRates; readonly versions: Readonly<Record<string, string>> };
+
+export type Progress = { readonly runs: number; readonly median: number };
+
+/** Runs that `seconds` never goes below. */
+const LEAST_RUNS = 5;
+const RATE_RUNS = 25;
+const REPORT_EVERY = 0.2; // seconds
+
+// What a measurement leaves behind, files in a temporary folder, is removed when the process exits, not when it is killed.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
+
+answerJob<RatesJob | MeasureJob, RatesFound | Measured, Progress>((job, report) =>
+  job.kind === "rates" ? findRates(job) : measure(job, report),
+);
+
+async function findRates({ engine: name, device, threads }: RatesJob): Promise<RatesFound> {
+  const { engineVersions, openEngine } = await import("../engine/open.js");
+  const { measurePeaks } = await import("../engine/machineRates.js");
+  const engine = await openEngine(name, { device, threads });
+  return { rates: await measurePeaks(engine, RATE_RUNS), versions: engineVersions(engine) };
+}
+
+async function measure(job: MeasureJob, report: (progress: Progress) => void): Promise<Measured> {
+  const { engine, device, threads, data, binary } = job;
+  const began = performance.now();
+  const openEngine = async () => (await import("../engine/open.js")).openEngine(engine, { device, threads });
+  const prepared = await prepare(job.name, { size: SPEED_SIZES[job.size], openEngine, data, binary });
+  try {
+    const setUpSeconds = (performance.now() - began) / 1000;
+    const timed = await time(prepared, job, report);
+    const { items, unit, work, plans } = prepared;
+    const multiplyAdds = plans && (await multiplyAddsOf(plans));
+    const counted = multiplyAdds === undefined ? {} : { multiplyAdds };
+    return { items, unit, setUpSeconds, ...timed, ...counted, ...(work ? { work } : {}) };
+  } finally {
+    await prepared.close();
+  }
+}
+
+type Timed = Pick<Measured, "seconds" | "peakBytes" | "otherLoad">;
+
+async function time(
+  { run, elsewhere }: Prepared,
+  amount: Amount,
+  report: (progress: Progress) => void,
+): Promise<Timed> {
+  const { warmup, steps, seconds: atLeast } = amount;
+  const { median } = await import("./statistics.js");
+  for (let i = 0; i < warmup; i++) await run();
+  const [others, before] = [watchOthers(), ownSeconds()];
+  let told = performance.now();
+  const seconds = await timeRuns(run, {
+    enough: steps === undefined ? lasting(atLeast, LEAST_RUNS) : exactly(steps),
+    onRun: (all) => {
+      if (performance.now() - told < REPORT_EVERY * 1000) return;
+      report({ runs: all.length, median: median(all) });
+      told = performance.now();
+    },
+  });
+  const rounded = seconds.map((each) => Number(each.toFixed(7)));
+  if (elsewhere) return { seconds: rounded };
+  const otherLoad = others(ownSeconds() - before);
+  return { seconds: rounded, otherLoad, peakBytes: process.resourceUsage().maxRSS * 1024 };
+}
+
+async function multiplyAddsOf(plans: readonly Plan[]): Promise<number> {
+  const { stepCost } = await import("../engine/stepCost.js");
+  return plans.reduce((sum, { step, options }) => sum + stepCost(step, options).multiplyAdds, 0);
+}

@@ -1,0 +1,77 @@
+/** Steps of training as the trainers do them: losses, gradients, update, moving average. */
+import { sequenceLength } from "../models/vim.js";
+import { rngFrom, streamSeed } from "../random.js";
+import type { OptimizerOptions } from "../train/optimizer.js";
+import { priorPlan } from "../train/plans.js";
+import { PriorTrainer } from "../train/priorTrainer.js";
+import { TokenizerTrainer } from "../train/tokenizerTrainer.js";
+import type { Trainer } from "../train/trainer.js";
+import { type Means, type Prepared, SEED } from "./measurement.js";
+import { samplingModel } from "./sampling.js";
+import { randomImages, type Stage1Losses, stage1Plan, stage1Task } from "./stage1.js";
+
+/** `vitvq train-vim`'s; none of the values changes what an update takes. */
+const OPTIMIZER: OptimizerOptions = {
+  rule: "adamw",
+  schedule: () => 1e-4,
+  beta1: 0.9,
+  beta2: 0.96,
+  epsilon: 1e-8,
+  weightDecay: 0.045,
+  clip: 1,
+  ema: 0.999,
+};
+
+const DROPOUT = 0.1;
+
+/** A step of stage 1 on noise; of `full` without R1, which comes every 16th step in training. */
+export async function tokenizerTraining({ size, openEngine }: Means, losses: Stage1Losses): Promise<Prepared> {
+  const { stage1 } = size;
+  const task = stage1Task(stage1, losses, SEED);
+  const images = randomImages(stage1, streamSeed(SEED, "images")).data as Float32Array;
+  const trainer = new TokenizerTrainer({
+    engine: await openEngine(),
+    task,
+    optimizer: OPTIMIZER,
+    batchSize: stage1.batch,
+    seed: SEED,
+    adversarialStart: 0,
+    nextImages: async () => images,
+  });
+  const plans = [stage1Plan(task, stage1)];
+  return { ...stepsOf(trainer), items: stage1.batch, unit: "images", plans };
+}
+
+/** A step of stage 2 on random codes. */
+export async function priorTraining({ size, openEngine }: Means): Promise<Prepared> {
+  const { prior, priorBatch: batchSize } = size;
+  const model = samplingModel(prior);
+  const rng = rngFrom(streamSeed(SEED, "codes"));
+  const codes = Int32Array.from({ length: batchSize * sequenceLength(model) }, () => rng.integer(model.vocabulary));
+  const labels = new Int32Array(batchSize).fill(-1);
+  const trainer = new PriorTrainer({
+    engine: await openEngine(),
+    model,
+    dropout: DROPOUT,
+    classDropout: 0,
+    optimizer: OPTIMIZER,
+    batchSize,
+    seed: SEED,
+    dimensions: size.stage1.imageSize ** 2,
+    nextBatch: async () => ({ codes, labels }),
+  });
+  const plans = [priorPlan(model, { dropout: DROPOUT, batchSize })];
+  return { ...stepsOf(trainer), items: batchSize, unit: "images", plans };
+}
+
+function stepsOf(trainer: Trainer): Pick<Prepared, "run" | "close"> {
+  let step = 0;
+  return {
+    run: async () => {
+      const { applied } = await trainer.step(step++);
+      if (!applied)
+        throw new Error(`step ${step - 1}: losses or gradients are not finite, so that nothing was updated`);
+    },
+    close: () => trainer.close(),
+  };
+}
