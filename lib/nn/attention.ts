@@ -75,16 +75,45 @@ export function splitHeads(qkv: tf.Tensor, heads: number): [PerHead, PerHead, Pe
 /**
  * `softmax(q k^T / sqrt(d)) v`, all [B, heads, N, d].
  *
- * The gradient recomputes the attention weights from q and k instead of keeping [B, heads, N, N], and gets the row
- * sums of `dP * P` from the output: `rowsum(dO * O)` (Dao et al. 2022, arXiv:2205.14135, section 3.1).
+ * Causal attention over many positions is computed in four pieces of queries, each over the keys up to its end: 10/16 of
+ * the scores, for most of the others are hidden.
  */
 export function dotProductAttention(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, options: AttentionOptions): tf.Tensor {
   const N = q.shape.at(-2)!;
+  if (!options.causal || N < LEAST_IN_PIECES) return attend(q, k, v, options);
+  const rows = Math.ceil(N / PIECES);
+  const pieces = Array.from({ length: PIECES }, (_, piece) => {
+    const [from, to] = [piece * rows, Math.min(N, (piece + 1) * rows)];
+    // Words of dropout are counted from the beginning of each piece, so that each wants a layer number of its own.
+    const drop = options.dropout && { ...options.dropout, layer: options.dropout.layer + (piece << 16) };
+    const part = { ...options, ...(drop ? { dropout: drop } : {}) };
+    return attend(positions(q, from, to), positions(k, 0, to), positions(v, 0, to), part);
+  });
+  return tf.concat(pieces, 2);
+}
+
+const PIECES = 4;
+/** Fewer positions are attended to in one piece: there the copies cost more than the scores. */
+const LEAST_IN_PIECES = 512;
+
+/** Positions `from .. to - 1` of [B, heads, N, d]. */
+function positions(x: tf.Tensor, from: number, to: number): tf.Tensor {
+  return tf.slice(x, [0, 0, from, 0], [-1, -1, to - from, -1]);
+}
+
+/**
+ * Attention of the last M of N positions, q being [B, heads, M, d], k and v [B, heads, N, d].
+ *
+ * The gradient recomputes the attention weights from q and k instead of keeping [B, heads, M, N], and gets the row
+ * sums of `dP * P` from the output: `rowsum(dO * O)` (Dao et al. 2022, arXiv:2205.14135, section 3.1).
+ */
+function attend(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, options: AttentionOptions): tf.Tensor {
+  const [M, N] = [q.shape.at(-2)!, k.shape.at(-2)!];
   const scale = 1 / Math.sqrt(q.shape.at(-1)!);
   const weights = (query: tf.Tensor, key: tf.Tensor) => {
-    const scores = tf.matMul(tf.mul(query, scale), key, false, true); // [B, heads, N, N]
+    const scores = tf.matMul(tf.mul(query, scale), key, false, true); // [B, heads, M, N]
     // The mask is made anew for the backward pass: what the forward pass makes and does not save is disposed by then.
-    return tf.softmax(options.causal && N > 1 ? tf.add(scores, causalMask(N)) : scores);
+    return tf.softmax(options.causal && N > 1 ? tf.add(scores, causalMask(M, N)) : scores);
   };
   const drop = (p: tf.Tensor) => (options.dropout ? dropout(p, options.dropout, options.dropout.layer) : p);
   const operation: CustomGradient<[tf.Tensor, tf.Tensor, tf.Tensor]> = {
@@ -109,9 +138,9 @@ export function dotProductAttention(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, op
 
 const HIDDEN = -1e9;
 
-/** [N, N] added to attention scores: 0 where a position may look, -1e9 where it may not. */
-export function causalMask(N: number): tf.Tensor2D {
-  const values = new Float32Array(N * N);
-  for (let row = 0; row < N; row++) values.fill(HIDDEN, row * N + row + 1, (row + 1) * N);
-  return tf.tensor2d(values, [N, N]);
+/** [M, N] added to the scores of the last M of N positions: 0 where one may look, -1e9 where it may not. */
+export function causalMask(M: number, N = M): tf.Tensor2D {
+  const values = new Float32Array(M * N);
+  for (let row = 0; row < M; row++) values.fill(HIDDEN, row * N + (N - M) + row + 1, (row + 1) * N);
+  return tf.tensor2d(values, [M, N]);
 }

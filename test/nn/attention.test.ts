@@ -110,6 +110,35 @@ test("the mask hides what lies ahead", () => {
   );
 });
 
+test("causal attention in pieces is that of one piece, in value and gradients", () => {
+  const N = 515; // not a multiple of the number of pieces
+  const shape = [1, 2, N, 4];
+  const [q, k, v, w] = [11, 12, 13, 14].map((seed) => normals(seed, shape)) as [Given, Given, Given, Given];
+  const inPieces = (...x: tf.Tensor[]) => dotProductAttention(x[0]!, x[1]!, x[2]!, { heads: 2, causal: true });
+  const whole = (...x: tf.Tensor[]) =>
+    tf.matMul(tf.softmax(tf.add(tf.matMul(tf.div(x[0]!, 2), x[1]!, false, true), causalMask(N))), x[2]!);
+  expectClose(valuesOf(inPieces, q, k, v), valuesOf(whole, q, k, v), "values", { absolute: 1e-5 });
+  const [got, want] = [gradientsOf(inPieces, w, q, k, v), gradientsOf(whole, w, q, k, v)];
+  want.forEach((values, which) => {
+    expectClose(got[which]!, values, `gradient ${which}`, { absolute: 1e-5, relative: 1e-5 });
+  });
+});
+
+test("each piece of causal attention drops weights of its own", () => {
+  const [N, d] = [512, 16];
+  const even: Given = { shape: [1, 1, N, d], values: new Array<number>(N * d).fill(0) };
+  // Equal weights over keys of which the first d show themselves, each in a place of its own.
+  const shown: Given = { ...even, values: even.values.map((_, i) => (i % (d + 1) === 0 && i < d * d ? 1 : 0)) };
+  const dropout = { rate: 0.5, seed: tf.tensor1d([3], "int32"), layer: 1 };
+  const f = (...x: tf.Tensor[]) => dotProductAttention(x[0]!, x[1]!, x[2]!, { heads: 1, causal: true, dropout });
+  const outputs = valuesOf(f, even, even, shown);
+  const kept = [1, 2, 3].map((piece) => {
+    const row = (piece * N) / 4;
+    return outputs.slice(row * d, (row + 1) * d).map((value) => value > 0);
+  });
+  assert.is(new Set(kept.map(String)).size, 3);
+});
+
 test("a projection is split into q, k, v, and each into heads", () => {
   // One token of width 4 in two heads: q = 0..3, k = 10..13, v = 20..23.
   const qkv: Given = { shape: [1, 1, 12], values: [0, 1, 2, 3, 10, 11, 12, 13, 20, 21, 22, 23] };
