@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { stripVTControlCharacters } from "node:util";
 import { inChild, type Outcome } from "./availabilityChild.js";
 import type { Findings } from "./availabilityJobs.js";
-import { TENSORFLOW_PACKAGES } from "./tensorflow.js";
+import { absence, type Explanation, explainTensorflow, missingLibrary, TENSORFLOW_PACKAGES } from "./tensorflow.js";
 
 export type Device = "cpu" | "webgpu" | "cuda" | "gpu";
 
@@ -93,7 +93,6 @@ function onnxruntimeDevice(device: "cpu" | "webgpu" | "cuda", outcome: Outcome<"
 }
 
 type Failed = { readonly message: string; readonly code?: string; readonly stderr: string };
-type Explanation = { readonly reason: string; readonly remedy?: string };
 
 function explainCpu({ message, code }: Failed, { platform, arch }: System): Explanation {
   if (code === "MODULE_NOT_FOUND" && message.includes("onnxruntime_binding"))
@@ -105,7 +104,7 @@ function explainCpu({ message, code }: Failed, { platform, arch }: System): Expl
 }
 
 function explainWebgpu(failed: Failed, { platform }: System): Explanation {
-  const missing = missingLibrary(failed);
+  const missing = missingLibrary(wordsOf(failed));
   if (missing?.startsWith("libvulkan"))
     return {
       reason: `no GPU was found: the Vulkan loader (${missing}) is missing`,
@@ -121,7 +120,7 @@ function explainWebgpu(failed: Failed, { platform }: System): Explanation {
 function explainCuda(failed: Failed, { platform, arch }: System): Explanation {
   if (platform !== "linux" || arch !== "x64")
     return { reason: `onnxruntime-node has CUDA for linux x64 only, this is ${platform} ${arch}` };
-  const missing = missingLibrary(failed);
+  const missing = missingLibrary(wordsOf(failed));
   if (missing?.startsWith("libonnxruntime_providers"))
     return {
       reason: "its libraries are not installed",
@@ -145,47 +144,21 @@ async function probeTensorflow(where: Where): Promise<EngineReport> {
     if (found.works) return found;
     first ??= found;
   }
-  return first ?? report("tensorflow", TENSORFLOW_PACKAGES[0], undefined, [absentTensorflow(where.system)]);
+  if (first) return first;
+  const absent = { device: "cpu", works: false, trains: TRAINS_ON.includes("tensorflow cpu") } as const;
+  return report("tensorflow", TENSORFLOW_PACKAGES[0], undefined, [{ ...absent, ...absence(where.system.nodeMajor) }]);
 }
 
 async function probeTensorflowPackage(packageName: string, { timeout, from, system }: Where): Promise<EngineReport> {
   const outcome = await inChild({ kind: "tensorflow", packageName, from }, timeout);
   const cpu = { device: "cpu" as const, works: outcome.ok, trains: TRAINS_ON.includes("tensorflow cpu") };
   if (!outcome.ok) {
-    const explanation = explainTensorflow(packageName, outcome, system);
+    const explanation = explainTensorflow(packageName, outcome, system.nodeMajor);
     return report("tensorflow", packageName, undefined, [{ ...cpu, cause: causeOf(outcome), ...explanation }]);
   }
   const gpu = { device: "gpu" as const, works: true, trains: TRAINS_ON.includes("tensorflow gpu") };
   return report("tensorflow", packageName, outcome.found, outcome.found.gpu ? [gpu, cpu] : [cpu]);
 }
-
-function explainTensorflow(packageName: string, failed: Failed, { nodeMajor }: System): Explanation {
-  if (nodeMajor >= TENSORFLOW_NODE_END)
-    return { reason: `${packageName} breaks on Node ${TENSORFLOW_NODE_END} and later`, remedy: "use Node 20 or 22" };
-  if (failed.message.includes("tfjs_binding"))
-    return {
-      reason: `${packageName} is installed without its binary`,
-      remedy: `npm rebuild ${packageName} --ignore-scripts=false (downloads from storage.googleapis.com)`,
-    };
-  const missing = missingLibrary(failed);
-  if (missing !== undefined) return { reason: `${missing} is missing`, remedy: "install CUDA 11.2 and cuDNN 8.1" };
-  return { reason: firstLine(failed.message), remedy: `npm uninstall ${packageName}, or install it again` };
-}
-
-function absentTensorflow({ nodeMajor }: System): DeviceReport {
-  const node = nodeMajor >= TENSORFLOW_NODE_END ? ", which breaks on Node 23 and later: use Node 20 or 22" : "";
-  return {
-    device: "cpu",
-    works: false,
-    trains: TRAINS_ON.includes("tensorflow cpu"),
-    reason: "not installed (it is optional)",
-    remedy:
-      `npm install @tensorflow/tfjs-node-gpu --ignore-scripts=false${node} (Linux or Windows on x64, CUDA 11.2, ` +
-      "cuDNN 8.1; downloads from storage.googleapis.com), or @tensorflow/tfjs-node for the CPU alone",
-  };
-}
-
-const TENSORFLOW_NODE_END = 23; // this major version removed util.isNullOrUndefined, which tfjs-node 4.22 calls
 
 function report(
   engine: EngineReport["engine"],
@@ -206,13 +179,9 @@ function isInstalled(packageName: string, from: string): boolean {
   }
 }
 
-/** The shared library that a loader looked for in vain, without its folder. */
-function missingLibrary({ message, stderr }: Failed): string | undefined {
-  return /([\w.+-]+\.so[\w.]*): cannot open shared object file/.exec(`${message}\n${stderr}`)?.[1];
-}
+const wordsOf = ({ message, stderr }: Failed): string => `${message.trim()}\n${stderr.trim()}`;
 
-const causeOf = ({ message, stderr }: Failed): string =>
-  stripVTControlCharacters(`${message.trim()}\n${stderr.trim()}`).trim();
+const causeOf = (failed: Failed): string => stripVTControlCharacters(wordsOf(failed)).trim();
 
 const firstLine = (text: string): string => text.trim().split("\n")[0]!;
 

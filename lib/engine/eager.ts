@@ -1,7 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
+import { EngineError } from "../errors.js";
 import { mapValues } from "../records.js";
 import { checkInputs, checkStep } from "./checkInputs.js";
-import { loadTensorflow, type ModuleLoader, tensorflowError } from "./tensorflow.js";
+import { brokenTensorflow, loadTensorflow, type TensorflowOptions } from "./tensorflow.js";
+import { repairKernels } from "./tensorflowKernels.js";
 import type { Engine, HostTensor, NamedHostTensors, NamedTensors, Program, Step, StepOptions } from "./types.js";
 
 /** tfjs backends that run steps eagerly: pure JavaScript (slow; the judge in tests) and the native TensorFlow. */
@@ -9,18 +11,18 @@ export type EagerBackend = "cpu" | "tensorflow";
 
 /**
  * An engine that calls the step function at every run on a tfjs backend, everything it makes disposed afterwards.
- * @param load how optional packages are imported
+ * @param options of TensorFlow; pure JavaScript has none
  * @throws EngineError when `backend` is `"tensorflow"` and its package is absent or broken
  */
-export async function createEagerEngine(backend: EagerBackend, load?: ModuleLoader): Promise<Engine> {
+export async function createEagerEngine(backend: EagerBackend, options: TensorflowOptions = {}): Promise<Engine> {
   tf.enableProdMode(); // keeps tfjs from advising on the console to install its native package
-  const device = backend === "cpu" ? "javascript" : await startTensorflow(load);
+  const device = backend === "cpu" ? "javascript" : await startTensorflow(options);
   return {
     name: "tensorflow",
     device,
-    async compile(step, options) {
-      checkStep(options);
-      return eagerProgram(backend, step, options);
+    async compile(step, stepOptions) {
+      checkStep(stepOptions);
+      return eagerProgram(backend, step, stepOptions);
     },
   };
 }
@@ -32,7 +34,7 @@ export async function createEagerEngine(backend: EagerBackend, load?: ModuleLoad
  */
 export function withBackend<T>(backend: string, body: () => T): T {
   // Starts the backend if need be; from then on setBackend takes effect before it returns.
-  if (!tf.findBackend(backend)) throw tensorflowError(`tfjs has no backend "${backend}"`);
+  if (!tf.findBackend(backend)) throw new EngineError(`tfjs has no backend "${backend}"`);
   const former: string | undefined = tf.engine().backendName;
   void tf.setBackend(backend);
   try {
@@ -43,17 +45,24 @@ export function withBackend<T>(backend: string, body: () => T): T {
 }
 
 /** Loads TensorFlow, lets it add two numbers (some versions load and then fail at the first kernel), names its device. */
-async function startTensorflow(load: ModuleLoader | undefined): Promise<string> {
-  const name = await loadTensorflow(load);
+async function startTensorflow(options: TensorflowOptions): Promise<string> {
+  const name = await loadTensorflow(options);
   try {
     return withBackend("tensorflow", () => {
+      repairKernels();
       tf.tidy(() => tf.add(tf.scalar(1), tf.scalar(1)).dataSync());
       const backend: object = tf.backend();
       return "isUsingGpuDevice" in backend && backend.isUsingGpuDevice === true ? "gpu" : "cpu";
     });
   } catch (error) {
-    throw tensorflowError(`${name}: ${error instanceof Error ? error.message : String(error)}`, error);
+    throw brokenTensorflow(name, error);
   }
+}
+
+/** Version of the TensorFlow library that was loaded, as it says itself; undefined before that. */
+export function tensorflowVersion(): string | undefined {
+  const backend = tf.findBackend("tensorflow") as { readonly binding?: { readonly TF_Version?: string } } | null;
+  return backend?.binding?.TF_Version;
 }
 
 function eagerProgram(backend: EagerBackend, step: Step, options: StepOptions): Program {

@@ -1,7 +1,7 @@
 /** Engines by name, as commands open them. */
 import { createRequire } from "node:module";
 import { EngineError, UsageError } from "../errors.js";
-import { createEagerEngine } from "./eager.js";
+import { createEagerEngine, tensorflowVersion } from "./eager.js";
 import { thisMachine } from "./machine.js";
 import { createOnnxEngine, type OnnxDevice, type OnnxEngineOptions } from "./onnxruntime.js";
 import type { Engine } from "./types.js";
@@ -13,10 +13,10 @@ export type EngineName = "onnxruntime" | "tensorflow";
  * @throws EngineError when it is not here, with what to do; UsageError for a device that the engine does not choose itself
  */
 export async function openEngine(name: EngineName, options: OnnxEngineOptions = {}): Promise<Engine> {
-  const { device = "cpu" } = options;
+  const { device = "cpu", threads } = options;
   if (name === "tensorflow") {
     expectOwnDevice(device);
-    return createEagerEngine("tensorflow");
+    return createEagerEngine("tensorflow", threads === undefined ? {} : { threads });
   }
   if (device !== "cpu") await expectDevice(device);
   return createOnnxEngine(options);
@@ -43,9 +43,11 @@ async function expectDevice(device: OnnxDevice): Promise<void> {
 export function engineVersions(engine: Engine): Record<string, string> {
   const require = createRequire(import.meta.url);
   const { version } = require("onnxruntime-node/package.json") as { version: string };
+  const tensorflow = engine.name === "tensorflow" ? tensorflowVersion() : undefined;
   return {
     engine: engine.name,
     device: engine.device,
+    ...(tensorflow === undefined ? {} : { tensorflow }),
     onnxruntime: version,
     node: process.versions.node,
     processor: thisMachine().processor,

@@ -8,15 +8,15 @@ import { type CustomGradient, customGradient } from "../nn/customGradient.js";
  */
 export function crossEntropy(logits: tf.Tensor, targets: tf.Tensor): tf.Scalar {
   const [M, K] = logits.shape as [number, number];
-  const oneHot = () => tf.oneHot(targets as tf.Tensor1D, K); // [M, K]; made anew for the backward pass
+  const oneHot = (of: tf.Tensor) => tf.oneHot(of as tf.Tensor1D, K); // [M, K]; made anew for the backward pass
   const operation: CustomGradient<[tf.Tensor]> = {
     forward: (x) => {
       const logProbabilities = tf.logSoftmax(x);
-      const value = tf.div(tf.neg(tf.sum(tf.mul(logProbabilities, oneHot()))), M);
-      return { value, saved: [logProbabilities] };
+      const value = tf.div(tf.neg(tf.sum(tf.mul(logProbabilities, oneHot(targets)))), M);
+      return { value, saved: [logProbabilities, targets] };
     },
     // d/dlogits = (softmax - one-hot) / M
-    backward: (dy, [logProbabilities]) => [tf.mul(tf.sub(tf.exp(logProbabilities!), oneHot()), tf.div(dy, M))],
+    backward: (dy, [logProbabilities, of]) => [tf.mul(tf.sub(tf.exp(logProbabilities!), oneHot(of!)), tf.div(dy, M))],
   };
   return customGradient(operation, logits) as tf.Scalar;
 }

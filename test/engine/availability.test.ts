@@ -92,7 +92,10 @@ test("what is not installed is said to be so, with the command that installs it"
   const { onnxruntime, tensorflow } = await probeWith({});
   assert.equal([onnxruntime.works, tensorflow.works], [false, false]);
   assert.is(deviceOf(onnxruntime, "cpu")?.reason, "onnxruntime-node is not installed");
-  assert.match(deviceOf(tensorflow, "cpu")?.remedy ?? "", /^npm install @tensorflow\/tfjs-node-gpu .*CUDA 11\.2/);
+  assert.match(
+    deviceOf(tensorflow, "cpu")?.remedy ?? "",
+    /^npm install --no-save --save-prod .*tfjs-node-gpu .*CUDA 11\.2/,
+  );
   const node24 = await probeWith({}, { system: { ...linux, nodeMajor: 24 } });
   assert.match(deviceOf(node24.tensorflow, "cpu")?.remedy ?? "", /use Node 20 or 22/);
 });

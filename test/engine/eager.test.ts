@@ -101,12 +101,12 @@ test("runs steps on a TensorFlow that loads, and names its device", async () => 
     tf.copyRegisteredKernels("cpu", "tensorflow");
     tf.registerBackend("tensorflow", () => tf.findBackendFactory("cpu")());
   };
-  const engine = await createEagerEngine("tensorflow", load);
+  const engine = await createEagerEngine("tensorflow", { load });
   assert.is(engine.device, "cpu");
   const program = await engine.compile(step, { ...options, constants });
   assert.equal((await program.run({ x }))["y"], floats([1, 2], [7, 10]));
   Object.assign(tf.findBackend("tensorflow"), { isUsingGpuDevice: true });
-  assert.is((await createEagerEngine("tensorflow", async () => {})).device, "gpu");
+  assert.is((await createEagerEngine("tensorflow", { load: async () => {} })).device, "gpu");
 });
 
 test("refuses a TensorFlow that loads and then fails at its first kernel", async () => {
@@ -120,11 +120,13 @@ test("refuses a TensorFlow that loads and then fails at its first kernel", async
   tf.unregisterKernel("Add", "tensorflow");
   tf.registerKernel(broken);
   try {
-    await createEagerEngine("tensorflow", async () => {});
+    await createEagerEngine("tensorflow", { load: async () => {} });
     assert.unreachable("a broken backend was accepted");
   } catch (error) {
     assert.instance(error, EngineError);
-    assert.match((error as Error).message, "isNullOrUndefined is not a function");
+    const { message, cause } = error as EngineError;
+    assert.match(message, /^engine tensorflow is not available: /);
+    assert.match((cause as Error).message, "isNullOrUndefined is not a function");
   }
 });
 

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { suite } from "uvu";
+import * as assert from "uvu/assert";
 import { crossEntropy } from "../../lib/losses/crossEntropy.js";
 import { compareEngines } from "../engine/support/compareEngines.js";
 import { given } from "../engine/support/drawing.js";
@@ -38,6 +39,12 @@ test("value and gradient are those of the composition, under an upstream gradien
   const [got, want] = [valueAndGradient(crossEntropy), valueAndGradient(composed)];
   expectClose(got.value, want.value, "value", { relative: 1e-6 });
   expectClose(got.gradient, want.gradient, "gradient", { relative: 1e-6 });
+});
+
+test("targets that are computed on the way are still there for the gradient", () => {
+  const computed = (x: tf.Tensor, targets: tf.Tensor) => crossEntropy(x, tf.add(targets, tf.zerosLike(targets)));
+  const [got, want] = [valueAndGradient(computed), valueAndGradient(crossEntropy)];
+  assert.equal(got, want);
 });
 
 test("logits far from zero overflow nothing", () => {

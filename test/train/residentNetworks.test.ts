@@ -4,7 +4,6 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Engine } from "../../lib/engine/types.js";
 import { EMA_CODEBOOK } from "../../lib/train/emaCodebook.js";
-import type { Saved, Trainer } from "../../lib/train/trainer.js";
 import { residentOnHost } from "../engine/support/residentOnHost.js";
 import { missing, webgpu } from "../engine/support/webgpu.js";
 import { expectClose } from "../support.js";
@@ -12,21 +11,21 @@ import {
   ADAFACTOR,
   ADVERSARIAL,
   advance,
+  type Create,
   engine,
+  expectCloseState,
   expectExactResume,
   expectSameState,
-  OPTIMIZER,
+  expectSameTraining,
   priorTrainer,
+  STEADY,
   snapshot,
   TASK,
   tokenizerTrainer,
   tokensOf,
 } from "./support.js";
 
-/** With an epsilon above the noise of gradients that are 0 (those of the keys' biases), which Adam would blow up. */
-const optimizer = { ...OPTIMIZER, epsilon: 1e-3 };
-
-type Create = (engine: Engine, start?: number) => Promise<Trainer>;
+const optimizer = STEADY;
 
 const withCritic: Create = async (on, start) => tokenizerTrainer({ task: ADVERSARIAL, engine: on, optimizer }, start);
 const prior: Create = async (on, start) =>
@@ -36,35 +35,6 @@ const device = suite("train/residentNetworks on WebGPU");
 const test = suite("train/residentNetworks");
 
 const heldEngine = async () => residentOnHost(await engine());
-
-/** Both after the same steps; the second goes on from the state of the first at step `from`. */
-async function expectSameTraining(create: Create, on: Engine, { from = 0, to = 5 } = {}): Promise<void> {
-  const host = await create(await engine());
-  await advance(host, 0, from);
-  const resident = await create(on, from);
-  if (from > 0) await resident.restore(await snapshot(host));
-  const want = await advance(host, from, to);
-  const got = await advance(resident, from, to);
-  want.forEach((metrics, step) => {
-    assert.equal(Object.keys(got[step]!), Object.keys(metrics));
-    for (const [name, value] of Object.entries(metrics))
-      expectClose([got[step]![name]!], [value], `step ${step}: ${name}`, { relative: 1e-3, absolute: 1e-5 });
-  });
-  expectCloseState(await snapshot(resident), await snapshot(host));
-  await host.close();
-  await resident.close();
-}
-
-function expectCloseState(got: Saved, want: Saved): void {
-  assert.equal(got.metadata, want.metadata);
-  for (const part of ["model", "state"] as const) {
-    assert.equal(Object.keys(got[part]).sort(), Object.keys(want[part]).sort());
-    for (const [name, { data, shape }] of Object.entries(want[part])) {
-      assert.equal([...got[part][name]!.shape], [...shape], name);
-      expectClose(got[part][name]!.data, data, name, { relative: 1e-4, absolute: 1e-5 });
-    }
-  }
-}
 
 for (const [name, create] of Object.entries({ "stage 1 with a discriminator": withCritic, "stage 2": prior })) {
   test(`${name}: steps and state are those of training in host memory`, async () => {

@@ -14,7 +14,7 @@ import { type PriorBatch, PriorTrainer, type PriorTraining } from "../../lib/tra
 import type { TokenizerTask } from "../../lib/train/tokenizerSteps.js";
 import { TokenizerTrainer, type TokenizerTraining } from "../../lib/train/tokenizerTrainer.js";
 import type { Saved, Trainer } from "../../lib/train/trainer.js";
-import { inTemporaryFolder } from "../support.js";
+import { expectClose, inTemporaryFolder } from "../support.js";
 
 const STACK = { dim: 8, depth: 1, heads: 2, mlpDim: 16 };
 
@@ -67,6 +67,9 @@ export const OPTIMIZER = {
   clip: 1,
   ema: 0.9,
 } as const satisfies OptimizerOptions;
+
+/** With an epsilon above the noise of gradients that are 0 (those of the keys' biases), which Adam would blow up. */
+export const STEADY = { ...OPTIMIZER, epsilon: 1e-3 } as const satisfies OptimizerOptions;
 
 /** The same with the other rule. */
 export const ADAFACTOR = {
@@ -165,6 +168,42 @@ export function expectSameState(got: Saved, want: Saved): void {
   assert.equal(movedTensors(want.model, got.model), [], "model");
   assert.equal(movedTensors(want.state, got.state), [], "state");
   assert.equal(got.metadata, want.metadata);
+}
+
+/** A trainer on an engine, whose data begin with those of a step. */
+export type Create = (on: Engine, start?: number) => Promise<Trainer>;
+
+/**
+ * Trains on the default engine and beside it on another, which goes on from the state of the first at step `from`, and
+ * requires the same metrics at every step and the same state in the end.
+ */
+export async function expectSameTraining(create: Create, on: Engine, { from = 0, to = 5 } = {}): Promise<void> {
+  const judge = await create(await engine());
+  await advance(judge, 0, from);
+  const other = await create(on, from);
+  if (from > 0) await other.restore(await snapshot(judge));
+  const want = await advance(judge, from, to);
+  const got = await advance(other, from, to);
+  want.forEach((metrics, step) => {
+    assert.equal(Object.keys(got[step]!), Object.keys(metrics));
+    for (const [name, value] of Object.entries(metrics))
+      expectClose([got[step]![name]!], [value], `step ${step}: ${name}`, { relative: 1e-3, absolute: 1e-5 });
+  });
+  expectCloseState(await snapshot(other), await snapshot(judge));
+  await judge.close();
+  await other.close();
+}
+
+/** Requires two saved states to agree within what engines may differ by. */
+export function expectCloseState(got: Saved, want: Saved): void {
+  assert.equal(got.metadata, want.metadata);
+  for (const part of ["model", "state"] as const) {
+    assert.equal(Object.keys(got[part]).sort(), Object.keys(want[part]).sort());
+    for (const [name, { data, shape }] of Object.entries(want[part])) {
+      assert.equal([...got[part][name]!.shape], [...shape], name);
+      expectClose(got[part][name]!.data, data, name, { relative: 1e-4, absolute: 1e-5 });
+    }
+  }
 }
 
 const bits = ({ data }: NamedHostTensors[string]) =>

@@ -55,8 +55,11 @@ const TOLERANCE: Tolerance = { absolute: 1e-5, relative: 1e-5 };
 /** WebGPU lets devices err more: WGSL wants cosines within 2^-11 only. */
 const DEVICE_TOLERANCE: Tolerance = { absolute: 5e-4, relative: 5e-4 };
 
-/** What graphs are written for, and where they run: `webgpu` ones on the processor, unless the device itself is asked for. */
-export type Place = Target | "device";
+/**
+ * What graphs are written for, and where they run: `webgpu` ones on the processor, unless the device itself is asked for.
+ * On `tensorflow` nothing is written: its kernels run as the step calls them.
+ */
+export type Place = Target | "device" | "tensorflow";
 
 /** Compares all `cases` in one graph. Integers and booleans must be equal, floats close. */
 export async function compareEngines(name: string, cases: readonly Case[], target: Place = "cpu"): Promise<void> {
@@ -183,6 +186,7 @@ async function blame(cases: readonly Case[], target: Place, error: unknown): Pro
 }
 
 async function compileGraph(step: Step, options: StepOptions, target: Place): Promise<Program> {
+  if (target === "tensorflow") return (await createEagerEngine("tensorflow")).compile(step, options);
   if (target === "device") return (await createOnnxEngine({ device: "webgpu" })).compile(step, options);
   if (target === "cpu") return (await createOnnxEngine({ threads: 1, spinning: false })).compile(step, options);
   const session = await ort.InferenceSession.create(writeModel(trace(step, options, target)), { intraOpNumThreads: 1 });
