@@ -4,7 +4,7 @@ import { sequentialBatches, trainingBatches } from "../../lib/data/batches.js";
 import { heldOutImages, numbersWithout } from "../../lib/data/holdOut.js";
 import { classesAmong, type NamedClasses } from "../../lib/data/mergedClasses.js";
 import { type ImageSource, openSource } from "../../lib/data/source.js";
-import { thinned } from "../../lib/data/thinned.js";
+import { spreadPlaces, thinned } from "../../lib/data/thinned.js";
 import { centredView } from "../../lib/data/view.js";
 import { DataError, UsageError } from "../../lib/errors.js";
 import { expectTokenizer, openTokenFile, type TokenFile } from "../../lib/files/tokenFile.js";
@@ -152,16 +152,15 @@ async function checkedFile(
 
 type Once = { readonly reading: Reading; readonly classes: Int32Array | undefined; readonly on: string };
 
-/** Codes of the first images of a source, as they are without augmentation. */
+/** Codes of images from all over a source, as they are without augmentation. */
 async function encodedOnce(source: ImageSource, { reading, classes, on }: Once): Promise<Validation> {
   const { config, model, encoder, onDamaged } = reading;
   const view = { size: model.imageSize, channels: model.channels };
   const batches = sequentialBatches({
-    source,
+    source: thinned(source, spreadPlaces(SCORED_ROWS, source.count)),
     view,
     place: () => centredView(view, config.resize),
     batchSize: encoderBatch(config.batchSize),
-    limit: Math.min(SCORED_ROWS, source.count),
     strict: config.strict,
     onDamaged: onDamaged(source),
   });
