@@ -13,6 +13,7 @@ import { writeAtomically } from "../lib/files/atomic.js";
 import { readMetrics } from "../lib/files/metricsFile.js";
 import { DIRECTIONS, type Direction, type Figures, figureKeys, ROWS, type Row } from "./ablationRows.js";
 import { machine } from "./machine.js";
+import { print, runBenchmark } from "./program.js";
 
 /** What one run reached, and how. */
 type Run = { readonly seed: string; readonly figures: Figures; readonly config: Config; readonly images: number };
@@ -43,16 +44,11 @@ const FORMATS: Readonly<Record<Direction["figure"], (value: number) => string>> 
 };
 
 const [from, to] = process.argv.slice(2);
-try {
+await runBenchmark(async () => {
   if (from === undefined || to === undefined) throw new UsageError("want two arguments: a folder of runs and a file");
-  const runs = await readRuns(from);
-  await writeAtomically(to, report(runs));
-  process.stdout.write(`${to}: ${ROWS.length} rows\n`);
-} catch (error) {
-  if (!(error instanceof UsageError)) throw error;
-  process.stderr.write(`${error.message}\n`);
-  process.exitCode = error.exitCode;
-}
+  await writeAtomically(to, report(await readRuns(from)));
+  print(`${to}: ${ROWS.length} rows`);
+});
 
 async function readRuns(folder: string): Promise<Runs> {
   const seeds = (await readdir(folder)).sort();

@@ -12,18 +12,16 @@
  * writes `bench/results/NAME.json` when there is a name.
  */
 import { spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
-import { availableParallelism, loadavg, tmpdir } from "node:os";
+import { availableParallelism, loadavg } from "node:os";
 import path from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { UsageError } from "../lib/errors.js";
-import { writeJson } from "../lib/files/atomic.js";
 import { median } from "../lib/speed/statistics.js";
 import { type Case, type CasePrograms, casePrograms, findCase, USUAL_CASES } from "./cases.js";
-import { environment, machine, waitForQuiet } from "./machine.js";
+import { environment, waitForQuiet } from "./machine.js";
 import { positiveInteger } from "./options.js";
+import { inFolder, print, root, runBenchmark, saveResults } from "./program.js";
 import { type Ready, type Side, type SideCommand, startSide, type Turn } from "./side.js";
 import { isUndisturbed, type Round, type Summary, summarise } from "./summary.js";
 
@@ -37,8 +35,8 @@ type Measured = {
 
 type CaseResult = Case & Measured;
 
-const here = path.dirname(fileURLToPath(import.meta.url)); // dist/bench
-const bench = path.join(here, "..", "..", "bench");
+const here = path.join(root, "dist", "bench");
+const bench = path.join(root, "bench");
 
 const { values } = parseArgs({
   options: {
@@ -55,23 +53,14 @@ const { values } = parseArgs({
   },
 });
 
-try {
-  await compareAll(values.case.split(","));
-} catch (error) {
-  if (!(error instanceof UsageError)) throw error;
-  process.stderr.write(`${error.message}\n`);
-  process.exitCode = error.exitCode;
-}
+await runBenchmark(() => compareAll(values.case.split(",")));
 
 async function compareAll(names: readonly string[]): Promise<void> {
   const cases = names.map(findCase);
-  const folder = await mkdtemp(path.join(tmpdir(), "vitvq-bench-"));
-  try {
+  await inFolder(async (folder) => {
     const files = await expectSameFunctions(cases, folder);
     if (!values.check) await measureAll(names, cases, files);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  });
 }
 
 async function measureAll(names: readonly string[], cases: readonly Case[], files: ReadonlyMap<string, string>) {
@@ -80,14 +69,9 @@ async function measureAll(names: readonly string[], cases: readonly Case[], file
     const result = await compare(one, files.get(functionOf(one))!);
     results[names[i]!] = result;
     print(`\n${names[i]}: ${describe(result)}`);
-    if (values.name !== undefined) await writeResults(values.name, results);
+    if (values.name !== undefined)
+      await saveResults(values.name, { environment: environment(threadSettings()), results });
   }
-}
-
-async function writeResults(name: string, results: Readonly<Record<string, CaseResult>>): Promise<void> {
-  const settings = environment(threadSettings());
-  const all = { date: new Date().toISOString(), machine: machine(), environment: settings, results };
-  await writeJson(path.join(bench, "results", `${name}.json`), all);
 }
 
 /** @param exported what our side wrote for the check */
@@ -231,8 +215,4 @@ function describe({ summary, peakMemoryBytes, sides, loadAverage, rounds }: Case
       `${summary.bestRatio.toFixed(2)}x (best); rounds ${summary.lowestRatio.toFixed(2)} to ${summary.highestRatio.toFixed(2)}`,
     ...bound,
   ].join("\n");
-}
-
-function print(line: string): void {
-  process.stdout.write(`${line}\n`);
 }

@@ -5,6 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import * as v8 from "node:v8";
 import * as assert from "uvu/assert";
 
 /** The folder that holds package.json, from source or from dist. */
@@ -26,6 +27,16 @@ export async function inTemporaryFolder<T>(body: (folder: string) => Promise<T>)
     await rm(folder, { recursive: true, force: true });
   }
 }
+
+/**
+ * Counts the objects of JavaScript that are alive once garbage is collected, arrays and promises among them: exact, where
+ * bytes vary. Undefined before Node 20.13, which cannot.
+ */
+export const countObjects: (() => number) | undefined =
+  "queryObjects" in v8 ? () => v8.queryObjects(Object, { format: "count" }) : undefined;
+
+/** Added to the name of a test that is skipped where objects cannot be counted. */
+export const unlessCounted = countObjects ? "" : " (skipped: this Node cannot count objects, 20.13 can)";
 
 export type Tolerance = {
   /** Largest allowed |got - want|. */

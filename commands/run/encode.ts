@@ -69,19 +69,27 @@ export async function run(context: Context): Promise<void> {
 
 type Tokenizer = Awaited<ReturnType<typeof loadTokenizer>>;
 
-type Work = {
+export type EncodeWork = {
   source: ImageSource;
-  tokenizer: Tokenizer;
+  tokenizer: Pick<Tokenizer, "model">;
   /** Most images to encode. */
   images: number;
   augment: Augment;
   encoder: Encoder;
   file: TokenFileWriter;
-  reporter: Reporter;
+  reporter: Pick<Reporter, "bar" | "warn">;
 };
 
-/** Every row of every image into the file, which is finished, or gone where that fails. */
-async function encodeAll({ config }: Context, { source, tokenizer, images, augment, encoder, file, reporter }: Work) {
+export type EncodeSettings = { config: Pick<Context["config"], "views" | "seed" | "batchSize" | "strict"> };
+
+/**
+ * Encodes every view of every image into the file, which is finished, or gone where that fails.
+ * @throws DataError when an image is damaged and `strict`, or all are; FileError when the file cannot be written
+ */
+export async function encodeAll(
+  { config }: EncodeSettings,
+  { source, tokenizer, images, augment, encoder, file, reporter }: EncodeWork,
+) {
   const { imageSize, channels, codebookSize } = tokenizer.model;
   const { views, seed, batchSize, strict } = config;
   const view = { size: imageSize, channels };

@@ -81,6 +81,8 @@ export type StageSummary = Json & {
   readonly seed: number | null;
   readonly step: number | null;
   readonly seconds: number | null;
+  /** Share of those seconds, 0..1, that steps waited for data. */
+  readonly dataWait: number | null;
 };
 
 export function summarize(findings: Findings): Summary {
@@ -142,17 +144,32 @@ export function summarize(findings: Findings): Summary {
  * Seconds that a run took, from the pace that its metrics record: `sum (steps since the last record) * batchSize /
  * imagesPerSecond`; null when a record lacks its pace. What precedes the first step is not in it.
  */
-export function trainingSeconds({ config, metrics }: Pick<FoundRun, "config" | "metrics">): number | null {
+export function trainingSeconds(run: Pick<FoundRun, "config" | "metrics">): number | null {
+  return intervalSeconds(run)?.reduce((sum, seconds) => sum + seconds, 0) ?? null;
+}
+
+/** Share of a run's seconds, 0..1, that its steps waited for data; null when a record lacks its share or its pace. */
+export function waitingShare(run: Pick<FoundRun, "config" | "metrics">): number | null {
+  const intervals = intervalSeconds(run);
+  const shares = run.metrics.map((record) => numberAt(record, "dataWait"));
+  if (!intervals || shares.includes(null)) return null;
+  const waited = intervals.reduce((sum, seconds, i) => sum + seconds * shares[i]!, 0);
+  return waited / intervals.reduce((sum, seconds) => sum + seconds, 0);
+}
+
+/** Seconds of every record's interval, one or more; null when one lacks its pace. */
+function intervalSeconds({ config, metrics }: Pick<FoundRun, "config" | "metrics">): number[] | null {
   const batchSize = numberAt(config, "options", "batchSize");
   if (batchSize === null || metrics.length === 0) return null;
-  let [seconds, before] = [0, 0];
+  const all: number[] = [];
+  let before = 0;
   for (const record of metrics) {
     const pace = numberAt(record, "imagesPerSecond");
     if (pace === null || pace <= 0) return null;
-    seconds += ((record.step - before) * batchSize) / pace;
+    all.push(((record.step - before) * batchSize) / pace);
     before = record.step;
   }
-  return seconds;
+  return all;
 }
 
 /** The number that lies at a path of keys, or null. */
@@ -176,6 +193,7 @@ function stageOf(run: FoundRun | undefined): StageSummary | null {
     seed: numberAt(run.config, "options", "seed"),
     step: numberAt(last, "step"),
     seconds: trainingSeconds(run),
+    dataWait: waitingShare(run),
   };
 }
 

@@ -35,7 +35,9 @@ function stage(of: StageSummary | null, name: string, metrics: readonly (readonl
   });
   const done = of.step === null ? "no step recorded" : `${formatInteger(of.step)} steps`;
   const time = of.seconds === null ? "" : ` in ${formatDuration(of.seconds)}`;
-  return [[name, [`${of.run}: ${done}${time}`, ...(of.finished ? [] : ["not finished"]), ...values].join(", ")]];
+  const waiting = of.dataWait === null ? [] : [`waiting for data ${formatPercent(of.dataWait)}`];
+  const unfinished = of.finished ? [] : ["not finished"];
+  return [[name, [`${of.run}: ${done}${time}`, ...unfinished, ...values, ...waiting].join(", ")]];
 }
 
 function reconstruction(summary: Summary): Rows {

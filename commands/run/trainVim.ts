@@ -16,6 +16,7 @@ import { openReporter, reportRow } from "../support/reporter.js";
 import { threadsOf } from "../support/threads.js";
 import { version } from "../support/version.js";
 import type { options } from "../trainVim.js";
+import { ABOUT_IMAGES, ABOUT_TOKENS, watchDataWait } from "./dataWait.js";
 import { estimateRun, reportDryRun } from "./dryRun.js";
 import { refuseIdleVimOptions } from "./idleOptions.js";
 import { expectEqualParts, openTraining } from "./openTraining.js";
@@ -74,6 +75,10 @@ async function train(context: Context, { model, data, engine, runFolder, reporte
   const { config } = context;
   const feed = await data.feed(engine, reporter);
   const { validation } = feed;
+  const wait = watchDataWait(
+    (warning) => reporter.warn(warning),
+    config.data === undefined ? ABOUT_TOKENS : ABOUT_IMAGES,
+  );
   let batches: PriorBatches | undefined;
   try {
     const result = await runTraining({
@@ -107,10 +112,13 @@ async function train(context: Context, { model, data, engine, runFolder, reporte
       illustrate: async (trainer) =>
         validation ? { valNll: await validationNll(trainer as PriorTrainer, validation, config.batchSize) } : {},
       keepBest: validation && { on: validation.on, stopAfter: config.stopAfter },
-      onInterval: (report) => reportRow(reporter, report),
+      onInterval: (report) => {
+        reportRow(reporter, report);
+        wait.note(report);
+      },
       onNote: (note) => reporter.info(note),
     });
-    return { ...result, facts: batches?.facts ?? {} };
+    return { ...result, facts: { ...batches?.facts, dataWait: wait.share } };
   } finally {
     await batches?.close();
     await feed.close();

@@ -27,6 +27,7 @@ import { threadsOf } from "../support/threads.js";
 import { version } from "../support/version.js";
 import type { options, TrainVqConfig } from "../trainVq.js";
 import { warnOnce } from "./damagedImages.js";
+import { ABOUT_IMAGES, watchDataWait } from "./dataWait.js";
 import { estimateRun, reportDryRun } from "./dryRun.js";
 import { type FrozenEncoder, freezeTask, frozenEncoder, withFrozen } from "./frozenEncoder.js";
 import { refuseIdleOptions } from "./idleOptions.js";
@@ -80,7 +81,7 @@ export async function run(given: Context): Promise<void> {
     if (!runFolder) return;
     await runFolder.writeConfig(storedConfig(context, task, { source, engine }));
     const began = performance.now();
-    const { steps, skipped, damaged, last } = await train(context, {
+    const { steps, skipped, damaged, dataWait, last } = await train(context, {
       task,
       frozen,
       source,
@@ -98,6 +99,7 @@ export async function run(given: Context): Promise<void> {
         skipped,
         damaged,
         seconds,
+        dataWait,
         parameters: counts,
         ...last,
       },
@@ -129,6 +131,7 @@ async function train(context: Context, parts: Parts) {
     model: task.model,
     batchSize: Math.min(SHOWN, held.count, config.batchSize),
   });
+  const wait = watchDataWait((warning) => reporter.warn(warning), ABOUT_IMAGES);
   let batches: ReturnType<typeof trainingBatches> | undefined;
   try {
     const result = await runTraining({
@@ -176,10 +179,13 @@ async function train(context: Context, parts: Parts) {
         const { mse } = pixelErrors({ originals: held.images, reconstructions: images, shape });
         return { psnr: psnrSummary(mse).meanOfImages };
       },
-      onInterval: (report) => reportRow(reporter, report),
+      onInterval: (report) => {
+        reportRow(reporter, report);
+        wait.note(report);
+      },
       onNote: (note) => reporter.info(note),
     });
-    return { ...result, damaged: batches?.damaged.length ?? 0 };
+    return { ...result, damaged: batches?.damaged.length ?? 0, dataWait: wait.share };
   } finally {
     await batches?.close();
     await reconstructor.close();

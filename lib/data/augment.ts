@@ -26,9 +26,7 @@ export const NO_AUGMENT: Augment = { resize: "cover", crop: "center", flip: fals
  * @throws RangeError when `cropScale` is not 1 <= min <= max
  */
 export function drawView(settings: ViewSettings, augment: Augment, stream: number): View {
-  const [min, max] = checkedScale(augment);
-  const least = Math.round(settings.size * min);
-  const most = Math.round(settings.size * max);
+  const [least, most] = shorterSides(settings, augment);
   const random = augment.crop === "random";
   return {
     ...centredView(settings, augment.resize),
@@ -38,9 +36,13 @@ export function drawView(settings: ViewSettings, augment: Augment, stream: numbe
   };
 }
 
-/** Whether every view of an image comes from the same resized pixels, so that these can be kept. */
-export function resizesAlike({ cropScale: [min, max] = [1, 1] }: Augment): boolean {
-  return min === max;
+/**
+ * The least and the most that `drawView` draws as shorter side, in pixels.
+ * @throws RangeError when `cropScale` is not 1 <= min <= max
+ */
+export function shorterSides({ size }: ViewSettings, augment: Augment): readonly [least: number, most: number] {
+  const [min, max] = checkedScale(augment);
+  return [Math.round(size * min), Math.round(size * max)];
 }
 
 function checkedScale({ cropScale = [1, 1] }: Augment): readonly [number, number] {

@@ -1,7 +1,7 @@
 import { rngFrom, streamSeed } from "../random.js";
-import { type Augment, drawView, NO_AUGMENT, resizesAlike } from "./augment.js";
+import { type Augment, drawView, NO_AUGMENT, shorterSides } from "./augment.js";
 import { checkBatching } from "./checkBatching.js";
-import { type Damaged, type DamageOptions, ImageReader } from "./imageReader.js";
+import { type Damaged, type DamageOptions, ImageReader, type Keep } from "./imageReader.js";
 import { trainingOrder } from "./order.js";
 import { prefetch, quiet } from "./prefetch.js";
 import type { ImageSource } from "./source.js";
@@ -31,7 +31,7 @@ export type TrainingOptions = DamageOptions & {
   readonly startStep?: number;
   /** Batches under way beyond the one in use; default 4. */
   readonly prefetch?: number;
-  /** Resized images are kept decoded when all of them take at most this; default 512 MiB. */
+  /** Images are kept decoded, in every size that views ask for, when all take at most this; default 512 MiB. */
   readonly cacheBytes?: number;
 };
 
@@ -60,8 +60,7 @@ export function trainingBatches(options: TrainingOptions): TrainingBatches {
   checkBatching(options);
   checkView(drawView(view, augment, 0));
   const { cacheBytes = DEFAULT_CACHE_BYTES } = options;
-  const keep = resizesAlike(augment) && source.count * view.size ** 2 * view.channels <= cacheBytes;
-  const reader = new ImageReader({ ...options, keep, cacheBytes });
+  const reader = new ImageReader({ ...options, keep: whatToKeep(options, cacheBytes), cacheBytes });
   const readImage = imageAt(reader, options);
   const ahead = prefetch({
     start: startStep,
@@ -80,6 +79,16 @@ export function trainingBatches(options: TrainingOptions): TrainingBatches {
     damaged: reader.damaged,
     close: () => ahead.close(),
   };
+}
+
+/** Resized images in all sizes if there is room for all of them, else those as decoded that are only to be enlarged, if for them. */
+function whatToKeep({ source, view, augment = NO_AUGMENT }: TrainingOptions, cacheBytes: number): Keep {
+  const [least, most] = shorterSides(view, augment);
+  let resized = 0;
+  for (let side = least; side <= most; side++) resized += source.count * side ** 2 * view.channels;
+  // With one size alone an image is enlarged once, and nobody asks for what it was.
+  const decoded = least < most ? source.count * most ** 2 * 3 : 0;
+  return { resized: decoded + resized <= cacheBytes, decoded: decoded > 0 && decoded <= cacheBytes };
 }
 
 export type SequentialOptions = DamageOptions & {

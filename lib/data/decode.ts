@@ -39,12 +39,35 @@ export async function decodeImage(input: ImageInput, view: View): Promise<Uint8A
  * @throws as `decodeImage` does
  */
 export async function decodeResized(input: ImageInput, view: View): Promise<Pixels> {
+  const name = "file" in input ? input.file : "in memory";
+  return await resizeDecoded(await decodeStart(input, view), view, name);
+}
+
+/**
+ * What an image is resized from: as decoded, though never larger than `view` needs. What is smaller has its own size and
+ * serves every view that asks for no less; see `isOwnSize`.
+ * @throws as `decodeImage` does
+ */
+export async function decodeStart(input: ImageInput, view: View): Promise<Pixels> {
   checkView(view);
-  const start = "file" in input ? await decodeFile(input.file, view) : input;
+  return "file" in input ? await decodeFile(input.file, view) : input;
+}
+
+/**
+ * The second half of `decodeResized`.
+ * @param name of the image in an error
+ * @throws DamagedImage when it is too long and narrow to be enlarged
+ */
+export async function resizeDecoded(start: Pixels, view: View, name: string): Promise<Pixels> {
   if (isResized(start, view)) return toChannels(start, view.channels);
   const why = cannotResize(start, view);
-  if (why !== undefined) throw new DamagedImage("file" in input ? input.file : "in memory", why);
+  if (why !== undefined) throw new DamagedImage(name, why);
   return toChannels(await resizePixels(start, view), view.channels);
+}
+
+/** Whether what `decodeStart` gave for a view is certain to be the image in its own size. */
+export function isOwnSize({ width, height }: Pixels, { resize, shorterSide }: View): boolean {
+  return resize === "cover" && Math.min(width, height) < shorterSide;
 }
 
 /**

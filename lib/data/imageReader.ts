@@ -1,5 +1,5 @@
 import { DataError } from "../errors.js";
-import { DamagedImage, decodeResized } from "./decode.js";
+import { DamagedImage, decodeStart, isOwnSize, resizeDecoded } from "./decode.js";
 import type { ImageSource, Pixels } from "./source.js";
 import { cropAndFlip, type View } from "./view.js";
 
@@ -12,10 +12,17 @@ export type DamageOptions = {
   readonly onDamaged?: (name: string, reason: string) => void;
 };
 
+export type Keep = {
+  /** Images as decoded, where they are no larger than views ask for: what is left then is to enlarge them. */
+  readonly decoded: boolean;
+  /** Resized images, in every size that views ask for. */
+  readonly resized: boolean;
+};
+
 export type ImageReaderOptions = DamageOptions & {
   readonly source: ImageSource;
-  /** Whether to keep resized pixels; right only if every view of an image resizes it alike. */
-  readonly keep?: boolean;
+  /** What to keep in memory; default: nothing. */
+  readonly keep?: Keep | undefined;
   /** Most bytes to keep. */
   readonly cacheBytes?: number;
 };
@@ -25,7 +32,9 @@ export class ImageReader {
   /** Damaged images in the order they were met. */
   readonly damaged: Damaged[] = [];
   readonly #known = new Set<number>();
-  readonly #kept = new Map<number, Pixels>();
+  readonly #decoded = new Map<number, Pixels>();
+  /** By shorter side, then by image. */
+  readonly #resized = new Map<number, Map<number, Pixels>>();
   #bytesLeft: number;
 
   constructor(readonly options: ImageReaderOptions) {
@@ -42,7 +51,7 @@ export class ImageReader {
       return undefined;
     }
     try {
-      return cropAndFlip(this.#kept.get(index) ?? (await this.#decode(index, view)), view);
+      return cropAndFlip(await this.#resize(index, view), view);
     } catch (error) {
       if (!(error instanceof DamagedImage)) throw error;
       this.#note(index, error);
@@ -50,15 +59,31 @@ export class ImageReader {
     }
   }
 
-  async #decode(index: number, view: View): Promise<Pixels> {
-    const input = this.options.source.input(index);
-    const resized = await decodeResized(input, view);
-    const bytes = resized.pixels.length;
-    if (resized !== input && bytes <= this.#bytesLeft && !this.#kept.has(index)) {
-      this.#bytesLeft -= bytes;
-      this.#kept.set(index, resized);
-    }
+  /** The image resized, or what is kept of that. */
+  async #resize(index: number, view: View): Promise<Pixels> {
+    const ready = this.#resized.get(view.shorterSide)?.get(index);
+    if (ready) return ready;
+    const { keep, source } = this.options;
+    const input = source.input(index);
+    const start = this.#decodedFor(index, view) ?? (await decodeStart(input, view));
+    if (keep?.decoded && start !== input && isOwnSize(start, view)) this.#keep(this.#decoded, index, start);
+    const resized = await resizeDecoded(start, view, source.name(index));
+    if (keep?.resized && resized !== input && resized !== this.#decoded.get(index))
+      this.#keep(ofSide(this.#resized, view.shorterSide), index, resized);
     return resized;
+  }
+
+  /** What is kept of the image as decoded, if `decodeStart` would give the same. */
+  #decodedFor(index: number, { shorterSide }: View): Pixels | undefined {
+    const kept = this.#decoded.get(index);
+    return kept && Math.min(kept.width, kept.height) <= shorterSide ? kept : undefined;
+  }
+
+  #keep(place: Map<number, Pixels>, index: number, image: Pixels): void {
+    const bytes = image.pixels.length;
+    if (bytes > this.#bytesLeft || place.has(index)) return;
+    this.#bytesLeft -= bytes;
+    place.set(index, image);
   }
 
   #note(index: number, error: DamagedImage): void {
@@ -86,4 +111,10 @@ export class ImageReader {
       `no image of ${path} can be read: all ${count} are damaged or missing, for instance ${example}`,
     );
   }
+}
+
+function ofSide(kept: Map<number, Map<number, Pixels>>, shorterSide: number): Map<number, Pixels> {
+  const known = kept.get(shorterSide) ?? new Map<number, Pixels>();
+  kept.set(shorterSide, known);
+  return known;
 }

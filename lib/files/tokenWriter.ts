@@ -39,7 +39,7 @@ const MAX_SIDE = 4096; // tokens; keeps every number in that header below 10^21,
 class StreamingWriter implements TokenFileWriter {
   private rows = 0;
   private labelled = false;
-  private readonly labels: Int32Array[] = [];
+  private readonly labels = new GrowingInt32();
 
   constructor(
     private readonly file: PendingFile,
@@ -57,7 +57,7 @@ class StreamingWriter implements TokenFileWriter {
     const bytes = bytesOf(this.header.vocabulary <= U16_VOCABULARY ? new Uint16Array(codes) : codes);
     const position = this.front.room + this.rows * rowBytes(this.header);
     this.rows += n;
-    this.labels.push(labels ? labels.slice() : new Int32Array(n).fill(-1));
+    this.labels.append(labels ?? new Int32Array(n).fill(-1));
     this.labelled ||= labels?.some((label) => label >= 0) ?? false;
     await this.file.write(bytes, position);
   }
@@ -84,11 +84,28 @@ class StreamingWriter implements TokenFileWriter {
     if (padding) await this.file.write(new Uint8Array(2), this.front.room + padding.begin);
     const labels = tensors.get("labels");
     if (!labels) return;
-    let position = this.front.room + labels.begin;
-    for (const some of this.labels) {
-      await this.file.write(bytesOf(some), position);
-      position += some.byteLength;
+    await this.file.write(bytesOf(this.labels.values), this.front.room + labels.begin);
+  }
+}
+
+/** Numbers that come a few at a time, in one array: as many small arrays would take several times their content. */
+class GrowingInt32 {
+  private array = new Int32Array(1024);
+  private length = 0;
+
+  get values(): Int32Array {
+    return this.array.subarray(0, this.length);
+  }
+
+  append(more: Int32Array): void {
+    const length = this.length + more.length;
+    if (length > this.array.length) {
+      const larger = new Int32Array(Math.max(length, 2 * this.array.length));
+      larger.set(this.values);
+      this.array = larger;
     }
+    this.array.set(more, this.length);
+    this.length = length;
   }
 }
 

@@ -35,6 +35,8 @@ export type RunTraining = {
 
 export type TrainingReport = IntervalReport & {
   readonly imagesPerSecond: number;
+  /** Share of the interval's seconds, 0..1, that steps waited for data. */
+  readonly dataWait: number;
   /** Seconds to the end at the pace of the interval. */
   readonly secondsLeft: number;
 };
@@ -132,7 +134,7 @@ function shareCounter({ waited, spent = () => ({}) }: RunTraining) {
 async function logInterval(
   { options, trainer, best }: Training,
   report: IntervalReport,
-  { dataWait, ...shares }: Record<string, number>,
+  { dataWait = 0, ...shares }: Record<string, number>,
 ): Promise<Record<string, number>> {
   const { step, total, secondsPerStep, skipped } = report;
   const scores = options.illustrate && isIllustrationDue(options, step) ? await options.illustrate(trainer, step) : {};
@@ -149,7 +151,7 @@ async function logInterval(
     dataWait,
     ...(skipped > 0 ? { skipped } : {}),
   });
-  options.onInterval({ ...report, metrics, imagesPerSecond, secondsLeft: (total - step) * secondsPerStep });
+  options.onInterval({ ...report, metrics, imagesPerSecond, dataWait, secondsLeft: (total - step) * secondsPerStep });
   return metrics;
 }
 

@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type Augment, drawView, NO_AUGMENT, resizesAlike } from "../../lib/data/augment.js";
+import { type Augment, drawView, NO_AUGMENT, shorterSides } from "../../lib/data/augment.js";
 import { centredView, checkView } from "../../lib/data/view.js";
 import { streamSeed } from "../../lib/random.js";
 
@@ -50,10 +50,13 @@ test("switching one kind off leaves the other draws as they were", () => {
   });
 });
 
-test("only a drawn scale makes resized pixels differ", () => {
-  assert.is(resizesAlike(all), false);
-  assert.is(resizesAlike({ ...all, cropScale: [1.25, 1.25] }), true);
-  assert.is(resizesAlike({ resize: "cover", crop: "random", flip: true }), true);
+test("the shorter sides that are drawn go from the least to the most, both included", () => {
+  const { size } = settings;
+  const drawn = draws({ ...all, cropScale: [1.1, 1.5] }, 2000).map(({ shorterSide }) => shorterSide);
+  const ends = [Math.round(1.1 * size), Math.round(1.5 * size)];
+  assert.equal([Math.min(...drawn), Math.max(...drawn)], ends);
+  assert.equal(shorterSides(settings, { ...all, cropScale: [1.1, 1.5] }), ends);
+  assert.equal(shorterSides(settings, NO_AUGMENT), [size, size]);
 });
 
 test("scales below 1 or upside down are refused", () => {

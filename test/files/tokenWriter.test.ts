@@ -8,7 +8,7 @@ import * as assert from "uvu/assert";
 import { openSafetensors } from "../../lib/files/safetensors.js";
 import { openTokenFile } from "../../lib/files/tokenFile.js";
 import { createTokenFile } from "../../lib/files/tokenWriter.js";
-import { inTemporaryFolder } from "../support.js";
+import { countObjects, inTemporaryFolder, unlessCounted } from "../support.js";
 import { expectRejection, tokenHeader as header, namesIn, row, rowsOf, writeTokens } from "./support.js";
 
 const test = suite("tokenWriter");
@@ -140,6 +140,29 @@ test("rows stream through without staying in memory; labels stay, four bytes eac
     const tokens = await openTokenFile(file);
     assert.is(tokens.count, 16 * 1024);
     assert.equal(await tokens.read([15 * 1024 + 5]), row(batch, 5, 256));
+    await tokens.close();
+  });
+});
+
+const counting = countObjects ? test : test.skip;
+
+counting(`labels of rows that come one at a time are no array each${unlessCounted}`, async () => {
+  await inTemporaryFolder(async (folder) => {
+    const file = path.join(folder, "codes");
+    const rows = 3000;
+    await writeTokens(file, header, async (writer) => {
+      const write = async (from: number, to: number) => {
+        for (let i = from; i < to; i++) await writer.append(rowsOf(1), Int32Array.of(i % 2));
+      };
+      await write(0, 100);
+      const before = countObjects!();
+      await write(100, rows);
+      const kept = countObjects!() - before;
+      assert.ok(kept < rows / 10, `${kept} objects stayed of ${rows} rows`);
+    });
+    const tokens = await openTokenFile(file);
+    const want = Int32Array.from({ length: rows }, (_, i) => i % 2);
+    assert.equal(tokens.labels, want);
     await tokens.close();
   });
 });

@@ -132,10 +132,14 @@ test(
       seconds += step >= 5 ? 0.01 : 0;
       return {};
     };
-    await train({ folder, total: 8, logEvery: 1, illustrateEvery: 1, waited, illustrate });
+    const { reports } = await train({ folder, total: 8, logEvery: 1, illustrateEvery: 1, waited, illustrate });
     const shares = (await metricsOf(folder)).map((record) => record["dataWait"] as number);
     assert.equal(shares.slice(0, 5), [0, 0, 0, 0, 0]);
     for (const share of shares.slice(5)) assert.ok(share > 0 && share <= 0.5, `${share}`);
+    assert.equal(
+      reports.map(({ dataWait }) => dataWait),
+      shares,
+    );
   }),
 );
 

@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Findings, FoundRun } from "../../../commands/run/reportSearch.js";
-import { numberAt, summarize, trainingSeconds } from "../../../commands/run/reportSummary.js";
+import { numberAt, summarize, trainingSeconds, waitingShare } from "../../../commands/run/reportSummary.js";
 import { summaryText } from "../../../commands/run/reportText.js";
 
 const test = suite("commands/run/reportSummary");
@@ -50,6 +50,26 @@ test("without pace or batch size the time is unknown", () => {
   assert.is(trainingSeconds({ ...run, config: { command: "train-vq" } }), null);
   assert.is(trainingSeconds({ ...run, metrics: [{ step: 1 }] }), null);
   assert.is(trainingSeconds({ ...run, metrics: [] }), null);
+});
+
+test("waiting for data is a share of all seconds, and has a place in a stage's line where it is known", () => {
+  const [first, second] = run.metrics;
+  const waiting = {
+    ...run,
+    metrics: [
+      { ...first!, dataWait: 0.25 },
+      { ...second!, dataWait: 0.0625 },
+    ],
+  };
+  assert.is(waitingShare(waiting), (1 * 0.25 + 4 * 0.0625) / 5);
+  const lineOf = (one: FoundRun) => summaryText(summarize({ ...nothing, tokenizerRuns: [one] })).split("\n")[0];
+  assert.match(
+    lineOf(waiting)!,
+    /^stage 1 +vq: 30 steps in 5\.0 s, loss 1\.000, PSNR 20\.00, waiting for data 10\.0%$/,
+  );
+  assert.is(waitingShare(run), null);
+  assert.not.match(lineOf(run)!, /waiting/);
+  assert.is(waitingShare({ ...waiting, metrics: [...waiting.metrics, { step: 40, imagesPerSecond: 80 }] }), null);
 });
 
 test("headlines come from the first file of a kind, seconds add up", () => {
