@@ -14,7 +14,7 @@ import torch
 from torch.nn import functional as F
 
 from exported import load, named_as_exported, read_safetensors
-from serve import add_serving_arguments, count, emit, serve
+from serve import add_serving_arguments, add_size_arguments, count, emit, serve, size_of
 from vit_vqgan import CHANNELS, EPSILON, VitVqgan
 
 TOLERANCE = 1e-4  # of pixels, which lie in [0, 1]
@@ -69,19 +69,10 @@ def check(coding, path):
     return gap <= TOLERANCE
 
 
-def size_of(args):
-    def camel(name):
-        first, *rest = name.split("_")
-        return first + "".join(map(str.capitalize, rest))
-
-    return {camel(name): getattr(args, name) for name in SIZES}
-
-
 def parse_arguments():
     parser = argparse.ArgumentParser(description="Times encoding or decoding of ViT-VQGAN in PyTorch.")
     parser.add_argument("--coding", choices=["encode", "decode"], default="encode")
-    for name, default in SIZES.items():
-        parser.add_argument("--" + name.replace("_", "-"), type=int, default=default)
+    add_size_arguments(parser, SIZES)
     add_serving_arguments(parser)
     parser.add_argument("--weights", metavar="FILE")
     parser.add_argument("--check", metavar="FILE")
@@ -96,7 +87,7 @@ def main():
         sys.exit(0 if check(coding, args.check) else 1)
     if args.weights is not None:
         coding.load(read_safetensors(args.weights)[0])
-    serve(coding.step, args, size=size_of(args), coding=args.coding, parameters=count(coding.part))
+    serve(coding.step, args, size=size_of(args, SIZES), coding=args.coding, parameters=count(coding.part))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from exported import load, named_as_exported, read_safetensors
-from serve import add_serving_arguments, count, emit, serve
+from serve import add_serving_arguments, add_size_arguments, count, emit, serve, size_of
 from transformer import Block
 
 TOLERANCE = 1e-4  # relative to the largest element of a tensor
@@ -118,14 +118,9 @@ def check(sampling, path):
     return gap <= TOLERANCE
 
 
-def size_of(args):
-    return {**{name: getattr(args, name) for name in SIZES if name != "grid_side"}, "gridSide": args.grid_side}
-
-
 def parse_arguments():
     parser = argparse.ArgumentParser(description="Times a step of sampling from a VIM in PyTorch.")
-    for name, default in SIZES.items():
-        parser.add_argument("--" + name.replace("_", "-"), type=int, default=default)
+    add_size_arguments(parser, SIZES)
     parser.add_argument("--cache", choices=["rows", "cat"], default="rows")
     add_serving_arguments(parser)
     parser.add_argument("--weights", metavar="FILE")
@@ -141,7 +136,7 @@ def main():
         sys.exit(0 if check(sampling, args.check) else 1)
     if args.weights is not None:
         sampling.load(read_safetensors(args.weights)[0])
-    serve(sampling.step, args, size=size_of(args), cache=args.cache, parameters=count(sampling.model))
+    serve(sampling.step, args, size=size_of(args, SIZES), cache=args.cache, parameters=count(sampling.model))
 
 
 if __name__ == "__main__":

@@ -34,6 +34,21 @@ def serve(step, args, **ready):
     emit(event="end", peakMemoryBytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 
 
+def add_size_arguments(parser, sizes):
+    """`{"grid_side": 32}` as `--grid-side 32`, whole numbers or others as their defaults are."""
+    for name, default in sizes.items():
+        parser.add_argument("--" + name.replace("_", "-"), type=type(default), default=default)
+
+
+def size_of(args, sizes):
+    """The values of `sizes` under the names that the other side gives them: `gridSide`."""
+    def camel(name):
+        first, *rest = name.split("_")
+        return first + "".join(map(str.capitalize, rest))
+
+    return {camel(name): getattr(args, name) for name in sizes}
+
+
 def emit(**line):
     print(json.dumps(line), flush=True)
 

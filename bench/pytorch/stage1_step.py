@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from discriminator_step import Discriminator
 from exported import LOSS_TOLERANCE, gradient_gaps, load, named_as_exported, read_safetensors
 from perceptual import Perceptual
-from serve import add_serving_arguments, count, emit, serve
+from serve import add_serving_arguments, add_size_arguments, count, emit, serve, size_of
 from vit_vqgan import VitVqgan
 
 # The paper's; also in bench/stage1.ts.
@@ -95,23 +95,14 @@ def check(training, path, tolerance):
 
 
 SIZES = {"image_size": 256, "patch_size": 8, "dim": 512, "depth": 8, "heads": 8, "codebook_size": 8192, "code_dim": 32,
-         "batch": 1}
-SCALES = {"discriminator_scale": 1.0, "vgg_scale": 1.0}
-
-
-def size_of(args):
-    def camel(name):
-        first, *rest = name.split("_")
-        return first + "".join(map(str.capitalize, rest))
-
-    return {camel(name): getattr(args, name) for name in [*SIZES, *SCALES]}
+         "batch": 1,
+         "discriminator_scale": 1.0, "vgg_scale": 1.0}
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description="Times a step of ViT-VQGAN's stage 1 in PyTorch.")
     parser.add_argument("--losses", choices=["ae", "full"], default="ae")
-    for name, default in {**SIZES, **SCALES}.items():
-        parser.add_argument("--" + name.replace("_", "-"), type=type(default), default=default)
+    add_size_arguments(parser, SIZES)
     add_serving_arguments(parser)
     parser.add_argument("--weights", metavar="FILE")
     parser.add_argument("--check", metavar="FILE")
@@ -126,7 +117,7 @@ def main():
         sys.exit(0 if check(training, args.check, GRADIENT_TOLERANCE[args.losses]) else 1)
     if args.weights:
         training.load(read_safetensors(args.weights)[0])
-    serve(lambda: training.gradients()[0]["loss"].item(), args, size=size_of(args), parameters=count(*training.trained))
+    serve(lambda: training.gradients()[0]["loss"].item(), args, size=size_of(args, SIZES), parameters=count(*training.trained))
 
 
 if __name__ == "__main__":

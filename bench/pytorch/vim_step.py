@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from exported import LOSS_TOLERANCE, gradient_gaps, load, named_as_exported, read_safetensors
 from sampling_step import Positions
-from serve import add_serving_arguments, count, emit, serve
+from serve import add_serving_arguments, add_size_arguments, count, emit, serve, size_of
 from transformer import Block
 
 CLASSES = 1000  # also in bench/vimStep.ts, which adds a row for sequences without a class
@@ -81,14 +81,9 @@ def check(training, path):
     return passed
 
 
-def size_of(args):
-    return {**{name: getattr(args, name) for name in SIZES if name != "grid_side"}, "gridSide": args.grid_side}
-
-
 def parse_arguments():
     parser = argparse.ArgumentParser(description="Times a train step of a VIM in PyTorch.")
-    for name, default in SIZES.items():
-        parser.add_argument("--" + name.replace("_", "-"), type=int, default=default)
+    add_size_arguments(parser, SIZES)
     add_serving_arguments(parser)
     parser.add_argument("--weights", metavar="FILE")
     parser.add_argument("--check", metavar="FILE")
@@ -103,7 +98,7 @@ def main():
         sys.exit(0 if check(training, args.check) else 1)
     if args.weights is not None:
         training.load(read_safetensors(args.weights)[0])
-    serve(training.step, args, size=size_of(args), parameters=count(training.model))
+    serve(training.step, args, size=size_of(args, SIZES), parameters=count(training.model))
 
 
 if __name__ == "__main__":

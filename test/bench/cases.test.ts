@@ -10,22 +10,11 @@ import {
   stage1Losses,
   stage1Size,
 } from "../../bench/options.js";
-import type { Stage1Size } from "../../lib/speed/stage1.js";
+import { SMALLEST } from "../speed/support.js";
 
 const test = suite("bench/cases");
 
-const SIZE: Stage1Size = {
-  imageSize: 16,
-  patchSize: 4,
-  dim: 16,
-  depth: 1,
-  heads: 2,
-  codebookSize: 8,
-  codeDim: 4,
-  batch: 2,
-  discriminatorScale: 1 / 64,
-  vggScale: 1 / 32,
-};
+const { channels, ...SIZE } = SMALLEST.stage1;
 
 test("a case is run by both sides at the same size, with the other side's cache of its own", () => {
   for (const [name, cache] of [

@@ -1,32 +1,15 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openEngine } from "../../lib/engine/open.js";
-import {
-  type Stage1Losses,
-  type Stage1Size,
-  stage1Inputs,
-  stage1Plan,
-  stage1Specs,
-  stage1Task,
-} from "../../lib/speed/stage1.js";
+import { type Stage1Losses, stage1Inputs, stage1Plan, stage1Specs, stage1Task } from "../../lib/speed/stage1.js";
 import { withPrefix } from "../../lib/train/named.js";
 import { compilePlan } from "../../lib/train/plans.js";
 import { GRADIENT } from "../../lib/train/tokenizerSteps.js";
+import { SMALLEST } from "./support.js";
 
 const test = suite("speed/stage1");
 
-const SIZE: Stage1Size = {
-  imageSize: 16,
-  patchSize: 4,
-  dim: 16,
-  depth: 1,
-  heads: 2,
-  codebookSize: 8,
-  codeDim: 4,
-  batch: 2,
-  discriminatorScale: 1 / 64,
-  vggScale: 1 / 32,
-};
+const { channels, ...SIZE } = SMALLEST.stage1;
 
 async function resultsOf(losses: Stage1Losses) {
   const task = stage1Task(SIZE, losses, 1);
