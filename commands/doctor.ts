@@ -1,5 +1,5 @@
 import type { DeviceReport, EngineReport } from "../lib/engine/availability.js";
-import { type Machine, thisMachine } from "../lib/engine/machine.js";
+import type { Machine } from "../lib/engine/machine.js";
 import { EXIT } from "../lib/errors.js";
 import { defineCommand } from "./support/command.js";
 import type { OptionTable } from "./support/options.js";
@@ -20,6 +20,7 @@ export const doctor = defineCommand({
   ],
   async handler({ config, debug, log, result }) {
     const { probeEngines, probeSharp } = await import("../lib/engine/availability.js");
+    const { thisMachine } = await import("../lib/engine/machine.js");
     const [engines, sharp] = await Promise.all([probeEngines(config), probeSharp(config)]);
     const { processor: cpu, ...machine } = thisMachine();
     const { node } = process.versions;
