@@ -146,10 +146,18 @@ export class GraphBuilder {
 
   /** @throws Error when one of these sizes depends on a dimension that varies from run to run */
   expectFixed(sizes: readonly number[]): void {
-    for (const size of sizes)
-      for (const [standIn, dim] of this.varying)
-        if (size !== 0 && Number.isSafeInteger(size) && size % standIn === 0)
-          throw new Error(`a shape inside the step depends on "${dim}", which varies from run to run`);
+    for (const size of sizes) {
+      const dim = this.varyingDimension(size);
+      if (dim !== undefined)
+        throw new Error(`a shape inside the step depends on "${dim}", which varies from run to run`);
+    }
+  }
+
+  /** The dimension on which a size depends and which varies from run to run; undefined for a size that is fixed. */
+  varyingDimension(size: number): string | undefined {
+    for (const [standIn, dim] of this.varying)
+      if (size !== 0 && Number.isSafeInteger(size) && size % standIn === 0) return dim;
+    return undefined;
   }
 
   /** A scalar of any type. */

@@ -4,6 +4,7 @@ import { type CustomGradient, customGradient } from "./customGradient.js";
 import { type DenseOptions, type DenseSpec, dense, denseSpec } from "./dense.js";
 import { type Dropout, dropout } from "./dropout.js";
 import type { ParamsOf } from "./params.js";
+import { productLess } from "./productLess.js";
 
 type PerHead = tf.Tensor4D; // [B, heads, N, d]
 
@@ -77,63 +78,103 @@ export function splitHeads(qkv: tf.Tensor, heads: number): [PerHead, PerHead, Pe
  *
  * Causal attention over many positions is computed in four pieces of queries, each over the keys up to its end: 10/16 of
  * the scores, for most of the others are hidden.
+ *
+ * The gradient recomputes the attention weights from q and k instead of keeping them, and gets the row sums of `dP * P`
+ * from the output: `rowsum(dO * O)` (Dao et al. 2022, arXiv:2205.14135, section 3.1).
  */
 export function dotProductAttention(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, options: AttentionOptions): tf.Tensor {
-  const N = q.shape.at(-2)!;
-  if (!options.causal || N < LEAST_IN_PIECES) return attend(q, k, v, options);
+  const pieces = piecesOf(q.shape.at(-2)!, options);
+  const operation: CustomGradient<[tf.Tensor, tf.Tensor, tf.Tensor]> = {
+    forward: (query, key, value) => {
+      const mixed = joined(headsOf(pieces, query, key, value).map((heads, i) => mix(heads, pieces[i]!)));
+      return { value: mixed, saved: [query, key, value, mixed] };
+    },
+    backward: (dO, [query, key, value, mixed]) =>
+      recomputed(() => {
+        const dOs = inPieces(pieces, dO);
+        const sums = inPieces(pieces, tf.sum(tf.mul(dO, mixed!), -1, true));
+        const parts = headsOf(pieces, query!, key!, value!).map((heads, i) =>
+          gradients({ ...heads, dO: dOs[i]!, sums: sums[i]! }, pieces[i]!),
+        );
+        const sum = (of: (part: Heads) => tf.Tensor) => parts.map(of).reduce(added);
+        return [joined(parts.map((part) => part.query)), sum((part) => part.key), sum((part) => part.value)];
+      }),
+  };
+  return customGradient(operation, q, k, v);
+}
+
+/** Queries `from .. to - 1`, over all keys or, in causal attention, over those before `to`. */
+type Piece = Pick<AttentionOptions, "causal" | "dropout"> & { readonly from: number; readonly to: number };
+
+function piecesOf(N: number, { causal = false, dropout }: AttentionOptions): Piece[] {
+  if (!causal || N < LEAST_IN_PIECES) return [{ from: 0, to: N, causal, ...(dropout ? { dropout } : {}) }];
   const rows = Math.ceil(N / PIECES);
-  const pieces = Array.from({ length: PIECES }, (_, piece) => {
-    const [from, to] = [piece * rows, Math.min(N, (piece + 1) * rows)];
+  return Array.from({ length: PIECES }, (_, piece) => {
     // Words of dropout are counted from the beginning of each piece, so that each wants a layer number of its own.
-    const drop = options.dropout && { ...options.dropout, layer: options.dropout.layer + (piece << 16) };
-    const part = { ...options, ...(drop ? { dropout: drop } : {}) };
-    return attend(positions(q, from, to), positions(k, 0, to), positions(v, 0, to), part);
+    const drop = dropout && { ...dropout, layer: dropout.layer + (piece << 16) };
+    return { from: piece * rows, to: Math.min(N, (piece + 1) * rows), causal, ...(drop ? { dropout: drop } : {}) };
   });
-  return tf.concat(pieces, 2);
 }
 
 const PIECES = 4;
 /** Fewer positions are attended to in one piece: there the copies cost more than the scores. */
 const LEAST_IN_PIECES = 512;
 
-/** Positions `from .. to - 1` of [B, heads, N, d]. */
-function positions(x: tf.Tensor, from: number, to: number): tf.Tensor {
-  return tf.slice(x, [0, 0, from, 0], [-1, -1, to - from, -1]);
+/** A piece's queries, [B, heads, M, d], and the keys and values that they see, [B, heads, N, d]; or gradients by them. */
+type Heads = { readonly query: tf.Tensor; readonly key: tf.Tensor; readonly value: tf.Tensor };
+
+function headsOf(pieces: readonly Piece[], query: tf.Tensor, key: tf.Tensor, value: tf.Tensor): Heads[] {
+  const seen = (x: tf.Tensor, to: number) => (to === x.shape.at(-2) ? x : tf.slice(x, [0, 0, 0, 0], [-1, -1, to, -1]));
+  const own = inPieces(pieces, query);
+  return pieces.map(({ to }, i) => ({ query: own[i]!, key: seen(key, to), value: seen(value, to) }));
 }
 
-/**
- * Attention of the last M of N positions, q being [B, heads, M, d], k and v [B, heads, N, d].
- *
- * The gradient recomputes the attention weights from q and k instead of keeping [B, heads, M, N], and gets the row
- * sums of `dP * P` from the output: `rowsum(dO * O)` (Dao et al. 2022, arXiv:2205.14135, section 3.1).
- */
-function attend(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, options: AttentionOptions): tf.Tensor {
-  const [M, N] = [q.shape.at(-2)!, k.shape.at(-2)!];
-  const scale = 1 / Math.sqrt(q.shape.at(-1)!);
-  const weights = (query: tf.Tensor, key: tf.Tensor) => {
-    const scores = tf.matMul(tf.mul(query, scale), key, false, true); // [B, heads, M, N]
-    // The mask is made anew for the backward pass: what the forward pass makes and does not save is disposed by then.
-    return tf.softmax(options.causal && N > 1 ? tf.add(scores, causalMask(M, N)) : scores);
+/** Positions of [B, heads, N, d] by piece. */
+function inPieces(pieces: readonly Piece[], x: tf.Tensor): tf.Tensor[] {
+  if (pieces.length === 1) return [x];
+  const sizes = pieces.map(({ from, to }) => to - from);
+  return tf.split(x, sizes, 2);
+}
+
+const joined = (parts: tf.Tensor[]) => (parts.length === 1 ? parts[0]! : tf.concat(parts, 2));
+
+/** The sum of gradients by the first positions and by more of them. */
+function added(few: tf.Tensor, more: tf.Tensor): tf.Tensor {
+  const missing = more.shape.at(-2)! - few.shape.at(-2)!;
+  const none: [number, number] = [0, 0];
+  return tf.add(tf.pad(few, [none, none, [0, missing], none]), more);
+}
+
+function mix({ query, key, value }: Heads, piece: Piece): tf.Tensor {
+  return tf.matMul(dropped(weights(query, key, piece), piece), value);
+}
+
+/** Attention weights P, [B, heads, M, N]. */
+function weights(query: tf.Tensor, key: tf.Tensor, { causal }: Piece): tf.Tensor {
+  const [M, N, d] = [query.shape.at(-2)!, key.shape.at(-2)!, query.shape.at(-1)!];
+  const scores = tf.matMul(tf.mul(query, 1 / Math.sqrt(d)), key, false, true);
+  // The mask is made anew for the backward pass: what the forward pass makes and does not save is disposed by then.
+  return tf.softmax(causal && N > 1 ? tf.add(scores, causalMask(M, N)) : scores);
+}
+
+const dropped = (x: tf.Tensor, { dropout: drop }: Piece) => (drop ? dropout(x, drop, drop.layer) : x);
+
+/** Gradients by a piece's queries and by the keys and values that they see; `sums` are the row sums of dP * P. */
+function gradients(
+  { query, key, value, dO, sums }: Heads & { readonly dO: tf.Tensor; readonly sums: tf.Tensor },
+  piece: Piece,
+): Heads {
+  const scale = 1 / Math.sqrt(query.shape.at(-1)!);
+  const P = weights(query, key, piece);
+  const excess = piece.dropout
+    ? tf.sub(dropped(tf.matMul(dO, value, false, true), piece), sums)
+    : productLess(dO, value, sums);
+  const dS = tf.mul(P, excess);
+  return {
+    query: tf.mul(tf.matMul(dS, key), scale),
+    key: tf.mul(tf.matMul(dS, query, true, false), scale),
+    value: tf.matMul(dropped(P, piece), dO, true, false),
   };
-  const drop = (p: tf.Tensor) => (options.dropout ? dropout(p, options.dropout, options.dropout.layer) : p);
-  const operation: CustomGradient<[tf.Tensor, tf.Tensor, tf.Tensor]> = {
-    forward: (query, key, value) => {
-      const mixed = tf.matMul(drop(weights(query, key)), value);
-      return { value: mixed, saved: [query, key, value, mixed] };
-    },
-    backward: (dO, saved) => {
-      const [query, key, value, mixed] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
-      return recomputed(() => {
-        const P = weights(query, key);
-        const dP = drop(tf.matMul(dO, value, false, true));
-        const dS = tf.mul(P, tf.sub(dP, tf.sum(tf.mul(dO, mixed), -1, true)));
-        const dQuery = tf.mul(tf.matMul(dS, key), scale);
-        const dKey = tf.mul(tf.matMul(dS, query, true, false), scale);
-        return [dQuery, dKey, tf.matMul(drop(P), dO, true, false)];
-      });
-    },
-  };
-  return customGradient(operation, q, k, v);
 }
 
 const HIDDEN = -1e9;

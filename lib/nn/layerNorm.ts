@@ -46,12 +46,17 @@ function compose(x: tf.Tensor, gain: tf.Tensor, bias: tf.Tensor): tf.Tensor[] {
   return [tf.add(tf.mul(tf.mul(centred, inverseStd), gain), bias), mean, inverseStd];
 }
 
-/** With n = (x - mean)/std and g = dy * gain: `dx = (g - mean(g) - n mean(g n)) / std`, means over channels. */
+/**
+ * With n = (x - mean)/std, g = dy * gain and means over channels: `dx = (g - mean(g) - n mean(g n)) / std`. Both means are
+ * products with the vector gain / D, so that g n is never made.
+ */
 function backward(dy: tf.Tensor, [x, gain, mean, inverseStd]: Saved): tf.Tensor[] {
+  const channels = gain.size;
   const leading = x.shape.map((_, axis) => axis).slice(0, -1);
   const normalised = tf.mul(tf.sub(x, mean), inverseStd);
-  const scaled = tf.mul(dy, gain);
-  const along = tf.mean(tf.mul(scaled, normalised), -1, true);
-  const dx = tf.mul(tf.sub(tf.sub(scaled, tf.mean(scaled, -1, true)), tf.mul(normalised, along)), inverseStd);
-  return [dx, tf.sum(tf.mul(dy, normalised), leading), tf.sum(dy, leading)];
+  const along = tf.mul(dy, normalised);
+  const share = tf.reshape(tf.div(gain, channels), [channels, 1]);
+  const outside = tf.sub(tf.mul(dy, gain), tf.mul(normalised, tf.matMul(along, share)));
+  const dx = tf.mul(tf.sub(outside, tf.matMul(dy, share)), inverseStd);
+  return [dx, tf.sum(along, leading), tf.sum(dy, leading)];
 }

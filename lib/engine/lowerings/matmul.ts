@@ -1,7 +1,8 @@
 /** Matrix products. */
 import type { GraphBuilder, Sym } from "../graphBuilder.js";
 import { defineLowering } from "../traceBackend.js";
-import { number } from "./elementwise.js";
+import { elementwise, number } from "./elementwise.js";
+import { concat } from "./shapes.js";
 
 export type MatMulOptions = {
   readonly transposeA?: boolean;
@@ -16,6 +17,21 @@ defineLowering("BatchMatMul", ({ inputs: { a, b }, attributes, graph }) =>
     transposeB: attributes["transposeB"] === true,
   }),
 );
+
+/**
+ * `a b^T - c`, c one number a row. Where rows are long, c goes into the product as one more column of a, and saves a pass
+ * over all of it.
+ */
+defineLowering("ProductLess", ({ inputs, graph }) => {
+  const { a, b, c } = inputs as Record<"a" | "b" | "c", Sym>;
+  if (graph.target !== "cpu" || b.shape.at(-2)! < LONG_ROW)
+    return elementwise(graph, "Sub", [matMul(graph, a, b, { transposeB: true }), c]);
+  const one = { ...number(graph, 1), shape: [...b.shape.slice(0, -1), 1] };
+  const left = concat(graph, [a, elementwise(graph, "Neg", [c])], -1);
+  return matMul(graph, left, concat(graph, [b, one], -1), { transposeB: true });
+});
+
+const LONG_ROW = 256;
 
 /**
  * `alpha * op(a) op(b)` over the last two axes, leading axes broadcast.

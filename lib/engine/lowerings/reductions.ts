@@ -3,6 +3,8 @@ import { type GraphBuilder, type OutputType, type Sym, sizeOf } from "../graphBu
 import { defineLowering, type LoweringCall } from "../traceBackend.js";
 import { cast, elementwise, multiply, number } from "./elementwise.js";
 import { firstOrder, havePlanes, onlyPlanes, planes } from "./layout.js";
+import { matMul } from "./matmul.js";
+import { reshape } from "./shapes.js";
 
 const REDUCTIONS = {
   Sum: "ReduceSum",
@@ -79,8 +81,44 @@ export function reduce(
     const made = graph.node({ op, inputs, attributes }, { type: x.type, shape: firstOrder(shape) });
     return { ...type, stored: { shape, channelsFirst: made } };
   }
+  if (op === "ReduceSum" && sumsRows(graph, x, axes)) return reshape(graph, sumOfRows(graph, x, axes.length), shape);
   return graph.sym({ op, inputs: [graph.whole(x), graph.int64(axes)], attributes }, type);
 }
+
+/** Whether many rows are summed, as gradients of biases are: over the leading axes, on the processor. */
+function sumsRows(graph: GraphBuilder, x: Sym, axes: readonly number[]): boolean {
+  if (graph.target !== "cpu" || x.type !== "float32") return false;
+  const leading = axes.length < x.shape.length && axes.toSorted((a, b) => a - b).every((axis, i) => axis === i);
+  const [rows, columns] = rowsOf(x.shape, axes.length);
+  const fixed = x.shape.every((size) => graph.varyingDimension(size) === undefined);
+  return leading && fixed && rows >= MANY_ROWS && columns >= MANY_COLUMNS;
+}
+
+const MANY_ROWS = 64;
+const MANY_COLUMNS = 32;
+const PIECES = 16;
+const MOST_PIECES = 64;
+
+/**
+ * The sum over the leading axes, [columns]: in pieces a row of ones times their rows, then the sum of the pieces. That is
+ * two to three times as fast as `ReduceSum` of all rows, which ONNX Runtime adds up one after the other.
+ */
+function sumOfRows(graph: GraphBuilder, x: Sym, leading: number): Sym {
+  const [rows, columns] = rowsOf(x.shape, leading);
+  let pieces = PIECES;
+  while (rows % pieces !== 0) pieces--;
+  const inPieces = x.shape.length === 3 && leading === 2 && x.shape[0]! >= pieces && x.shape[0]! <= MOST_PIECES;
+  const parts = inPieces ? x : reshape(graph, x, [pieces, rows / pieces, columns]);
+  const ones = { ...number(graph, 1), shape: [1, parts.shape[1]!] };
+  const sums = matMul(graph, ones, parts); // [pieces, 1, columns]
+  return graph.sym(
+    { op: "ReduceSum", inputs: [graph.whole(sums), graph.int64([0, 1])], attributes: { keepdims: 0n } },
+    { type: x.type, shape: [columns] },
+  );
+}
+
+const rowsOf = (shape: readonly number[], leading: number) =>
+  [sizeOf(shape.slice(0, leading)), sizeOf(shape.slice(leading))] as const;
 
 /** Where the axes of [B, H, W, C] are in [B, C, H, W]. */
 const PLACE_AMONG_PLANES = [0, 2, 3, 1];

@@ -4,6 +4,7 @@ import { cachedAttention } from "../../../../lib/nn/cachedAttention.js";
 import { dropout } from "../../../../lib/nn/dropout.js";
 import { gelu } from "../../../../lib/nn/gelu.js";
 import { layerNorm } from "../../../../lib/nn/layerNorm.js";
+import { productLess } from "../../../../lib/nn/productLess.js";
 import type { Case, CaseGroups, Operand } from "../../support/compareEngines.js";
 import { drawFrom, given, repeat, show } from "../../support/drawing.js";
 
@@ -90,7 +91,26 @@ const cached: Case[] = repeat(8, () => {
   };
 });
 
+/** Gradients are not asked for: it is part of one. */
+const lessRows: Case[] = repeat(8, (i) => {
+  const batch = draw.shape(0, 2);
+  const [M, N, d] = [draw.integer(1, 5), i % 2 === 0 ? draw.integer(1, 5) : draw.integer(256, 300), draw.integer(1, 9)];
+  const [a, b, c] = [
+    [M, d],
+    [N, d],
+    [M, 1],
+  ].map((matrix, which) => draw.operand([...batch, ...matrix], which === 0 ? { form: "input" } : {}));
+  return {
+    name: `${show(a!.shape)} times ${show(b!.shape)} less ${show(c!.shape)} ${c!.form}`,
+    operands: [a!, b!, c!],
+    f: (...x: tf.Tensor[]) => productLess(x[0]!, x[1]!, x[2]!),
+    gradients: 0 as const,
+    tolerance: { absolute: 1e-5, relative: 1e-5 },
+  };
+});
+
 export const cases: CaseGroups = {
+  "a product less a number a row agrees, of short rows and of long": lessRows,
   "softmax and log-softmax agree, also of large logits": softmaxes,
   "layer norm agrees with its composition": norms,
   "GELU agrees with its composition": gelus,

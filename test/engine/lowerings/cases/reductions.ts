@@ -104,7 +104,29 @@ const edges: Case[] = [
   },
 ];
 
+const MANY_ROWS: readonly (readonly [leading: number[], kept: number[]])[] = [
+  [[64], [32]],
+  [[67], [40]],
+  [[96], [33]],
+  [[16, 6], [32]],
+  [[3, 40], [32]],
+  [[80, 2], [32]],
+  [[2, 4, 16], [32]],
+  [[70], [4, 8]],
+];
+
+const rows: Case[] = MANY_ROWS.map(([leading, kept]) => {
+  const axes = draw.shuffled(leading.map((_, axis) => axis));
+  return {
+    name: `sum of the rows of ${show([...leading, ...kept])} over ${axes}`,
+    operands: [draw.operand([...leading, ...kept], { form: "input" })],
+    f: (a: tf.Tensor) => [tf.sum(a, axes), tf.sum(a, axes, true)],
+    tolerance: { absolute: 1e-4, relative: 3e-5 },
+  };
+});
+
 export const cases: CaseGroups = {
+  "sums of many rows agree, whatever they are divided by": rows,
   "float reductions agree over random shapes and axes": floats,
   "integer and boolean reductions agree in value and type": others,
   "the first of equal extremes is found": positions,
