@@ -59,11 +59,20 @@ export type AttentionOptions = {
  * @returns tokens, [B, N, D]
  */
 export function attention(params: AttentionParams, x: tf.Tensor, options: AttentionOptions): tf.Tensor {
-  const [B, N] = x.shape as [number, number, number];
-  const [q, k, v] = splitHeads(dense(params.qkv, x), options.heads);
+  return projectedAttention(params, dense(params.qkv, x), options);
+}
+
+/** `attention` of tokens whose queries, keys and values are there already: qkv is [B, N, 3 heads d]. */
+export function projectedAttention(
+  { out }: Pick<AttentionParams, "out">,
+  qkv: tf.Tensor,
+  options: AttentionOptions,
+): tf.Tensor {
+  const [B, N] = qkv.shape as [number, number, number];
+  const [q, k, v] = splitHeads(qkv, options.heads);
   const mixed = options.mix ? options.mix(q, k, v) : dotProductAttention(q, k, v, options);
   const joined = tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [B, N, -1]); // [B, N, heads d]
-  return params.out ? dense(params.out, joined) : joined;
+  return out ? dense(out, joined) : joined;
 }
 
 /** q, k and v, each [B, heads, N, d], of a fused projection [B, N, 3 heads d]: first all of q, head by head. */

@@ -1,10 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
-import { type AttentionConfig, type AttentionOptions, attention, attentionSpec } from "./attention.js";
-import { type DenseOptions, dense, denseSpec } from "./dense.js";
+import { type AttentionConfig, type AttentionOptions, attentionSpec, projectedAttention } from "./attention.js";
+import { type DenseOptions, type DenseParams, dense, denseSpec } from "./dense.js";
 import { type Dropout, dropout } from "./dropout.js";
 import { expectShape } from "./expectShape.js";
 import { gelu } from "./gelu.js";
-import { layerNorm, layerNormSpec } from "./layerNorm.js";
+import { type LayerNormParams, layerNorm, layerNormSpec } from "./layerNorm.js";
 import type { ParamsOf } from "./params.js";
 import { recompute } from "./recompute.js";
 import { squaredRelu } from "./squaredRelu.js";
@@ -64,23 +64,44 @@ export function block(params: BlockParams, config: BlockConfig, x: tf.Tensor, op
   return options.recompute ? recompute(run, params, x) : run(params, x);
 }
 
+/**
+ * Of each branch only the inputs and outputs of its matrix products are kept for the gradient: norms and activations are
+ * one pass to make again, and as large as what they are made of.
+ */
 function branches(params: BlockParams, config: BlockConfig, x: tf.Tensor, options: BlockOptions): tf.Tensor {
   const { dropout: drop, causal = false, mix, before } = options;
   // Four dropout layers a block: attention weights, attention branch, MLP activation, MLP branch.
   const layer = (place: number) => (drop ? drop.block * 4 + place : 0);
   const dropped = (branch: tf.Tensor, place: number) => (drop ? dropout(branch, drop, layer(place)) : branch);
-  const normed = layerNorm(params.norm1, x);
-  const shifted = params.shift ? tokenShift(params.shift, normed, before?.(normed)) : normed;
-  const attended = attention(params.attention, shifted, {
+  const drops = drop !== undefined && drop.rate > 0;
+  const once: typeof recompute = (f, params, x) => f(params, x);
+  // A cache is for drawing, which has no gradient, and keeps what the projection makes.
+  const again = options.recompute || before ? once : recompute;
+  const { norm1, norm2, shift, attention, mlp } = params;
+  const project = ({ norm, qkv, shift }: Projection, x: tf.Tensor) => {
+    const normed = layerNorm(norm, x);
+    return dense(qkv, shift ? tokenShift(shift, normed, before?.(normed)) : normed);
+  };
+  const qkv = again(project, { norm: norm1, qkv: attention.qkv, ...(shift ? { shift } : {}) }, x);
+  const attended = projectedAttention(attention, qkv, {
     heads: config.heads,
     causal,
     ...(mix ? { mix } : {}),
-    ...(drop && drop.rate > 0 ? { dropout: { ...drop, layer: layer(0) } } : {}),
+    ...(drops ? { dropout: { ...drop, layer: layer(0) } } : {}),
   });
   const h = tf.add(x, dropped(attended, 1));
-  const hidden = activate(config, dense(params.mlp.up, layerNorm(params.norm2, h))); // [B, N, mlpDim]
-  return tf.add(h, dropped(dense(params.mlp.down, dropped(hidden, 2)), 3));
+  const hidden = again(({ norm, up }, x) => dense(up, layerNorm(norm, x)), { norm: norm2, up: mlp.up }, h);
+  const activated = (x: tf.Tensor) => dropped(activate(config, x), 2); // [B, N, mlpDim]
+  // What dropout drops takes as long to make again as the product.
+  const out = (drops ? once : again)(({ down }, x) => dense(down, activated(x)), { down: mlp.down }, hidden);
+  return tf.add(h, dropped(out, 3));
 }
+
+type Projection = {
+  readonly norm: LayerNormParams;
+  readonly qkv: DenseParams;
+  readonly shift?: NonNullable<BlockParams["shift"]>;
+};
 
 function activate({ activation = "gelu" }: BlockConfig, x: tf.Tensor): tf.Tensor {
   if (activation === "squaredRelu") return squaredRelu(x);

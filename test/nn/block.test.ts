@@ -1,6 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import "../../lib/engine/lowerings/index.js";
+import { trace } from "../../lib/engine/traceBackend.js";
+import type { Step, TensorSpec } from "../../lib/engine/types.js";
 import { type BlockConfig, type BlockOptions, block, blockSpec } from "../../lib/nn/block.js";
 import { countParameters, flattenSpecs, paramTree } from "../../lib/nn/params.js";
 import { type Case, compareEngines } from "../engine/support/compareEngines.js";
@@ -205,6 +208,32 @@ function blockCase(name: string, options: (seed: tf.Tensor) => BlockOptions, blo
     tolerance: { absolute: 1e-5, relative: 1e-5 },
   };
 }
+
+for (const [recompute, dropped, wanted] of [
+  [false, false, { LayerNormalization: 4, Gelu: 2, Softmax: 2 }],
+  [false, true, { LayerNormalization: 4, Gelu: 1, Softmax: 2 }],
+  [true, false, { LayerNormalization: 4, Gelu: 2, Softmax: 3 }],
+] as const)
+  test(`the gradient makes norms and activations anew, once: ${JSON.stringify({ recompute, dropped })}`, () => {
+    const step: Step = ({ x, seed, ...named }) => {
+      const options = { recompute, ...(dropped ? { dropout: { rate: 0.5, seed: seed!, block: 0 } } : {}) };
+      const value = (...inputs: tf.Tensor[]) => {
+        const tree = treeOf(Object.fromEntries(Object.keys(named).map((name, i) => [name, inputs[i + 1]!])));
+        return block(tree, config, inputs[0]!, options);
+      };
+      const { value: y, grads } = tf.valueAndGrads(value)([x!, ...Object.values(named)], x!);
+      return { y, ...Object.fromEntries(grads.map((gradient, i) => [`gradient ${i}`, gradient])) };
+    };
+    const float = (shape: readonly number[]): TensorSpec => ({ dtype: "float32", shape });
+    const inputs = {
+      x: float(SHAPE),
+      ...Object.fromEntries(Object.entries(specs).map(([n, s]) => [n, float(s.shape)])),
+    };
+    const seed: Record<string, TensorSpec> = dropped ? { seed: { dtype: "int32", shape: [1] } } : {};
+    const { nodes } = trace(step, { name: "block", inputs: { ...inputs, ...seed } }, "cpu");
+    const count = (op: string) => nodes.filter((node) => node.op === op).length;
+    assert.equal(Object.fromEntries(Object.keys(wanted).map((op) => [op, count(op)])), wanted);
+  });
 
 test("graph and JavaScript agree on a causal block with dropout, its values and all its gradients", () =>
   compareEngines("block", [
