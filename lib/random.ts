@@ -7,10 +7,9 @@
  */
 
 const GOLDEN = 0x9e3779b1;
-const round = (x: number): number => {
-  const t = Math.imul(x, (x + x + 1) | 0);
-  return ((t >>> 16) | (t << 16)) >>> 0;
-};
+const mixedUp = (x: number): number => Math.imul(x, (x + x + 1) | 0);
+const swapped = (x: number): number => ((x >>> 16) | (x << 16)) >>> 0;
+const round = (x: number): number => swapped(mixedUp(x));
 
 /** 32 hashed bits of `index` under `seed` and `layer` (all uint32); the same bits as the graph lowering makes. */
 export function hash32(index: number, seed: number, layer = 0): number {
@@ -18,6 +17,31 @@ export function hash32(index: number, seed: number, layer = 0): number {
   x = (round(x) + layer) | 0;
   x = (round(x) + seed) | 0;
   return round(x);
+}
+
+/**
+ * 32 bits for a place of a grid, of which each half serves as 16 of its own: `mixedUp(swapped(mixedUp(row + column)))`, less
+ * than half the work of `hash32`. It wants numbers of the row and of the column that are hashes themselves.
+ */
+export function gridWord(row: number, column: number): number {
+  return mixedUp(round(row + column)) >>> 0;
+}
+
+/**
+ * Rows and columns of the grid over a tensor whose last axis is `width` long: as many of its rows are joined as divide them
+ * all and keep a row of the grid within 2048 elements, since numbers of short rows take long to spread over them.
+ */
+export function gridOver(rows: number, width: number): readonly [rows: number, columns: number] {
+  let joined = Math.max(1, Math.min(rows, Math.floor(LONGEST_ROW / width)));
+  while (rows % joined !== 0) joined--;
+  return [rows / joined, width * joined];
+}
+
+const LONGEST_ROW = 2048;
+
+/** The numbers of `count` columns for `gridWord`: they know the layer, as those of rows know the seed. */
+export function columnNumbers(count: number, layer: number): number[] {
+  return Array.from({ length: count }, (_, column) => hash32(column, 0, layer));
 }
 
 /** Uniform in [0, 1) with 24 random bits: `(hash32 >>> 8) * 2^-24`, exact in float32. */

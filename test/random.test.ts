@@ -1,15 +1,51 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { hash32, permutation, rngFrom, streamSeed, uniformAt } from "../lib/random.js";
+import {
+  columnNumbers,
+  gridOver,
+  gridWord,
+  hash32,
+  permutation,
+  rngFrom,
+  streamSeed,
+  uniformAt,
+} from "../lib/random.js";
 
 const test = suite("random");
 
+const word = (x: bigint) => BigInt.asUintN(32, x);
+const mixedUp = (x: bigint) => word(x * (2n * x + 1n));
+const swapped = (x: bigint) => word((x >> 16n) | (x << 16n));
+
+test("gridWord follows its definition in exact integer arithmetic", () => {
+  for (const [row, column] of [
+    [0, 0],
+    [1, 2],
+    [4294967295, 4294967295],
+    [3000000000, 2000000000],
+  ] as const)
+    assert.is(gridWord(row, column), Number(mixedUp(swapped(mixedUp(word(BigInt(row) + BigInt(column)))))));
+});
+
+test("a grid joins as many rows as divide them all and make no more than 2048 columns", () => {
+  assert.equal(
+    [gridOver(12544, 49), gridOver(3136, 512), gridOver(7, 1), gridOver(3, 5000), gridOver(13, 200)],
+    [
+      [392, 1568],
+      [784, 2048],
+      [1, 7],
+      [3, 5000],
+      [13, 200],
+    ],
+  );
+});
+
+test("the numbers of columns are hashes of column and layer", () => {
+  assert.equal(columnNumbers(3, 7), [hash32(0, 0, 7), hash32(1, 0, 7), hash32(2, 0, 7)]);
+});
+
 test("hash32 follows its definition in exact integer arithmetic", () => {
-  const word = (x: bigint) => BigInt.asUintN(32, x);
-  const round = (x: bigint) => {
-    const t = word(x * (2n * x + 1n));
-    return word((t >> 16n) | (t << 16n));
-  };
+  const round = (x: bigint) => swapped(mixedUp(x));
   for (const [index, seed, layer] of [
     [0, 0, 0],
     [1, 2, 3],

@@ -43,6 +43,9 @@ export type OutputType = { readonly type: ElementType; readonly shape: readonly 
 /** Sizes that stand for varying dimensions while tracing: primes that no other size is likely to be a multiple of. */
 const STAND_INS = [1009, 1013, 1019, 1021];
 
+/** The scope of nodes outside of any `fresh`. */
+const OUTSIDE = 0;
+
 export class GraphBuilder {
   private readonly nodes: OnnxNode[] = [];
   private readonly known = new Map<string, readonly string[]>();
@@ -51,8 +54,8 @@ export class GraphBuilder {
   private readonly initializers = new Map<string, OnnxInitializer>();
   private readonly varying = new Map<number, string>();
   private counter = 0;
-  private freshScope = 0;
-  private freshScopes = 0;
+  private freshScope = OUTSIDE;
+  private freshScopes = OUTSIDE;
 
   constructor(readonly target: Target = "cpu") {}
 
@@ -167,8 +170,17 @@ export class GraphBuilder {
 
   /** Runs `body` so that its nodes are made anew even if equal ones exist: recomputation instead of keeping. */
   fresh<T>(body: () => T): T {
+    return this.inScope(++this.freshScopes, body);
+  }
+
+  /** Runs `body` so that its nodes are made once, inside `fresh` as well: for small tensors that many places need. */
+  once<T>(body: () => T): T {
+    return this.inScope(OUTSIDE, body);
+  }
+
+  private inScope<T>(scope: number, body: () => T): T {
     const outer = this.freshScope;
-    this.freshScope = ++this.freshScopes;
+    this.freshScope = scope;
     try {
       return body();
     } finally {
@@ -289,6 +301,8 @@ function typedArray(type: ElementType, values: ArrayLike<number>): ArrayBufferVi
       return Int32Array.from(values);
     case "uint32":
       return Uint32Array.from(values);
+    case "uint8":
+      return Uint8Array.from(values);
     case "bool":
       return Uint8Array.from(values, (value) => (value ? 1 : 0));
     case "int64":

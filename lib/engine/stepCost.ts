@@ -45,7 +45,10 @@ export function graphCost(graph: TracedGraph): StepCost {
 type Value = { readonly shape: readonly number[]; readonly bytes: number };
 type Values = ReadonlyMap<string, Value>;
 
-const BYTES = { float32: 4, int32: 4, uint32: 4, int64: 8, bool: 1 } as const satisfies Record<ElementType, number>;
+const BYTES = { float32: 4, int32: 4, uint32: 4, int64: 8, uint8: 1, bool: 1 } as const satisfies Record<
+  ElementType,
+  number
+>;
 
 /** Nodes whose output is their input under another shape. */
 const VIEWS = new Set(["Reshape", "Identity", "Squeeze", "Unsqueeze"]);

@@ -89,7 +89,7 @@ export function splitHeads(qkv: tf.Tensor, heads: number): [PerHead, PerHead, Pe
  * the scores, for most of the others are hidden.
  *
  * The gradient recomputes the attention weights from q and k instead of keeping them, and gets the row sums of `dP * P`
- * from the output: `rowsum(dO * O)` (Dao et al. 2022, arXiv:2205.14135, section 3.1).
+ * from the output: `rowsum(dO * O)` (Dao et al. 2022, arXiv:2205.14135, section 3.1). Of dropout a byte each is kept.
  */
 export function dotProductAttention(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, options: AttentionOptions): tf.Tensor {
   const pieces = piecesOf(q.shape.at(-2)!, options);
@@ -98,16 +98,14 @@ export function dotProductAttention(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, op
       const mixed = joined(headsOf(pieces, query, key, value).map((heads, i) => mix(heads, pieces[i]!)));
       return { value: mixed, saved: [query, key, value, mixed] };
     },
-    backward: (dO, [query, key, value, mixed]) =>
-      recomputed(() => {
-        const dOs = inPieces(pieces, dO);
-        const sums = inPieces(pieces, tf.sum(tf.mul(dO, mixed!), -1, true));
-        const parts = headsOf(pieces, query!, key!, value!).map((heads, i) =>
-          gradients({ ...heads, dO: dOs[i]!, sums: sums[i]! }, pieces[i]!),
-        );
-        const sum = (of: (part: Heads) => tf.Tensor) => parts.map(of).reduce(added);
-        return [joined(parts.map((part) => part.query)), sum((part) => part.key), sum((part) => part.value)];
-      }),
+    backward: (dO, [query, key, value, mixed]) => {
+      const dOs = inPieces(pieces, dO);
+      const sums = inPieces(pieces, tf.sum(tf.mul(dO, mixed!), -1, true));
+      const cut = recomputed(() => headsOf(pieces, query!, key!, value!));
+      const parts = cut.map((heads, i) => gradients({ ...heads, dO: dOs[i]!, sums: sums[i]! }, pieces[i]!));
+      const sum = (of: (part: Heads) => tf.Tensor) => parts.map(of).reduce(added);
+      return [joined(parts.map((part) => part.query)), sum((part) => part.key), sum((part) => part.value)];
+    },
   };
   return customGradient(operation, q, k, v);
 }
@@ -174,7 +172,7 @@ function gradients(
   piece: Piece,
 ): Heads {
   const scale = 1 / Math.sqrt(query.shape.at(-1)!);
-  const P = weights(query, key, piece);
+  const P = recomputed(() => weights(query, key, piece));
   const excess = piece.dropout
     ? tf.sub(dropped(tf.matMul(dO, value, false, true), piece), sums)
     : productLess(dO, value, sums);

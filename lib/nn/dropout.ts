@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { fusedKernel } from "../engine/fusedKernel.js";
-import { hash32 } from "../random.js";
+import { columnNumbers, gridOver, gridWord, hash32 } from "../random.js";
 import { customGradient } from "./customGradient.js";
 
 /** A dropout layer's place in a step: the seed of the step and a number that tells its layers apart. */
@@ -40,21 +40,26 @@ export function dropout(x: tf.Tensor, { rate, seed }: Dropout, layer: number): t
   );
 }
 
-/** The factors 0 or `scale` for a tensor of `shape`, as the graph makes them. */
+/**
+ * The factors 0 or `scale` for a tensor of `shape`, as the graph makes them, a word for two places of `gridOver`: its upper
+ * half decides one of the left half of a row, its lower half the one as far into the right half.
+ */
 export function dropoutScale(
   shape: readonly number[],
   seed: number,
   { threshold, scale, layer }: { threshold: number; scale: number; layer: number },
 ): tf.Tensor {
-  const width = shape.at(-1)!;
-  const rows = shape.slice(0, -1).reduce((a, b) => a * b, 1);
-  const half = Math.ceil(width / 2);
-  const factors = new Float32Array(rows * width);
-  for (let row = 0; row < rows; row++)
+  const size = shape.reduce((a, b) => a * b, 1);
+  const [rows, width] = gridOver(size / shape.at(-1)!, shape.at(-1)!);
+  const columns = columnNumbers(Math.ceil(width / 2), layer);
+  const factors = new Float32Array(size);
+  for (let row = 0; row < rows; row++) {
+    const number = hash32(row, seed >>> 0);
     for (let column = 0; column < width; column++) {
-      const word = hash32(row * half + (column % half), seed >>> 0, layer);
-      const bits = column < half ? word >>> 16 : word & 0xffff;
+      const word = gridWord(number, columns[column % columns.length]!);
+      const bits = column < columns.length ? word >>> 16 : word & 0xffff;
       if (bits >= threshold) factors[row * width + column] = scale;
     }
+  }
   return tf.tensor(factors, [...shape]);
 }

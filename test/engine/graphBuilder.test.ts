@@ -133,6 +133,17 @@ test("fresh nodes are made anew, are merged among themselves and forgotten after
   assert.is(exp(), kept, "also after an error");
 });
 
+test("what is made once is the same inside of fresh nodes, which go on after it", () => {
+  const graph = new GraphBuilder();
+  const x = float(graph, "x", [2]);
+  const exp = () => graph.node({ op: "Exp", inputs: [graph.whole(x)] }, x);
+  const kept = exp();
+  const [before, once, after] = graph.fresh(() => [exp(), graph.once(exp), exp()] as const);
+  assert.is(once, kept);
+  assert.is.not(before, kept);
+  assert.is(after, before);
+});
+
 test("the finished graph holds what its outputs need, in reverse order of emission", () => {
   const graph = new GraphBuilder();
   const x = float(graph, "x", [2]);

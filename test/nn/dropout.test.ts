@@ -3,7 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createOnnxEngine } from "../../lib/engine/onnxruntime.js";
 import { dropout, dropoutScale } from "../../lib/nn/dropout.js";
-import { hash32 } from "../../lib/random.js";
+import { gridWord, hash32 } from "../../lib/random.js";
 import { numbersOf, onCpu } from "./support/eager.js";
 
 const test = suite("nn/dropout");
@@ -14,15 +14,21 @@ const factors = (shape: readonly number[], rate: number, seed: number, layer = 0
     return numbersOf(dropoutScale(shape, seed, { threshold, scale: 1 / (1 - rate), layer }));
   });
 
-test("a word of the hash decides two elements: its upper half the left one, its lower half the right one", () => {
-  const [rows, width, seed, layer] = [3, 6, 99, 4];
-  const wanted: number[] = [];
-  for (let row = 0; row < rows; row++) {
-    const words = [0, 1, 2].map((column) => hash32(row * 3 + column, seed, layer));
-    for (const half of [words.map((word) => word >>> 16), words.map((word) => word % 65536)])
-      wanted.push(...half.map((bits) => (bits >= 0.5 * 65536 ? 2 : 0)));
+test("a word of the grid decides two elements: its upper half the left one, its lower half the right one", () => {
+  const [seed, layer] = [99, 4];
+  for (const [shape, rows, width] of [
+    [[3, 2100], 3, 2100],
+    [[2, 3, 701], 3, 1402], // two rows of 701 in one
+    [[7, 5], 1, 35],
+  ] as const) {
+    const half = Math.ceil(width / 2);
+    const wanted = Array.from({ length: rows * width }, (_, i) => {
+      const [row, column] = [Math.floor(i / width), i % width];
+      const word = gridWord(hash32(row, seed), hash32(column % half, 0, layer));
+      return (column < half ? word >>> 16 : word % 65536) >= 0.5 * 65536 ? 2 : 0;
+    });
+    assert.equal(factors(shape, 0.5, seed, layer), wanted);
   }
-  assert.equal(factors([rows, width], 0.5, seed, layer), wanted);
 });
 
 test("the share that is dropped is the rate, and the mean stays 1", () => {
@@ -38,6 +44,35 @@ test("the share that is dropped is the rate, and the mean stays 1", () => {
     assert.ok(Math.abs(dropped - rate) < 4 * spread, `rate ${rate}: dropped ${dropped}`);
     const mean = found.reduce((a, b) => a + b, 0) / found.length;
     assert.ok(Math.abs(mean - 1) < (4 * spread) / (1 - rate), `rate ${rate}: mean ${mean}`);
+  }
+});
+
+test("no two rows and no two columns agree more often than by chance, nor columns of two layers", () => {
+  const [rows, width, rate] = [1024, 96, 0.3];
+  const dropped = (layer: number) => factors([rows, width], rate, 11, layer).map((factor) => factor === 0);
+  const [mask, other] = [dropped(0), dropped(1)];
+  const lines = (of: boolean[], count: number, at: (line: number, i: number) => number, length: number) =>
+    Array.from({ length: count }, (_, line) => Array.from({ length }, (__, i) => of[at(line, i)]!));
+  const rowsOf = (of: boolean[]) => lines(of, 256, (row, column) => row * width + column, width);
+  const columnsOf = (of: boolean[]) => lines(of, width, (column, row) => row * width + column, rows);
+  const [someRows, columns] = [rowsOf(mask), columnsOf(mask)];
+  for (const [name, left, right] of [
+    ["rows", someRows, someRows],
+    ["columns", columns, columns],
+    ["columns of two layers", columns, columnsOf(other)],
+  ] as const) {
+    let [largest, squares, pairs] = [0, 0, 0];
+    left.forEach((a, i) => {
+      for (const b of right.slice(left === right ? i + 1 : 0)) {
+        const both = a.filter((value, k) => value && b[k]).length;
+        const deviation = (both - a.length * rate ** 2) / Math.sqrt(a.length * rate ** 2 * (1 - rate ** 2));
+        largest = Math.max(largest, Math.abs(deviation));
+        squares += deviation ** 2;
+        pairs++;
+      }
+    });
+    assert.ok(largest < 6, `${name}: one pair is ${largest} deviations off`);
+    assert.ok(Math.abs(squares / pairs - 1) < 0.1, `${name}: mean square ${squares / pairs}`);
   }
 });
 

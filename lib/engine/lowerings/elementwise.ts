@@ -1,7 +1,7 @@
 /** Kernels that act on each element by itself. Results of broadcasts stay unexpanded as long as possible. */
 import type * as tf from "@tensorflow/tfjs";
 import { broadcastShapes, type GraphBuilder, type Sym } from "../graphBuilder.js";
-import type { Attribute, ElementType } from "../onnx.js";
+import { type Attribute, ELEMENT, type ElementType } from "../onnx.js";
 import { defineLowering, elementOf } from "../traceBackend.js";
 import { channelsFirst, firstOrder, fourAxes, preferPlanes } from "./layout.js";
 
@@ -143,8 +143,7 @@ defineLowering("Cast", ({ inputs: { x }, attributes, graph }) =>
 /** `sym` with elements of another type; floats are truncated towards zero. */
 export function cast(graph: GraphBuilder, sym: Sym, type: ElementType): Sym {
   if (sym.type === type) return sym;
-  const to = BigInt({ float32: 1, int32: 6, int64: 7, bool: 9, uint32: 12 }[type]);
-  return elementwise(graph, "Cast", [sym], { type, attributes: { to } });
+  return elementwise(graph, "Cast", [sym], { type, attributes: { to: BigInt(ELEMENT[type]) } });
 }
 
 const COMPARISONS = {

@@ -1,4 +1,5 @@
 /** Operations of `nn/` that ONNX Runtime has as one kernel, or that need integer arithmetic tfjs lacks. */
+import { columnNumbers, gridOver } from "../../random.js";
 import { type GraphBuilder, type Sym, sizeOf } from "../graphBuilder.js";
 import { defineLowering } from "../traceBackend.js";
 import { cast, elementwise, number } from "./elementwise.js";
@@ -28,49 +29,81 @@ defineLowering("Gelu", ({ inputs: { x }, graph }) =>
 /** Multiplies by 0 or 1/(1-p): `dropoutScale` in nn/dropout.ts defines which. */
 defineLowering("DropoutScale", ({ inputs: { x, seed }, attributes, graph }) => {
   const { threshold, scale, layer } = attributes as { threshold: number; scale: number; layer: number };
-  const width = x!.shape.at(-1)!;
-  const rows = sizeOf(x!.shape) / width;
+  const last = x!.shape.at(-1)!;
+  const [rows, width] = gridOver(sizeOf(x!.shape) / last, last);
   const shift = shifts(graph);
-  const words = hashWords(graph, cast(graph, seed!, "uint32"), { rows, columns: Math.ceil(width / 2), layer, shift });
+  const numbers = graph.once(() => rowNumbers(graph, cast(graph, seed!, "uint32"), { rows, shift }));
+  const words = gridWords(graph, numbers, { columns: columnNumbers(Math.ceil(width / 2), layer), shift });
   const limit = number(graph, threshold * 65536, "uint32");
   const high = elementwise(graph, "GreaterOrEqual", [words, limit], { type: "bool" });
   const low = elementwise(graph, "GreaterOrEqual", [shift.up(words), limit], { type: "bool" });
   const keep = slice(graph, concat(graph, [high, low], 1), { starts: [0, 0], ends: [rows, width] });
-  const factor = elementwise(graph, "Where", [keep, number(graph, scale), number(graph, 0)], { type: "float32" });
-  return elementwise(graph, "Mul", [x!, reshape(graph, factor, x!.shape)]);
+  return elementwise(graph, "Mul", [x!, factors(graph, keep, { scale, shape: x!.shape })]);
 });
+
+/**
+ * `scale` where `keep` says so, else 0. On the processor a byte each is kept for the gradient, which makes the factors anew,
+ * and a byte becomes its factor in one pass.
+ */
+function factors(graph: GraphBuilder, keep: Sym, { scale, shape }: { scale: number; shape: readonly number[] }): Sym {
+  if (graph.target !== "cpu") {
+    const either = [keep, number(graph, scale), number(graph, 0)];
+    return reshape(graph, elementwise(graph, "Where", either, { type: "float32" }), shape);
+  }
+  const bytes = reshape(graph, cast(graph, keep, "uint8"), shape);
+  const inputs = [graph.whole(bytes), graph.scalar(scale, "float32")];
+  return graph.fresh(() => graph.sym({ op: "DequantizeLinear", inputs }, { type: "float32", shape }));
+}
 
 const GOLDEN = 0x9e3779b1;
 
-/** `hash32(index, seed, layer)` of lib/random.ts for index = 0 .. rows * columns - 1, as uint32 [rows, columns]. */
-function hashWords(
-  graph: GraphBuilder,
-  seed: Sym,
-  { rows, columns, layer, shift }: { rows: number; columns: number; layer: number; shift: Shifts },
-): Sym {
-  const multiples = (count: number, stride: number) =>
-    Array.from({ length: count }, (_, i) => Math.imul(Math.imul(i, stride), GOLDEN) >>> 0);
+/** `mixedUp` of lib/random.ts. */
+const mixedUp = (graph: GraphBuilder, x: Sym) =>
+  elementwise(graph, "Mul", [
+    x,
+    elementwise(graph, "Add", [elementwise(graph, "Add", [x, x]), number(graph, 1, "uint32")]),
+  ]);
+
+/** `hash32(row, seed)` of lib/random.ts for every row, as uint32 [rows, 1]. */
+function rowNumbers(graph: GraphBuilder, seed: Sym, { rows, shift }: { rows: number; shift: Shifts }): Sym {
+  const start = reshape(graph, seed, [1, 1]);
+  const multiples = Array.from({ length: rows }, (_, row) => Math.imul(row, GOLDEN) >>> 0);
   const add = (a: Sym, b: Sym) => elementwise(graph, "Add", [a, b]);
-  const rowPart = add(graph.constant(multiples(rows, columns), [rows, 1], "uint32"), reshape(graph, seed, [1, 1]));
-  const columnPart = graph.constant(multiples(columns, 1), [1, columns], "uint32");
-  const round = (x: Sym) => {
-    const mixed = elementwise(graph, "Mul", [x, add(add(x, x), number(graph, 1, "uint32"))]);
-    return add(shift.down(mixed), shift.up(mixed));
-  };
-  const first = add(round(add(rowPart, columnPart)), number(graph, layer, "uint32"));
-  return round(add(round(first), reshape(graph, seed, [1, 1])));
+  const round = (x: Sym) => shift.swap(mixedUp(graph, x));
+  const first = round(add(graph.constant(multiples, [rows, 1], "uint32"), start));
+  return round(add(round(first), start));
 }
 
-type Shifts = { readonly up: (x: Sym) => Sym; readonly down: (x: Sym) => Sym };
+/**
+ * `gridWord(row, column)` of lib/random.ts for every row and column, as uint32 [rows, columns]. Of the first mixing
+ * `x (2x + 1)`, both factors are sums of a row and a column.
+ */
+function gridWords(
+  graph: GraphBuilder,
+  rows: Sym,
+  { columns, shift }: { columns: readonly number[]; shift: Shifts },
+): Sym {
+  const add = (a: Sym, b: Sym) => elementwise(graph, "Add", [a, b]);
+  const row = (numbers: readonly number[]) => graph.constant(numbers, [1, numbers.length], "uint32");
+  const once = add(rows, row(columns));
+  const twice = add(add(rows, rows), row(columns.map((column) => (2 * column + 1) >>> 0)));
+  return mixedUp(graph, shift.swap(elementwise(graph, "Mul", [once, twice])));
+}
+
+type Shifts = {
+  readonly up: (x: Sym) => Sym;
+  /** Both halves of the word change places. */
+  readonly swap: (x: Sym) => Sym;
+};
 
 /** Moves uint32 bits by half a word; WebGPU has no shifts, but products that wrap and whole-number division. */
 function shifts(graph: GraphBuilder): Shifts {
   const half = number(graph, graph.target === "cpu" ? 16 : 65536, "uint32");
-  if (graph.target !== "cpu")
-    return { up: (x) => elementwise(graph, "Mul", [x, half]), down: (x) => elementwise(graph, "Div", [x, half]) };
-  const shift = (direction: string) => (x: Sym) =>
-    elementwise(graph, "BitShift", [x, half], { attributes: { direction } });
-  return { up: shift("LEFT"), down: shift("RIGHT") };
+  const [up, down] = (["LEFT", "RIGHT"] as const).map((direction) => (x: Sym) => {
+    if (graph.target !== "cpu") return elementwise(graph, direction === "LEFT" ? "Mul" : "Div", [x, half]);
+    return elementwise(graph, "BitShift", [x, half], { attributes: { direction } });
+  }) as [Shifts["up"], Shifts["up"]];
+  return { up, swap: (x) => elementwise(graph, "Add", [down(x), up(x)]) };
 }
 
 /**
