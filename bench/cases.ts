@@ -14,7 +14,7 @@ import type { StackSize } from "./trainStack.js";
 export type Case =
   | { readonly kind: "stack"; readonly size: StackSize; readonly update: "none" | "adamw" }
   | { readonly kind: "stage1"; readonly size: Stage1Size; readonly losses: Stage1Losses }
-  | { readonly kind: "vim"; readonly size: VimSize }
+  | { readonly kind: "vim"; readonly size: VimSize; readonly dropout: number }
   | { readonly kind: "coding"; readonly size: TokenizerSize; readonly coding: Coding }
   | { readonly kind: "sampling"; readonly size: SamplingSize; readonly cache: "rows" | "cat" };
 
@@ -25,6 +25,9 @@ const PRIORS: Readonly<Record<string, PriorSize>> = {
   sample: SPEED_SIZES.small.prior,
   "sample-base": { dim: 1536, depth: 24, heads: 16, vocabulary: 8192, gridSide: 32 },
 };
+
+const VIM = { ...SPEED_SIZES.small.prior, batch: 1 };
+const VIM_TINY = { ...SPEED_SIZES.tiny.prior, batch: 64 };
 
 const { discriminatorScale, vggScale, ...TOKENIZER } = SPEED_SIZES.small.stage1;
 
@@ -48,8 +51,10 @@ const CASES: Readonly<Record<string, Case>> = {
   "tiny-adamw": { kind: "stack", size: TINY, update: "adamw" },
   "stage1-ae": { kind: "stage1", size: SPEED_SIZES.small.stage1, losses: "ae" },
   "stage1-full": { kind: "stage1", size: SPEED_SIZES.small.stage1, losses: "full" },
-  vim: { kind: "vim", size: { ...SPEED_SIZES.small.prior, batch: 1 } },
-  "vim-tiny": { kind: "vim", size: { ...SPEED_SIZES.tiny.prior, batch: 64 } },
+  vim: { kind: "vim", size: VIM, dropout: 0 },
+  "vim-dropout": { kind: "vim", size: VIM, dropout: 0.1 },
+  "vim-tiny": { kind: "vim", size: VIM_TINY, dropout: 0 },
+  "vim-tiny-dropout": { kind: "vim", size: VIM_TINY, dropout: 0.1 },
   encode: { kind: "coding", size: TOKENIZER, coding: "encode" },
   decode: { kind: "coding", size: TOKENIZER, coding: "decode" },
   ...samplingCases(),
@@ -92,7 +97,7 @@ export function casePrograms(one: Case): CasePrograms {
   }
   if (one.kind === "vim") {
     const programs = { ours: "vimStep.js", theirs: "vim_step.py", weightsOption: "--weights" };
-    return { ...programs, computed: sizeArguments(one.size), timed: [] };
+    return { ...programs, computed: sizeArguments(one.size), timed: ["--dropout", String(one.dropout)] };
   }
   if (one.kind === "coding") {
     const programs = { ours: "codingStep.js", theirs: "coding_step.py", weightsOption: "--weights" };

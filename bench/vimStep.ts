@@ -1,8 +1,8 @@
 /**
- * Times our step of stage 2 without its update: the loss and all gradients of a VIM, without dropout.
+ * Times our step of stage 2 without its update: the loss and all gradients of a VIM.
  *
  *     node dist/bench/vimStep.js [--dim 768] [--depth 12] [--heads 12] [--vocabulary 8192] [--grid-side 32] [--batch 1]
- *         [--threads 2] [--warmup 3] [--steps 5] [--serve | --export FILE]
+ *         [--dropout 0] [--threads 2] [--warmup 3] [--steps 5] [--serve | --export FILE]
  *
  * Prints JSON lines (see bench/serve.ts). `--export` writes weights, codes, loss and gradients for the other side to check
  * itself against, and times nothing.
@@ -25,13 +25,22 @@ import { SERVE_OPTIONS, serveSteps } from "./serve.js";
 const SEED = 1;
 const CLASSES = 1000; // also in bench/pytorch/vim_step.py
 
-const { values } = parseArgs({ options: { ...VIM_OPTIONS, ...SERVE_OPTIONS, export: { type: "string" } } });
+const { values } = parseArgs({
+  options: {
+    ...VIM_OPTIONS,
+    ...SERVE_OPTIONS,
+    dropout: { type: "string", default: "0" },
+    export: { type: "string" },
+  },
+});
+const dropout = Number(values.dropout);
 const size = vimSize(values);
 const threads = positiveInteger("threads", values.threads);
 const model = { ...samplingModel(size), classes: CLASSES };
 const specs = flattenSpecs(vimSpec(model));
+let drawn = 0;
 const engine = await openEngine("onnxruntime", { threads });
-const program = await compilePlan(engine, priorPlan(model, { dropout: 0, batchSize: size.batch }));
+const program = await compilePlan(engine, priorPlan(model, { dropout, batchSize: size.batch }));
 const inputs = { ...withPrefix(MODEL, randomParams(specs, SEED)), ...batch() };
 if (values.export === undefined) await serve();
 else await exportCheck(values.export);
@@ -49,10 +58,16 @@ function batch(): { codes: HostTensor; classIds: HostTensor } {
   };
 }
 
+/** Another one every step, where anything is dropped. */
+function dropoutSeed(): Record<string, HostTensor> {
+  if (dropout === 0) return {};
+  return { dropoutSeed: { dtype: "int32", shape: [1], data: Int32Array.of(drawn++) } };
+}
+
 async function serve(): Promise<void> {
   await serveSteps(values, {
     ready: { size, parameters: countParameters(specs), threads, versions: engineVersions(engine) },
-    step: async () => scalarOf(await program.run(inputs), "nll"),
+    step: async () => scalarOf(await program.run({ ...inputs, ...dropoutSeed() }), "nll"),
   });
 }
 

@@ -1,7 +1,8 @@
 """Times the same step of stage 2 in PyTorch: the other side of bench/vimStep.ts.
 
     /usr/bin/python3 bench/pytorch/vim_step.py [--dim 768] [--depth 12] [--heads 12] [--vocabulary 8192]
-        [--grid-side 32] [--batch 1] [--threads 2] [--warmup 3] [--steps 5] [--weights FILE] [--serve | --check FILE]
+        [--grid-side 32] [--batch 1] [--dropout 0] [--threads 2] [--warmup 3] [--steps 5] [--weights FILE]
+        [--serve | --check FILE]
 
 Prints the same JSON lines. `--weights FILE` starts from weights and codes that the other side exported. `--check FILE`
 also compares the loss and every gradient; it ends with status 1 when they differ by more than rounding.
@@ -33,7 +34,8 @@ class Vim(nn.Module):
         self.codes = nn.Parameter(0.02 * torch.randn(args.vocabulary, args.dim))
         self.classes = nn.Parameter(0.02 * torch.randn(CLASSES + 1, args.dim))
         self.positions = Positions(args.grid_side, args.dim)
-        self.blocks = nn.ModuleList(Block(args.dim, args.heads, causal=True) for _ in range(args.depth))
+        self.blocks = nn.ModuleList(
+            Block(args.dim, args.heads, causal=True, dropout=args.dropout) for _ in range(args.depth))
         self.norm = nn.LayerNorm(args.dim, eps=1e-5)
         self.head = nn.Linear(args.dim, args.vocabulary)
 
@@ -85,6 +87,7 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description="Times a train step of a VIM in PyTorch.")
     add_size_arguments(parser, SIZES)
     add_serving_arguments(parser)
+    parser.add_argument("--dropout", type=float, default=0.0)
     parser.add_argument("--weights", metavar="FILE")
     parser.add_argument("--check", metavar="FILE")
     return parser.parse_args()
