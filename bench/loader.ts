@@ -52,6 +52,7 @@ const { values } = parseArgs({
 await runBenchmark(async () => {
   const names = values.case.split(",");
   const cases = names.map(findLoaderCase);
+  if (values.photos !== undefined) await openSource(values.photos); // what is not there is told before minutes have passed
   const results: Record<string, Result> = {};
   for (const [i, one] of cases.entries()) {
     const result = await inFolder((folder) => measure(one, folder));

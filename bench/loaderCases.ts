@@ -3,7 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import sharp from "sharp";
 import { type Augment, NO_AUGMENT } from "../lib/data/augment.js";
-import { decodeImage } from "../lib/data/decode.js";
+import { ImageReader } from "../lib/data/imageReader.js";
 import { type ImageSource, openSource } from "../lib/data/source.js";
 import { centredView, type ViewSettings } from "../lib/data/view.js";
 import { UsageError } from "../lib/errors.js";
@@ -88,17 +88,19 @@ export function augmentArguments({ crop, cropScale, flip }: Augment): string[] {
 }
 
 /**
- * An IDX file [N, size, size, C] of a source's images, centred, as `view` asks: the same training without anything to
- * decode.
+ * An IDX file [N, size, size, C] of a source's images, centred, as `view` asks, without those that are damaged: the same
+ * training without anything to decode.
+ * @throws DataError when all of them are
  */
 export async function writeIdx(file: string, source: ImageSource, view: ViewSettings): Promise<void> {
-  const dims = [source.count, view.size, view.size, view.channels];
+  const reader = new ImageReader({ source });
+  const images: Uint8Array[] = [];
+  for (let i = 0; i < source.count; i++) images.push((await reader.read(i, centredView(view))) ?? new Uint8Array());
+  const dims = [source.count - reader.damaged.length, view.size, view.size, view.channels];
   const header = Buffer.alloc(4 + 4 * dims.length);
   header.writeUInt32BE((8 << 8) | dims.length); // 8: bytes
   for (const [i, dim] of dims.entries()) header.writeUInt32BE(dim, 4 + 4 * i);
-  const images: Uint8Array[] = [header];
-  for (let i = 0; i < source.count; i++) images.push(await decodeImage(source.input(i), centredView(view)));
-  await writeFile(file, Buffer.concat(images));
+  await writeFile(file, Buffer.concat([header, ...images]));
 }
 
 /** The photographs given, or those of the fixtures enlarged to what a camera makes of the web. */

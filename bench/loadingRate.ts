@@ -1,5 +1,5 @@
 /** How fast images are loaded, with nothing else to do. */
-import { type TrainingOptions, trainingBatches } from "../lib/data/batches.js";
+import { type LoaderOptions, openLoader } from "../lib/data/loader.js";
 import { median } from "../lib/speed/statistics.js";
 
 export type LoadingRate = {
@@ -19,13 +19,13 @@ export type LoadingRounds = {
 
 /**
  * Takes batches as training does, decoded, resized, cropped, mirrored and made floats, and does nothing with them.
- * @throws as `trainingBatches` does
+ * @throws as `openLoader` does
  */
 export async function measureLoading(
-  options: TrainingOptions,
+  options: LoaderOptions,
   { rounds, seconds, before }: LoadingRounds,
 ): Promise<LoadingRate> {
-  const batches = trainingBatches(options);
+  const batches = openLoader(options);
   const { batchSize } = options;
   try {
     for (let taken = 0; taken < before; taken += batchSize) await batches.next();

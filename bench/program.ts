@@ -1,10 +1,10 @@
-/** What the benchmarks share as programs: complaints about usage, and files of results. */
+/** What the benchmarks share as programs: failures that are expected, and files of results. */
 import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { UsageError } from "../lib/errors.js";
+import { VitvqError } from "../lib/errors.js";
 import { writeJson } from "../lib/files/atomic.js";
 import { machine } from "./machine.js";
 
@@ -14,12 +14,12 @@ export const root = path.join(path.dirname(fileURLToPath(import.meta.url)), ".."
 /** The program `vitvq`, as built. */
 export const vitvq = path.join(root, "dist", "bin", "vitvq.js");
 
-/** Runs a benchmark; wrong usage becomes one line on standard error and its exit code. */
+/** Runs a benchmark; an expected failure becomes one line on standard error and its exit code. */
 export async function runBenchmark(body: () => Promise<void>): Promise<void> {
   try {
     await body();
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
+    if (!(error instanceof VitvqError)) throw error;
     process.stderr.write(`${error.message}\n`);
     process.exitCode = error.exitCode;
   }

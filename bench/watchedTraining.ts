@@ -4,6 +4,7 @@ import path from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { pathToFileURL } from "node:url";
+import { EXIT, VitvqError } from "../lib/errors.js";
 import type { MemorySample } from "./memoryWatch.js";
 import { root, vitvq } from "./program.js";
 
@@ -14,7 +15,7 @@ export type Watching = {
 
 /**
  * Runs `vitvq ARGS --out RUN` and gives samples as they come.
- * @throws Error when it does not end well
+ * @throws VitvqError with its status when it does not end well; why, it has said on standard error
  */
 export async function* watchedTraining(
   run: string,
@@ -31,5 +32,6 @@ export async function* watchedTraining(
   for await (const line of createInterface({ input: child.stdio[3] as Readable }))
     yield JSON.parse(line) as MemorySample;
   const status = await ended;
-  if (status !== 0) throw new Error(`vitvq ${args.join(" ")}: ended with status ${status}`);
+  if (status === 0) return;
+  throw new VitvqError(`vitvq ${args.join(" ")}: ended with status ${status}`, status ?? EXIT.unexpected);
 }

@@ -74,3 +74,17 @@ export class StoppedError extends VitvqError {
     super(message, signal === "SIGINT" ? 130 : 143);
   }
 }
+
+/** The expected failure that ends with an exit code, told by its class again after a way on which it was lost. */
+export function expectedFailure(exitCode: number, message: string, options?: ErrorOptions): VitvqError {
+  const kind = KINDS[exitCode];
+  return kind ? new kind(message, options) : new VitvqError(message, exitCode, options);
+}
+
+const KINDS: Readonly<Record<number, new (message: string, options?: ErrorOptions) => VitvqError>> = {
+  [EXIT.usage]: UsageError,
+  [EXIT.data]: DataError,
+  [EXIT.file]: FileError,
+  [EXIT.diverged]: DivergedError,
+  [EXIT.engine]: EngineError,
+};

@@ -1,7 +1,8 @@
 /** Images to train on: decoded ahead, augmented, and encoded by the frozen tokenizer batch by batch. */
 import path from "node:path";
-import { sequentialBatches, trainingBatches } from "../../lib/data/batches.js";
+import { sequentialBatches } from "../../lib/data/batches.js";
 import { heldOutImages, numbersWithout } from "../../lib/data/holdOut.js";
+import { openLoader } from "../../lib/data/loader.js";
 import { classesAmong, type NamedClasses } from "../../lib/data/mergedClasses.js";
 import { type ImageSource, openSource } from "../../lib/data/source.js";
 import { spreadPlaces, thinned } from "../../lib/data/thinned.js";
@@ -69,7 +70,7 @@ type Reading = {
 
 /** Batches as the trainer takes them; what an image becomes depends on seed, epoch and image alone. */
 function encodedBatches(source: ImageSource, { config, model, encoder, onDamaged }: Reading, startStep: number) {
-  const images = trainingBatches({
+  const images = openLoader({
     source,
     view: { size: model.imageSize, channels: model.channels },
     augment: augmentOf(config),

@@ -1,6 +1,7 @@
 /** The work of `train-vq`: from options to networks, data and a run directory. */
 import path from "node:path";
-import { sequentialBatches, trainingBatches } from "../../lib/data/batches.js";
+import { sequentialBatches, type TrainingBatches } from "../../lib/data/batches.js";
+import { openLoader } from "../../lib/data/loader.js";
 import { type ImageSource, openSource } from "../../lib/data/source.js";
 import { centredView, type ViewSettings } from "../../lib/data/view.js";
 import { engineVersions } from "../../lib/engine/open.js";
@@ -132,7 +133,7 @@ async function train(context: Context, parts: Parts) {
     batchSize: Math.min(SHOWN, held.count, config.batchSize),
   });
   const wait = watchDataWait((warning) => reporter.warn(warning), ABOUT_IMAGES);
-  let batches: ReturnType<typeof trainingBatches> | undefined;
+  let batches: TrainingBatches | undefined;
   try {
     const result = await runTraining({
       run: runFolder,
@@ -144,7 +145,7 @@ async function train(context: Context, parts: Parts) {
       patience: config.patience,
       batchSize: config.batchSize,
       createTrainer: async (start) => {
-        batches = trainingBatches({
+        batches = openLoader({
           source,
           view,
           augment: augmentOf(config),

@@ -3,8 +3,8 @@ import { type Augment, drawView, NO_AUGMENT, shorterSides } from "./augment.js";
 import { checkBatching } from "./checkBatching.js";
 import { type Damaged, type DamageOptions, ImageReader, type Keep } from "./imageReader.js";
 import { trainingOrder } from "./order.js";
-import { prefetch, quiet } from "./prefetch.js";
-import type { ImageSource } from "./source.js";
+import { checkAhead, prefetch, quiet } from "./prefetch.js";
+import type { ReadableImages } from "./source.js";
 import { centredView, checkView, type View, type ViewSettings } from "./view.js";
 
 /** Images as a step takes them. */
@@ -21,7 +21,7 @@ export type ImageBatch = {
 export type Batch = ImageBatch & { readonly epoch: number; readonly step: number };
 
 export type TrainingOptions = DamageOptions & {
-  readonly source: ImageSource;
+  readonly source: ReadableImages;
   readonly view: ViewSettings;
   /** Default: none. */
   readonly augment?: Augment;
@@ -44,7 +44,7 @@ export type TrainingBatches = {
   close(): Promise<void>;
 };
 
-const DEFAULT_PREFETCH = 4;
+export const DEFAULT_PREFETCH = 4;
 const DEFAULT_CACHE_BYTES = 512 * 2 ** 20;
 
 /**
@@ -56,9 +56,8 @@ const DEFAULT_CACHE_BYTES = 512 * 2 ** 20;
  * @throws RangeError when an option is out of range
  */
 export function trainingBatches(options: TrainingOptions): TrainingBatches {
-  const { source, view, augment = NO_AUGMENT, batchSize, startStep = 0 } = options;
-  checkBatching(options);
-  checkView(drawView(view, augment, 0));
+  const { source, batchSize, startStep = 0 } = options;
+  checkTraining(options);
   const { cacheBytes = DEFAULT_CACHE_BYTES } = options;
   const reader = new ImageReader({ ...options, keep: whatToKeep(options, cacheBytes), cacheBytes });
   const readImage = imageAt(reader, options);
@@ -81,6 +80,14 @@ export function trainingBatches(options: TrainingOptions): TrainingBatches {
   };
 }
 
+/** @throws RangeError when an option is out of range */
+export function checkTraining(options: TrainingOptions): void {
+  const { view, augment = NO_AUGMENT, prefetch: ahead = DEFAULT_PREFETCH } = options;
+  checkBatching(options);
+  checkAhead(ahead);
+  checkView(drawView(view, augment, 0));
+}
+
 /** Resized images in all sizes if there is room for all of them, else those as decoded that are only to be enlarged, if for them. */
 function whatToKeep({ source, view, augment = NO_AUGMENT }: TrainingOptions, cacheBytes: number): Keep {
   const [least, most] = shorterSides(view, augment);
@@ -92,7 +99,7 @@ function whatToKeep({ source, view, augment = NO_AUGMENT }: TrainingOptions, cac
 }
 
 export type SequentialOptions = DamageOptions & {
-  readonly source: ImageSource;
+  readonly source: ReadableImages;
   readonly view: ViewSettings;
   /** The view of one image with a number of 0..views-1; default: the centred square. */
   readonly place?: (index: number, number: number) => View;
@@ -192,7 +199,7 @@ function readBatch(read: (position: number) => Promise<Decoded>, first: number, 
 }
 
 /** The only copy as floats: images under way stay bytes, a quarter of the memory. */
-function toBatch(source: ImageSource, decoded: readonly Decoded[]): ImageBatch {
+function toBatch(source: ReadableImages, decoded: readonly Decoded[]): ImageBatch {
   const each = decoded[0]?.pixels.length ?? 0;
   const images = new Float32Array(decoded.length * each);
   for (const [b, { pixels }] of decoded.entries()) fillScaled(images.subarray(b * each, (b + 1) * each), pixels);

@@ -78,6 +78,14 @@ export async function setThreadsPerImage(threads: number): Promise<void> {
   (await loadSharp()).concurrency(threads);
 }
 
+/**
+ * Loads what decodes images, which is otherwise done with the first of them.
+ * @throws EngineError when it does not load
+ */
+export async function loadDecoder(): Promise<void> {
+  await loadSharp();
+}
+
 type SharpModule = typeof import("sharp").default;
 
 let loaded: SharpModule | undefined;

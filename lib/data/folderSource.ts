@@ -1,5 +1,6 @@
 import path from "node:path";
 import { DataError } from "../errors.js";
+import { imagesOf } from "./fileTable.js";
 import { addTree, type Folder, IMAGE_EXTENSIONS, ImageList, listFolder } from "./scan.js";
 import type { ImageSource } from "./source.js";
 
@@ -13,12 +14,13 @@ export async function folderSource(root: string): Promise<ImageSource> {
   if (found.classNames.length === 0) return flatSource(root, top, found);
   if (top.images.length > 0) throw mixed(root, top, found.classNames);
   const { images, classNames, labels } = found;
+  const files = images.table(root, labels);
   return {
-    ...filesOf(root, images),
+    ...imagesOf(files),
     kind: "classes",
     classNames,
     ignored: { files: images.otherFiles + top.others, folders: found.empty },
-    label: (i) => labels[i]!,
+    files,
   };
 }
 
@@ -56,20 +58,12 @@ async function listClasses(root: string, top: Folder): Promise<Classes> {
 function flatSource(root: string, top: Folder, { images, empty }: Classes): ImageSource {
   images.add(top, "");
   if (images.count === 0) throw noImages(root, top, images.otherFiles);
+  const files = images.table(root);
   return {
-    ...filesOf(root, images),
+    ...imagesOf(files),
     kind: "folder",
     ignored: { files: images.otherFiles, folders: empty },
-    label: () => -1,
-  };
-}
-
-function filesOf(root: string, images: ImageList): Pick<ImageSource, "path" | "count" | "name" | "input"> {
-  return {
-    path: root,
-    count: images.count,
-    name: (i) => images.name(i),
-    input: (i) => ({ file: path.join(root, images.name(i)) }),
+    files,
   };
 }
 

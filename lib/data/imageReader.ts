@@ -1,6 +1,6 @@
 import { DataError } from "../errors.js";
 import { DamagedImage, decodeStart, isOwnSize, resizeDecoded } from "./decode.js";
-import type { ImageSource, Pixels } from "./source.js";
+import type { Pixels, ReadableImages } from "./source.js";
 import { cropAndFlip, type View } from "./view.js";
 
 export type Damaged = { readonly name: string; readonly reason: string };
@@ -20,7 +20,7 @@ export type Keep = {
 };
 
 export type ImageReaderOptions = DamageOptions & {
-  readonly source: ImageSource;
+  readonly source: ReadableImages;
   /** What to keep in memory; default: nothing. */
   readonly keep?: Keep | undefined;
   /** Most bytes to keep. */
@@ -108,7 +108,9 @@ export class ImageReader {
     if (!first || this.damaged.length < count) return;
     const example = `${first.name}: ${first.reason}`;
     throw new DataError(
-      `no image of ${path} can be read: all ${count} are damaged or missing, for instance ${example}`,
+      count === 1
+        ? `the only image of ${path} cannot be read: ${example}`
+        : `no image of ${path} can be read: all ${count} are damaged or missing, for instance ${example}`,
     );
   }
 }

@@ -29,7 +29,7 @@ export type PrefetchOptions<Made, Taken> = {
  */
 export function prefetch<Made, Taken>(options: PrefetchOptions<Made, Taken>): Prefetcher<Taken> {
   const { make, finish, ahead } = options;
-  if (!Number.isInteger(ahead) || ahead < 1) throw new RangeError(`prefetch: want 1 or more items ahead, got ${ahead}`);
+  checkAhead(ahead);
   const underWay: Promise<Made>[] = [];
   let step = options.start;
   let waited = 0;
@@ -64,6 +64,11 @@ export function prefetch<Made, Taken>(options: PrefetchOptions<Made, Taken>): Pr
       await Promise.allSettled(underWay.splice(0));
     },
   };
+}
+
+/** @throws RangeError when it is not a whole number of 1 or more */
+export function checkAhead(ahead: number): void {
+  if (!Number.isInteger(ahead) || ahead < 1) throw new RangeError(`prefetch: want 1 or more items ahead, got ${ahead}`);
 }
 
 /** The promise itself, marked as handled: a failure is reported when its turn comes, not as an unhandled rejection. */

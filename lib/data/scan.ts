@@ -1,6 +1,7 @@
 import { readdir, realpath, stat } from "node:fs/promises";
 import path from "node:path";
 import { DataError } from "../errors.js";
+import { type FileTable, shared } from "./fileTable.js";
 
 /** Extensions of image files, in lower case; what the file really is, the decoder finds from its content. */
 export const IMAGE_EXTENSIONS = [".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff", ".gif"] as const;
@@ -20,21 +21,16 @@ export type Folder = {
 
 export type Subfolder = { readonly name: string; readonly linked: boolean };
 
-/** Images below a folder. Names are kept by folder, so that a million of them fit in memory. */
+/** Gathers the images below a folder. A folder's names become bytes as they come, so that a million of them fit in memory. */
 export class ImageList {
   readonly #folders: string[] = [];
   readonly #folderOf: number[] = [];
-  readonly #names: string[] = [];
+  readonly #names: Buffer[] = [];
+  readonly #ends: number[] = [];
   otherFiles = 0;
 
   get count(): number {
-    return this.#names.length;
-  }
-
-  /** Path of image `i` below the root, with `/` on every system. */
-  name(i: number): string {
-    const folder = this.#folders[this.#folderOf[i]!]!;
-    return folder === "" ? this.#names[i]! : `${folder}/${this.#names[i]!}`;
+    return this.#ends.length;
   }
 
   /** Adds a folder's own images under `relative`, its path below the root with `/` ("" for the root itself). */
@@ -42,10 +38,25 @@ export class ImageList {
     this.otherFiles += folder.others;
     if (folder.images.length === 0) return;
     const at = this.#folders.push(relative) - 1;
+    let end = this.#ends.at(-1) ?? 0;
     for (const name of folder.images) {
+      end += Buffer.byteLength(name);
       this.#folderOf.push(at);
-      this.#names.push(name);
+      this.#ends.push(end);
     }
+    this.#names.push(Buffer.from(folder.images.join("")));
+  }
+
+  /** All images so far, below `root`; `labels` are their classes, if they have any. */
+  table(root: string, labels?: readonly number[]): FileTable {
+    return {
+      root,
+      folders: this.#folders,
+      folderOf: shared(Uint32Array, this.#folderOf),
+      names: shared(Uint8Array, Buffer.concat(this.#names)),
+      ends: shared(Uint32Array, this.#ends),
+      ...(labels ? { labels: shared(Int32Array, labels) } : {}),
+    };
   }
 }
 

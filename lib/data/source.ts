@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import { DataError } from "../errors.js";
+import type { FileTable } from "./fileTable.js";
 import { folderSource, singleImageSource } from "./folderSource.js";
 import { idxSource } from "./idxSource.js";
 import { hasImageExtension } from "./scan.js";
@@ -15,22 +16,28 @@ export type Pixels = {
   readonly channels: 1 | 3;
 };
 
-/** A set of images in a fixed order, the same on every machine. */
-export type ImageSource = {
+/** Images in a fixed order, as much of them as reading needs. */
+export type ReadableImages = {
   readonly path: string;
-  /** `folder`: images without labels; `classes`: one folder a class; `idx`: one IDX file. */
-  readonly kind: "folder" | "classes" | "idx";
   /** Number of images, at least 1. */
   readonly count: number;
-  /** Names of labels 0, 1, ...; absent when there are no labels. */
-  readonly classNames?: readonly string[];
-  /** What was found and left aside. */
-  readonly ignored: Ignored;
   /** Class of image `i`, -1 where unknown. */
   label(i: number): number;
   /** Name of image `i` in messages and files: its path below `path` with `/`, or `file[i]` in an IDX file. */
   name(i: number): string;
   input(i: number): ImageInput;
+};
+
+/** A set of images in a fixed order, the same on every machine. */
+export type ImageSource = ReadableImages & {
+  /** `folder`: images without labels; `classes`: one folder a class; `idx`: one IDX file. */
+  readonly kind: "folder" | "classes" | "idx";
+  /** Names of labels 0, 1, ...; absent when there are no labels. */
+  readonly classNames?: readonly string[];
+  /** What was found and left aside. */
+  readonly ignored: Ignored;
+  /** The same images as data that another thread can read them by; absent where they lie in memory. */
+  readonly files?: FileTable;
 };
 
 export type Ignored = {

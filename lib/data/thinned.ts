@@ -1,4 +1,5 @@
 import { streamSeed, uniformAt } from "../random.js";
+import { thinnedTable } from "./fileTable.js";
 import type { ImageSource } from "./source.js";
 
 /**
@@ -24,5 +25,6 @@ export function thinned(source: ImageSource, places: ArrayLike<number>): ImageSo
     label: (i) => source.label(places[i]!),
     name: (i) => source.name(places[i]!),
     input: (i) => source.input(places[i]!),
+    ...(source.files ? { files: thinnedTable(source.files, places) } : {}),
   };
 }

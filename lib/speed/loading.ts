@@ -3,7 +3,7 @@ import { rmSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { trainingBatches } from "../data/batches.js";
+import { openLoader } from "../data/loader.js";
 import { openSource } from "../data/source.js";
 import { type Means, type Prepared, SEED } from "./measurement.js";
 import { writePictures } from "./pictures.js";
@@ -20,7 +20,7 @@ export async function loading({ size, data }: Means): Promise<Prepared> {
     if (made) await writePictures(made.folder, size.pictures, SEED);
     const { imageSize, channels = 3 } = size.stage1;
     const batchSize = size.pictureBatch;
-    const batches = trainingBatches({
+    const batches = openLoader({
       source: await openSource(data ?? made!.folder),
       view: { size: imageSize, channels },
       augment: AUGMENT,

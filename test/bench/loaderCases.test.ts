@@ -1,3 +1,4 @@
+import { cp, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -39,6 +40,21 @@ test("an IDX file of a source holds what decoding it gives", async () => {
     }
   });
 });
+
+test("an IDX file leaves out what is damaged", () =>
+  inTemporaryFolder(async (folder) => {
+    const photos = path.join(folder, "photos");
+    await cp(fixture("photos-mini"), photos, { recursive: true });
+    const source = await openSource(photos);
+    const view = { size: 24, channels: 3 } as const;
+    const last = await decodeImage(source.input(source.count - 1), centredView(view));
+    await writeFile(path.join(photos, source.name(1)), "spoilt");
+    const file = path.join(folder, "images-idx4-ubyte");
+    await writeIdx(file, source, view);
+    const idx = await openSource(file);
+    assert.is(idx.count, source.count - 1);
+    assert.equal(Buffer.from((idx.input(idx.count - 1) as Pixels).pixels), Buffer.from(last));
+  }));
 
 test("a rate is that of batches taken as training takes them", async () => {
   const source = await openSource(fixture("fashion-mnist-mini", "t10k-images-idx3-ubyte.gz"));

@@ -3,6 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { MemorySample } from "../../bench/memoryWatch.js";
 import { watchedTraining } from "../../bench/watchedTraining.js";
+import { VitvqError } from "../../lib/errors.js";
 import { trainVq } from "../commands/support/training.js";
 import { inTemporaryFolder } from "../support.js";
 
@@ -33,8 +34,10 @@ test("a training gives a sample at every record of its metrics, in order, the la
 test("a training that fails is an error", async () => {
   await inTemporaryFolder(async (folder) => {
     const run = watchedTraining(path.join(folder, "run"), ["train-vq", path.join(folder, "nothing"), "--quiet"]);
-    const message = await run.next().catch((error: Error) => error.message);
-    assert.match(String(message), /ended with status 3/);
+    const error = await run.next().catch((reason: unknown) => reason);
+    assert.instance(error, VitvqError);
+    assert.match((error as VitvqError).message, /ended with status 3/);
+    assert.is((error as VitvqError).exitCode, 3);
   });
 });
 

@@ -115,7 +115,11 @@ test("no data, and no image that can be read, end with 3 and leave no file", () 
     await fail(encode(path.join(folder, "nowhere"), out), 3, /nowhere/);
     await mkdir(path.join(folder, "data"));
     await writeFile(path.join(folder, "data", "text.png"), "no image");
-    await fail(encode(path.join(folder, "data"), out), 3);
+    await fail(
+      encode(path.join(folder, "data"), out),
+      3,
+      /the only image of .*data cannot be read: text\.png: not an image/,
+    );
     assert.equal(await namesIn(folder), ["data"]);
   }));
 

@@ -167,7 +167,12 @@ test("images of which none can be read end the run with 3", () =>
   inTemporaryFolder(async (folder) => {
     await mkdir(path.join(folder, "data"));
     await writeFile(path.join(folder, "data", "text.png"), "no image");
-    await fail(["train-vq", path.join(folder, "data"), "--out", path.join(folder, "vq"), ...ON_EMOJI], 3);
+    const args = ["train-vq", path.join(folder, "data"), "--out", path.join(folder, "vq"), ...ON_EMOJI];
+    await fail(
+      args,
+      3,
+      /^vitvq: the only image of .*data cannot be read: text\.png: not an image of a format that is read$/m,
+    );
   }));
 
 test("a learning rate out of all bounds ends with 5, and the last checkpoint loads", () =>

@@ -56,6 +56,8 @@ test("when no image is sound, every read says so", () =>
       /no image of .* can be read: all 2 .*, for instance bad0\.png: not/,
     );
     assert.match(await refusal(reader.read(0, view)), /no image of/);
+    const only = new ImageReader({ source: await openSource(path.join(root, "bad1.png")) });
+    assert.match(await refusal(only.read(0, view)), /^the only image of .*bad1\.png cannot be read: bad1\.png: not/);
   }));
 
 test("kept images are decoded once, give the same pixels, and stop at the byte budget", () =>

@@ -4,7 +4,7 @@ import * as tf from "@tensorflow/tfjs";
 import ort from "onnxruntime-node";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { trainingBatches } from "../../lib/data/batches.js";
+import { openLoader } from "../../lib/data/loader.js";
 import { openSource } from "../../lib/data/source.js";
 import { createReconstructor } from "../../lib/train/reconstructor.js";
 import { countObjects, fixture, unlessCounted } from "../support.js";
@@ -36,7 +36,7 @@ async function expectNothingKept(run: (from: number, to: number) => Promise<unkn
 counting(
   `steps of stage 1 with a discriminator keep nothing, nor do the images they are given${unlessCounted}`,
   async () => {
-    const batches = trainingBatches({
+    const batches = openLoader({
       source: await openSource(fixture("emoji-mini", "val")),
       view: { size: TOKENIZER.imageSize, channels: 1 },
       augment: { resize: "cover", crop: "random", cropScale: [1, 1.5], flip: true },
