@@ -81,8 +81,15 @@ function describeDevice(engine: EngineReport["engine"], report: DeviceReport): s
     device === "cpu" ? "used for training" : `for training with --device ${device}${UNTRIED[device] ?? ""}`;
   const usable = engine === DEFAULT_ENGINE ? chosen : `for training with --engine ${engine}`;
   const use = trains ? usable : "not used for training by this version";
-  if (works) return `works, ${use}`;
+  if (works) return [`works, ${use}`, ...describeHalf(report)].join("\n");
   return [`absent: ${reason ?? "unknown"}`, ...(remedy === undefined ? [] : [`to have it: ${remedy}`]), use].join("\n");
+}
+
+function describeHalf({ half }: DeviceReport): string[] {
+  if (half === undefined) return [];
+  if (half.works) return ["half precision works, with --precision float16"];
+  const remedy = half.remedy === undefined ? [] : [`to have it: ${half.remedy}`];
+  return [`half precision is absent: ${half.reason ?? "unknown"}`, ...remedy];
 }
 
 /** What this version's tests have not seen of a device. */
@@ -99,6 +106,9 @@ function conclusion({ engines }: Report): string {
 
 function causes({ engines }: Report): string[] {
   return engines.flatMap(({ engine, devices }) =>
-    devices.flatMap(({ device, cause }) => (cause === undefined ? [] : [`${engine} ${device}: ${cause}`])),
+    devices.flatMap(({ device, cause, half }) => [
+      ...(cause === undefined ? [] : [`${engine} ${device}: ${cause}`]),
+      ...(half?.cause === undefined ? [] : [`${engine} ${device} in half precision: ${half.cause}`]),
+    ]),
   );
 }

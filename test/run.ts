@@ -3,7 +3,10 @@
  *
  *     node dist/test/run.js [part of a path ...]
  *
- * A file that prints no totals (it crashed, or forgot `.run()`) counts as one failure.
+ * A file that prints no totals (it crashed, or forgot `.run()`) counts as one failure; one whose tests are all skipped does not.
+ *
+ * Files named `half*` want a device with 16-bit floats. Where `VITVQ_FLOAT16_VULKAN` names a folder of one
+ * (`.ci/vulkan-float16`) they get it, and must have it.
  */
 import { spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
@@ -21,6 +24,15 @@ function testFiles(wanted: readonly string[]): string[] {
   return all.filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part))).sort();
 }
 
+/** What files that want 16-bit floats find in their environment. */
+function floatEnvironment(file: string): Record<string, string> {
+  const folder = process.env["VITVQ_FLOAT16_VULKAN"];
+  if (folder === undefined || !path.basename(file).startsWith("half")) return {};
+  const libraries = [folder, process.env["LD_LIBRARY_PATH"]].filter((part) => part).join(":");
+  const icd = path.join(folder, "lvp.json");
+  return { LD_LIBRARY_PATH: libraries, VK_DRIVER_FILES: icd, VITVQ_WEBGPU: "required", VITVQ_FLOAT16: "required" };
+}
+
 /** The number after `label` in uvu's closing lines, or undefined when it is not there. */
 function total(output: string, label: string): number | undefined {
   const found = new RegExp(`^\\s*${label}:\\s+(\\d+)`, "m").exec(stripVTControlCharacters(output));
@@ -32,7 +44,7 @@ function runFile(file: string): Promise<Outcome> {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, ["--enable-source-maps", path.join(here, file)], {
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0" },
+      env: { ...process.env, ...floatEnvironment(file), NO_COLOR: "1", FORCE_COLOR: "0" },
     });
     let output = "";
     const keep = (chunk: Buffer) => {
@@ -43,9 +55,9 @@ function runFile(file: string): Promise<Outcome> {
     child.on("close", (status) => {
       const passed = total(output, "Passed") ?? 0;
       const ran = total(output, "Total") ?? 0;
-      const broken = ran === 0 || (status !== 0 && ran === passed);
-      const failed = ran - passed + (broken ? 1 : 0);
       const skipped = total(output, "Skipped") ?? 0;
+      const broken = ran + skipped === 0 || (status !== 0 && ran === passed);
+      const failed = ran - passed + (broken ? 1 : 0);
       resolve({ file, passed, failed, skipped, seconds: (performance.now() - started) / 1000, output });
     });
   });
@@ -58,7 +70,7 @@ async function runAll(files: string[]): Promise<Outcome[]> {
     for (let file = queue.shift(); file; file = queue.shift()) {
       const outcome = await runFile(file);
       outcomes.push(outcome);
-      const mark = outcome.failed ? "FAIL" : "ok";
+      const mark = outcome.failed ? "FAIL" : outcome.passed ? "ok" : "skip";
       console.log(
         `${mark.padEnd(5)}${outcome.file.padEnd(56)}${outcome.passed} passed, ${outcome.seconds.toFixed(1)} s`,
       );

@@ -20,10 +20,11 @@ export function range({ fastest, slowest }: Pick<Spread, "fastest" | "slowest">)
 export function reportText(report: SpeedReport): string {
   const { vitvq, versions, machine, options, rates } = report;
   const { engine, device, node } = versions;
+  const products = versions["precision"] === "float16" ? " in float16" : "";
   const engineName = engine === "onnxruntime" ? `onnxruntime ${versions["onnxruntime"]}` : engine;
   const threads = `${options.threads} ${options.threads === 1 ? "thread" : "threads"}`;
   const lines = [
-    `vitvq ${vitvq}, ${engineName} on ${device} with ${threads}, Node ${node}; size ${options.size}`,
+    `vitvq ${vitvq}, ${engineName} on ${device}${products} with ${threads}, Node ${node}; size ${options.size}`,
     `${machine.processor}, ${machine.cores} ${machine.cores === 1 ? "core" : "cores"}, ${formatBytes(machine.memory)} of memory`,
     `multiplies at ${operations(rates.before)}${later(rates.after && operations(rates.after))}, ` +
       `reads memory at ${reading(rates.before)}${later(rates.after && reading(rates.after))}`,

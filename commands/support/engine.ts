@@ -1,11 +1,12 @@
 import type { OnnxDevice } from "../../lib/engine/onnxruntime.js";
 import { type EngineName, openEngine } from "../../lib/engine/open.js";
-import type { Engine } from "../../lib/engine/types.js";
+import type { Engine, Precision } from "../../lib/engine/types.js";
 
 /** The engine that `engineOptions` ask for. */
 export type EngineConfig = {
   readonly engine: EngineName;
   readonly device: OnnxDevice;
+  readonly precision: Precision;
   readonly threads?: number;
 };
 
@@ -13,6 +14,6 @@ export type EngineConfig = {
  * Opens the engine on the device that a command asks for.
  * @throws EngineError, UsageError as `openEngine`
  */
-export function engineOf({ engine, device, threads }: EngineConfig): Promise<Engine> {
-  return openEngine(engine, { device, ...(threads === undefined ? {} : { threads }) });
+export function engineOf({ engine, device, precision, threads }: EngineConfig): Promise<Engine> {
+  return openEngine(engine, { device, precision, ...(threads === undefined ? {} : { threads }) });
 }

@@ -20,6 +20,13 @@ export const engineOptions = {
     describe: "Where it computes; webgpu is any GPU with Vulkan, Metal or Direct3D 12",
     group: ENGINE,
   },
+  precision: {
+    type: "string",
+    choices: ["float32", "float16"],
+    default: "float32",
+    describe: "What matrix products multiply, with --device webgpu; sums, weights and all else stay float32",
+    group: ENGINE,
+  },
   threads: {
     type: "number",
     integer: true,
@@ -147,5 +154,6 @@ export const RESUMABLE = [
   "patience",
   "engine",
   "device",
+  "precision",
   "threads",
 ] as const;

@@ -18,7 +18,12 @@ export type DeviceReport = {
   readonly remedy?: string;
   /** The runtime's own words. */
   readonly cause?: string;
+  /** Of WebGPU, where it works and that was asked: whether it multiplies float16. */
+  readonly half?: HalfReport;
 };
+
+/** Whether a device takes `--precision float16`. */
+export type HalfReport = Pick<DeviceReport, "works" | "reason" | "remedy" | "cause">;
 
 export type EngineReport = {
   readonly engine: "onnxruntime" | "tensorflow";
@@ -32,6 +37,8 @@ export type EngineReport = {
 export type ProbeOptions = {
   /** Seconds that a single probe may take. */
   readonly timeout?: number;
+  /** Whether to find out about float16, too; yes if absent. */
+  readonly half?: boolean;
   /** File or folder URL from which packages are looked up; this program's own by default. */
   readonly from?: string;
   /** The machine in question; this one by default. */
@@ -51,12 +58,14 @@ export async function probeDevice(
   device: "cpu" | "webgpu" | "cuda",
   options: ProbeOptions = {},
 ): Promise<DeviceReport> {
-  const { timeout, from, system } = whereOf(options);
-  return onnxruntimeDevice(device, await inChild({ kind: "onnxruntime", provider: device, from }, timeout), system);
+  const where = whereOf(options);
+  const [outcome, half] = await Promise.all([probeProvider(device, where), probeHalf(device, where)]);
+  return onnxruntimeDevice(device, { outcome, half }, where.system);
 }
 
 const whereOf = (options: ProbeOptions): Where => ({
   timeout: 30,
+  half: true,
   from: import.meta.url,
   system: thisSystem(),
   ...options,
@@ -74,22 +83,46 @@ const ONNXRUNTIME = "onnxruntime-node";
 
 type Where = Required<ProbeOptions>;
 
-async function probeOnnxruntime({ timeout, from, system }: Where): Promise<EngineReport> {
-  const probe = (provider: "cpu" | "webgpu" | "cuda") => inChild({ kind: "onnxruntime", provider, from }, timeout);
-  const cpu = await probe("cpu");
-  const devices = [onnxruntimeDevice("cpu", cpu, system)];
-  if (cpu.ok) {
-    const [webgpu, cuda] = await Promise.all([probe("webgpu"), probe("cuda")]);
-    devices.push(onnxruntimeDevice("webgpu", webgpu, system), onnxruntimeDevice("cuda", cuda, system));
-  }
+async function probeOnnxruntime(where: Where): Promise<EngineReport> {
+  const cpu = await probeProvider("cpu", where);
+  const devices = [onnxruntimeDevice("cpu", { outcome: cpu }, where.system)];
+  if (cpu.ok) devices.push(...(await Promise.all([probeDevice("webgpu", where), probeDevice("cuda", where)])));
   return report("onnxruntime", ONNXRUNTIME, cpu.ok ? cpu.found : undefined, devices);
 }
 
-function onnxruntimeDevice(device: "cpu" | "webgpu" | "cuda", outcome: Outcome<"onnxruntime">, system: System) {
+type Provider = "cpu" | "webgpu" | "cuda";
+
+function probeProvider(provider: Provider, { timeout, from }: Where): Promise<Outcome<"onnxruntime">> {
+  return inChild({ kind: "onnxruntime", provider, precision: "float32", from }, timeout);
+}
+
+/** Probed apart, so that a driver which breaks on float16 costs nothing else. */
+async function probeHalf(
+  provider: Provider,
+  { half, timeout, from }: Where,
+): Promise<Outcome<"onnxruntime"> | undefined> {
+  if (!half || provider !== "webgpu") return undefined;
+  return inChild({ kind: "onnxruntime", provider, precision: "float16", from }, timeout);
+}
+
+type Probed = { readonly outcome: Outcome<"onnxruntime">; readonly half?: Outcome<"onnxruntime"> | undefined };
+
+function onnxruntimeDevice(device: Provider, { outcome, half }: Probed, system: System): DeviceReport {
   const trains = TRAINS_ON.includes(`onnxruntime ${device}`);
-  if (outcome.ok) return { device, works: true, trains };
+  if (outcome.ok) return { device, works: true, trains, ...(half ? { half: halfReport(half) } : {}) };
   const explain = { cpu: explainCpu, webgpu: explainWebgpu, cuda: explainCuda }[device];
   return { device, works: false, trains, cause: causeOf(outcome), ...explain(outcome, system) };
+}
+
+function halfReport(outcome: Outcome<"onnxruntime">): HalfReport {
+  if (outcome.ok) return { works: true };
+  const lacks = /\bf16\b/.test(wordsOf(outcome));
+  return {
+    works: false,
+    cause: causeOf(outcome),
+    reason: lacks ? "the GPU or its driver has no 16-bit floats (shader-f16 of WebGPU)" : firstLine(outcome.message),
+    ...(lacks ? { remedy: "update the GPU's driver, or take another GPU" } : {}),
+  };
 }
 
 type Failed = { readonly message: string; readonly code?: string; readonly stderr: string };

@@ -5,10 +5,17 @@
  */
 import { createRequire } from "node:module";
 import { answerJob } from "../childJob.js";
+import { ELEMENT, writeModel } from "./onnx.js";
+import type { Precision } from "./types.js";
 
 /** What a probe tries. `from` is a file or folder URL from which packages are looked up. */
 export type Job =
-  | { readonly kind: "onnxruntime"; readonly provider: "cpu" | "webgpu" | "cuda"; readonly from: string }
+  | {
+      readonly kind: "onnxruntime";
+      readonly provider: "cpu" | "webgpu" | "cuda";
+      readonly precision: Precision;
+      readonly from: string;
+    }
   | { readonly kind: "tensorflow"; readonly packageName: string; readonly from: string }
   | { readonly kind: "sharp"; readonly from: string };
 
@@ -25,7 +32,7 @@ async function perform(job: Job): Promise<Findings[Job["kind"]]> {
   const require = createRequire(job.from);
   switch (job.kind) {
     case "onnxruntime":
-      return probeOnnxruntime(require("onnxruntime-node") as Onnxruntime, job.provider);
+      return probeOnnxruntime(require("onnxruntime-node") as Onnxruntime, job);
     case "tensorflow":
       return probeTensorflow(require(job.packageName) as Tensorflow);
     case "sharp":
@@ -36,8 +43,11 @@ async function perform(job: Job): Promise<Findings[Job["kind"]]> {
 type Onnxruntime = typeof import("onnxruntime-node");
 
 /** Squares two numbers in a session that may not fall back to another provider. */
-async function probeOnnxruntime(ort: Onnxruntime, provider: string): Promise<Findings["onnxruntime"]> {
-  const session = await ort.InferenceSession.create(squareModel(), {
+async function probeOnnxruntime(
+  ort: Onnxruntime,
+  { provider, precision }: { provider: string; precision: Precision },
+): Promise<Findings["onnxruntime"]> {
+  const session = await ort.InferenceSession.create(squareModel(precision), {
     executionProviders: [provider],
     ...(provider === "cpu" ? {} : { extra: { session: { disable_cpu_ep_fallback: "1" } } }),
   });
@@ -70,15 +80,17 @@ function expectNumbers(got: unknown, want: readonly number[]): void {
   if (numbers.join() !== want.join()) throw new Error(`computed ${numbers.join()} instead of ${want.join()}`);
 }
 
-/** The ONNX model `y = x * x` over two floats, written field by field as protocol buffers (no length exceeds 127). */
-function squareModel(): Uint8Array {
-  const number = (field: number, value: number) => [field << 3, value];
-  const bytes = (field: number, value: readonly number[]) => [(field << 3) | 2, value.length, ...value];
-  const text = (field: number, value: string) => bytes(field, [...Buffer.from(value)]);
-  const shape = bytes(2, bytes(1, number(1, 2))); // [2]
-  const tensor = (name: string) => [...text(1, name), ...bytes(2, bytes(1, [...number(1, 1), ...shape]))]; // float
-  const node = [...text(1, "x"), ...text(1, "x"), ...text(2, "y"), ...text(4, "Mul")];
-  const graph = [...bytes(1, node), ...text(2, "square"), ...bytes(11, tensor("x")), ...bytes(12, tensor("y"))];
-  const operators = [...text(1, ""), ...number(2, 17)]; // the standard set, version 17
-  return Uint8Array.from([...number(1, 9), ...bytes(7, graph), ...bytes(8, operators)]);
+/** The ONNX model `y = x * x` over two floats, multiplied in `precision`. */
+function squareModel(precision: Precision): Uint8Array {
+  const node = (op: string, inputs: string[], output: string, attributes = {}) => {
+    return { op, domain: "", inputs, outputs: [output], attributes };
+  };
+  const cast = (input: string, output: string, to: Precision) =>
+    node("Cast", [input], output, { to: BigInt(ELEMENT[to]) });
+  const nodes =
+    precision === "float32"
+      ? [node("Mul", ["x", "x"], "y")]
+      : [cast("x", "h", precision), node("Mul", ["h", "h"], "p"), cast("p", "y", "float32")];
+  const value = (name: string) => ({ name, type: "float32", shape: [2] }) as const;
+  return writeModel({ name: "square", nodes, inputs: [value("x")], outputs: [value("y")], initializers: [] });
 }

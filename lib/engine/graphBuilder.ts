@@ -7,6 +7,7 @@
  */
 import { createHash } from "node:crypto";
 import type { Attribute, ElementType, OnnxGraph, OnnxInitializer, OnnxNode, OnnxValue } from "./onnx.js";
+import type { Precision } from "./types.js";
 
 /** A traced tensor: `stored` holds its elements and broadcasts to `shape`. */
 export type Sym = {
@@ -35,6 +36,13 @@ type NodeRequest = {
 /** Which device a graph is written for: fused CPU operations do not exist on the others. */
 export type Target = "cpu" | "webgpu";
 
+/** What a graph is written for. */
+export type TraceOptions = {
+  readonly target: Target;
+  /** Of matrix products; float32 if absent. */
+  readonly precision?: Precision;
+};
+
 /** A finished graph that still knows the types of what its nodes make besides the outputs. */
 export type TracedGraph = OnnxGraph & { readonly intermediates: readonly OnnxValue[] };
 
@@ -57,7 +65,18 @@ export class GraphBuilder {
   private freshScope = OUTSIDE;
   private freshScopes = OUTSIDE;
 
-  constructor(readonly target: Target = "cpu") {}
+  readonly target: Target;
+  private productPrecision: Precision;
+
+  constructor({ target, precision = "float32" }: TraceOptions = { target: "cpu" }) {
+    this.target = target;
+    this.productPrecision = precision;
+  }
+
+  /** Of the matrix products that are made now. */
+  get precision(): Precision {
+    return this.productPrecision;
+  }
 
   /**
    * Declares a graph input. A string dimension has a stand-in size while tracing; `int64` refuses what depends on it.
@@ -188,6 +207,17 @@ export class GraphBuilder {
     }
   }
 
+  /** Runs `body` so that its matrix products are of float32, whatever those of the others are. */
+  fullPrecision<T>(body: () => T): T {
+    const outer = this.productPrecision;
+    this.productPrecision = "float32";
+    try {
+      return body();
+    } finally {
+      this.productPrecision = outer;
+    }
+  }
+
   /**
    * The finished graph. Its nodes come in **reverse** order of emission: ONNX Runtime walks from the outputs and visits
    * later nodes of the file first, so a reversed file runs in the order of emission, backward pieces right before their
@@ -297,6 +327,8 @@ function typedArray(type: ElementType, values: ArrayLike<number>): ArrayBufferVi
   switch (type) {
     case "float32":
       return Float32Array.from(values);
+    case "float16":
+      throw new Error("constants are float32, and cast where they are wanted as float16");
     case "int32":
       return Int32Array.from(values);
     case "uint32":

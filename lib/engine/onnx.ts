@@ -5,7 +5,7 @@
  */
 
 /** ONNX element types (TensorProto.DataType) that graphs here use. */
-export const ELEMENT = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9, uint32: 12 } as const;
+export const ELEMENT = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9, float16: 10, uint32: 12 } as const;
 export type ElementType = keyof typeof ELEMENT;
 
 /** Attribute values: integers are bigint, floats are number. */

@@ -7,7 +7,7 @@ import { writeSplitModel } from "./onnx.js";
 import { createResident } from "./resident.js";
 import { type OpenSession, sessionProgram } from "./sessionProgram.js";
 import { trace } from "./traceBackend.js";
-import type { Engine, Resident, Step, StepOptions } from "./types.js";
+import type { Engine, Precision, Resident, Step, StepOptions } from "./types.js";
 
 /** Where graphs run: the processor, or any GPU that WebGPU reaches (Vulkan, Metal, Direct3D 12). */
 export type OnnxDevice = "cpu" | "webgpu";
@@ -15,6 +15,8 @@ export type OnnxDevice = "cpu" | "webgpu";
 export type OnnxEngineOptions = {
   /** The processor if absent. */
   readonly device?: OnnxDevice;
+  /** Of matrix products, float32 if absent; float16 is for devices that have it. */
+  readonly precision?: Precision;
   /**
    * Threads inside one operation; ONNX Runtime's own choice (one a core) when absent. The same number gives the same
    * bits; another one may change the last bits of matrix products whose inner size is above 128.
@@ -32,7 +34,7 @@ export type Ort = typeof import("onnxruntime-node");
  */
 export async function createOnnxEngine(options: OnnxEngineOptions = {}): Promise<Engine> {
   const ort = await loadOrt();
-  const { device = "cpu" } = options;
+  const { device = "cpu", precision = "float32" } = options;
   const compile: Resident["compile"] = async (step, stepOptions, stays) => {
     checkStep(stepOptions);
     return sessionProgram(ort, stepOptions, await openSession(ort, options, { step, stepOptions, stays }));
@@ -40,6 +42,7 @@ export async function createOnnxEngine(options: OnnxEngineOptions = {}): Promise
   const engine: Engine = {
     name: "onnxruntime",
     device,
+    precision,
     async compile(step, stepOptions) {
       const program = await compile(step, stepOptions);
       return { ...program, run: async (inputs) => (await program.run(inputs)).host };
@@ -74,8 +77,8 @@ type Opening = {
  */
 async function openSession(ort: Ort, options: OnnxEngineOptions, opening: Opening): Promise<OpenSession> {
   const { step, stepOptions, stays = () => false } = opening;
-  const { device = "cpu" } = options;
-  const graph = trace(step, stepOptions, device);
+  const { device = "cpu", precision = "float32" } = options;
+  const graph = trace(step, stepOptions, { target: device, precision });
   const { model, files } = writeSplitModel(graph);
   const staying = graph.outputs.filter(({ name }) => stays(name)).map(({ name }) => [name, "gpu-buffer"] as const);
   const settings: InferenceSession.SessionOptions = {

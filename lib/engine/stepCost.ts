@@ -45,7 +45,7 @@ export function graphCost(graph: TracedGraph): StepCost {
 type Value = { readonly shape: readonly number[]; readonly bytes: number };
 type Values = ReadonlyMap<string, Value>;
 
-const BYTES = { float32: 4, int32: 4, uint32: 4, int64: 8, uint8: 1, bool: 1 } as const satisfies Record<
+const BYTES = { float32: 4, float16: 2, int32: 4, uint32: 4, int64: 8, uint8: 1, bool: 1 } as const satisfies Record<
   ElementType,
   number
 >;

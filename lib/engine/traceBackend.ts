@@ -4,7 +4,7 @@
  * tfjs differentiates as usual on top of it, so a step function together with its gradients becomes one graph.
  */
 import * as tf from "@tensorflow/tfjs";
-import { GraphBuilder, type Sym, type Target, type TracedGraph } from "./graphBuilder.js";
+import { GraphBuilder, type Sym, type Target, type TracedGraph, type TraceOptions } from "./graphBuilder.js";
 import type { ElementType } from "./onnx.js";
 import type { DType, NamedHostTensors, NamedTensors, Step, StepOptions } from "./types.js";
 
@@ -123,9 +123,12 @@ class TraceBackend extends tf.KernelBackend {
 const backend = new TraceBackend();
 tf.registerBackend(TRACE_BACKEND, () => backend, -1);
 
-/** Runs `step` once on symbols and returns the graph of everything its outputs need. */
-export function trace(step: Step, options: StepOptions, target: Target): TracedGraph {
-  const graph = new GraphBuilder(target);
+/**
+ * Runs `step` once on symbols and returns the graph of everything its outputs need.
+ * @param how what to write it for; a target alone stands for products in float32 there
+ */
+export function trace(step: Step, options: StepOptions, how: Target | TraceOptions): TracedGraph {
+  const graph = new GraphBuilder(typeof how === "string" ? { target: how } : how);
   let finished: TracedGraph | undefined;
   withBackend({ graph, symbols: new WeakMap() }, () =>
     tf.tidy(() => {
@@ -145,6 +148,14 @@ export function trace(step: Step, options: StepOptions, target: Target): TracedG
 /** Runs `body` so that while tracing its nodes are not merged with equal earlier ones: see `GraphBuilder.fresh`. */
 export function recomputed<T>(body: () => T): T {
   return backend.current ? backend.current.graph.fresh(body) : body();
+}
+
+/**
+ * Runs `body` so that its matrix products stay in float32 where the engine's are float16: for what decides between
+ * candidates that lie close (codes, neighbours) or converges (fits). Gradients of `body` that are taken outside of it are not meant.
+ */
+export function fullPrecision<T>(body: () => T): T {
+  return backend.current ? backend.current.graph.fullPrecision(body) : body();
 }
 
 function constants(graph: GraphBuilder, weights: NamedHostTensors): NamedTensors {

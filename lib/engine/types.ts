@@ -3,6 +3,9 @@ import type * as tf from "@tensorflow/tfjs";
 /** Element types that steps use; codes and labels are int32, everything else float32. */
 export type DType = "float32" | "int32";
 
+/** What the operands of matrix products are rounded to; everything else is float32 in any case, sums of products too. */
+export type Precision = "float32" | "float16";
+
 /** A dense row-major tensor in host memory, which on CPU is also the engine's own buffer (it is not copied in). */
 export type HostTensor = {
   readonly dtype: DType;
@@ -46,6 +49,8 @@ export interface Program {
 export interface Engine {
   readonly name: "onnxruntime" | "tensorflow";
   readonly device: string;
+  /** float32 if absent. Gradients that float16 products make want a loss that is scaled: `train/lossScale.ts`. */
+  readonly precision?: Precision;
   compile(step: Step, options: StepOptions): Promise<Program>;
   /** Where tensors can stay on the device between steps; absent where that is host memory anyway. */
   readonly resident?: Resident;

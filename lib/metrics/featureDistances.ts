@@ -1,5 +1,6 @@
 /** Distances between all vectors of two sets, by an engine's matrix products, and exactly where that is asked. */
 import * as tf from "@tensorflow/tfjs";
+import { fullPrecision } from "../engine/traceBackend.js";
 import type { Engine } from "../engine/types.js";
 
 export type FeatureDistances = {
@@ -19,10 +20,10 @@ export type FeatureDistances = {
 /** `squared`, [N], is overwritten after the call. */
 export type RowBody = (row: number, squared: Float64Array, slack: number) => void;
 
-/** Compiles the products of vectors of width `dim`. The engine must multiply in float32, in no shorter format. */
+/** Compiles the products of vectors of width `dim`, in float32 on every engine. */
 export async function openDistances(engine: Engine, dim: number): Promise<FeatureDistances> {
   const program = await engine.compile(
-    ({ a, b }) => ({ products: tf.matMul(a as tf.Tensor2D, b as tf.Tensor2D, false, true) }),
+    ({ a, b }) => ({ products: fullPrecision(() => tf.matMul(a as tf.Tensor2D, b as tf.Tensor2D, false, true)) }),
     {
       name: "distances",
       inputs: { a: { dtype: "float32", shape: ["m", dim] }, b: { dtype: "float32", shape: ["n", dim] } },

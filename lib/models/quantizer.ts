@@ -6,6 +6,7 @@
  * (RQ-VAE, Lee et al. 2022, arXiv:2203.01941, section 3.1).
  */
 import * as tf from "@tensorflow/tfjs";
+import { fullPrecision } from "../engine/traceBackend.js";
 import { meanVqLoss, type VqLoss, vqLoss } from "../losses/vq.js";
 import { expectShape } from "../nn/expectShape.js";
 import { l2Normalize } from "../nn/l2Normalize.js";
@@ -172,7 +173,10 @@ function joined(tensors: readonly tf.Tensor[]): tf.Tensor {
 /** Most products held at one time, 64 MiB: those of 32 images of 256 tokens with 8,192 codewords are 268 MB. */
 const MOST_PRODUCTS = 2 ** 24;
 
-/** Index of the codeword at the smallest Euclidean distance: `argmin |w|^2 - 2 z.w`, on the sphere `argmax z.w`. */
+/**
+ * Index of the codeword at the smallest Euclidean distance: `argmin |w|^2 - 2 z.w`, on the sphere `argmax z.w`. Products
+ * are float32 on every engine, as codewords may lie close to each other.
+ */
 function nearestCodes(
   z: tf.Tensor,
   codebook: tf.Tensor,
@@ -181,7 +185,7 @@ function nearestCodes(
   const [B, N] = z.shape as [number, number];
   const halfSquares = l2Norm ? undefined : tf.mul(0.5, tf.sum(tf.square(codebook), -1));
   const nearestOf = (rows: tf.Tensor) => {
-    const products = tf.matMul(rows as tf.Tensor2D, codebook as tf.Tensor2D, false, true); // [rows, K]
+    const products = fullPrecision(() => tf.matMul(rows as tf.Tensor2D, codebook as tf.Tensor2D, false, true)); // [rows, K]
     return tf.argMax(halfSquares ? tf.sub(products, halfSquares) : products, -1) as tf.Tensor1D;
   };
   const chunk = Math.max(1, Math.floor(MOST_PRODUCTS / codebookSize));

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { fullPrecision } from "../engine/traceBackend.js";
 
 /**
  * Where output pixel `i` looks in the input, with `s = from / to`:
@@ -11,7 +12,7 @@ export type BilinearOptions = { readonly height: number; readonly width: number;
 
 /**
  * Bilinear interpolation to another size, without low-pass filter when shrinking, as two products with constant
- * matrices: `R_height x R_width^T` for every channel.
+ * matrices: `R_height x R_width^T` for every channel, in float32 on every engine.
  * @param x [B, H, W, C]
  * @returns [B, height, width, C]
  * @throws RangeError when a side is not a whole number above 0
@@ -21,8 +22,11 @@ export function resizeBilinear(x: tf.Tensor, { height, width, grid }: BilinearOp
   if (H === height && W === width) return x;
   const weights = (from: number, to: number) => tf.tensor2d(bilinearMatrix({ from, to, grid }), [to, from]);
   const planes = tf.transpose(x, [0, 3, 1, 2]); // [B, C, H, W]
-  const wide = tf.matMul(planes, weights(W, width), false, true); // [B, C, H, width]
-  return tf.transpose(tf.matMul(weights(H, height), wide), [0, 2, 3, 1]);
+  const resized = fullPrecision(() => {
+    const wide = tf.matMul(planes, weights(W, width), false, true); // [B, C, H, width]
+    return tf.matMul(weights(H, height), wide);
+  });
+  return tf.transpose(resized, [0, 2, 3, 1]);
 }
 
 /**

@@ -1,5 +1,6 @@
 /** A saved linear probe at work: codes of images in, probabilities of classes out. */
 import * as tf from "@tensorflow/tfjs";
+import { fullPrecision } from "../engine/traceBackend.js";
 import type { Engine, NamedHostTensors, NamedTensors } from "../engine/types.js";
 import { FileError } from "../errors.js";
 import { readModel } from "../files/readModel.js";
@@ -76,7 +77,8 @@ const PREFIX = "classifier/";
 function probabilities(features: tf.Tensor, inputs: NamedTensors): tf.Tensor {
   const of = (name: string) => inputs[PREFIX + name]!;
   const standard = tf.div(tf.sub(features, of("mean")), of("scale"));
-  return tf.softmax(tf.add(tf.matMul(standard, of("weights")), of("bias")));
+  const products = fullPrecision(() => tf.matMul(standard, of("weights"))); // as it was fitted
+  return tf.softmax(tf.add(products, of("bias")));
 }
 
 const short = (hash: string): string => hash.slice(0, 12);

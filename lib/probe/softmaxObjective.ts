@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { fullPrecision } from "../engine/traceBackend.js";
 import type { Engine, Step } from "../engine/types.js";
 import type { Evaluation } from "./lbfgs.js";
 
@@ -25,12 +26,16 @@ export type SoftmaxObjective = {
  */
 export function softmaxStep({ rows, classes }: { rows: number; classes: number }): Step {
   return ({ features, labels, weights, bias, l2 }) => {
-    const logits = tf.add(tf.matMul(features!, weights!), bias!); // [N, C]
+    const logits = tf.add(
+      fullPrecision(() => tf.matMul(features!, weights!)),
+      bias!,
+    ); // [N, C]
     const targets = tf.oneHot(labels!, classes, 1, 0, "float32"); // [N, C]
     const logLikelihoods = tf.sum(tf.mul(targets, tf.logSoftmax(logits)), 1); // [N]
     const penalty = tf.mul(tf.mul(l2!, 0.5), tf.sum(tf.mul(weights!, weights!)));
     const residuals = tf.mul(tf.sub(tf.softmax(logits), targets), 1 / rows); // [N, C]
-    const correlation = tf.transpose(tf.matMul(residuals, features!, true)); // X^T R, some 3 times faster than as written
+    const products = fullPrecision(() => tf.matMul(residuals, features!, true)); // [C, D]
+    const correlation = tf.transpose(products); // X^T R, some 3 times faster than as written
     return {
       loss: tf.sub(penalty, tf.mul(tf.sum(logLikelihoods), 1 / rows)),
       weightsGradient: tf.add(correlation, tf.mul(l2!, weights!)),

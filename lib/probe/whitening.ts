@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { fullPrecision } from "../engine/traceBackend.js";
 import type { Engine } from "../engine/types.js";
 
 /**
@@ -23,7 +24,12 @@ export async function covarianceOf(engine: Engine, features: Float32Array, dim: 
   const rows = sparser(features, dim);
   const N = rows.length / dim;
   const program = await engine.compile(
-    ({ features }) => ({ covariance: tf.mul(tf.matMul(features!, features!, true), 1 / N) }),
+    ({ features }) => ({
+      covariance: tf.mul(
+        fullPrecision(() => tf.matMul(features!, features!, true)),
+        1 / N,
+      ),
+    }),
     { name: "covariance", inputs: { features: { dtype: "float32", shape: [N, dim] } } },
   );
   try {

@@ -3,6 +3,7 @@ import { answerJob } from "../childJob.js";
 import type { PeakRates } from "../engine/machineRates.js";
 import type { OnnxDevice } from "../engine/onnxruntime.js";
 import type { EngineName } from "../engine/open.js";
+import type { Engine, Precision } from "../engine/types.js";
 import { exactly, lasting, timeRuns } from "../timing.js";
 import type { Plan } from "../train/plans.js";
 import type { Prepared } from "./measurement.js";
@@ -12,7 +13,13 @@ import { prepare } from "./prepare.js";
 import type { Measured } from "./report.js";
 import { SPEED_SIZES, type SpeedSizeName } from "./sizes.js";
 
-export type EngineChoice = { readonly engine: EngineName; readonly device: OnnxDevice; readonly threads: number };
+export type EngineChoice = {
+  readonly engine: EngineName;
+  readonly device: OnnxDevice;
+  /** float32 if absent. */
+  readonly precision?: Precision;
+  readonly threads: number;
+};
 
 /** How long to measure: so many runs, or so many seconds and at least a few runs. */
 export type Amount = { readonly warmup: number; readonly steps?: number | undefined; readonly seconds: number };
@@ -44,17 +51,21 @@ answerJob<RatesJob | MeasureJob, RatesFound | Measured, Progress>((job, report) 
   job.kind === "rates" ? findRates(job) : measure(job, report),
 );
 
-async function findRates({ engine: name, device, threads }: RatesJob): Promise<RatesFound> {
-  const { engineVersions, openEngine } = await import("../engine/open.js");
+async function findRates(job: RatesJob): Promise<RatesFound> {
+  const { engineVersions } = await import("../engine/open.js");
   const { measurePeaks } = await import("../engine/machineRates.js");
-  const engine = await openEngine(name, { device, threads });
+  const engine = await engineOf(job);
   return { rates: await measurePeaks(engine, RATE_RUNS), versions: engineVersions(engine) };
 }
 
+async function engineOf({ engine, device, precision = "float32", threads }: EngineChoice): Promise<Engine> {
+  return (await import("../engine/open.js")).openEngine(engine, { device, precision, threads });
+}
+
 async function measure(job: MeasureJob, report: (progress: Progress) => void): Promise<Measured> {
-  const { engine, device, threads, data, binary } = job;
+  const { data, binary } = job;
   const began = performance.now();
-  const openEngine = async () => (await import("../engine/open.js")).openEngine(engine, { device, threads });
+  const openEngine = () => engineOf(job);
   const prepared = await prepare(job.name, { size: SPEED_SIZES[job.size], openEngine, data, binary });
   try {
     const setUpSeconds = (performance.now() - began) / 1000;

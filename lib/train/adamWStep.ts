@@ -36,7 +36,7 @@ const hasPart = (part: Part, { ema }: AdamWStepOptions) => part !== "average" ||
 /**
  * One update of all `networks`, or of none when a gradient of any is not finite.
  * Inputs: `NETWORK/params/*`, `NETWORK/first/*`, `NETWORK/second/*`, `NETWORK/average/*` where it has one,
- * `gradient/NETWORK/*` (summed over the parts of a batch), `update/NETWORK` (`updateScalars`). Results: the same state under `next/`, and `norm/NETWORK`.
+ * `gradient/NETWORK/*` (times what `updateScalars` is told to divide by), `update/NETWORK` (`updateScalars`). Results: the same state under `next/`, and `norm/NETWORK`.
  * Source: as `adamWUpdate` and `emaUpdate`, which do the same on the host.
  */
 export function adamWPlan(networks: Readonly<Record<string, AdamWNetwork>>): Plan {
@@ -56,19 +56,20 @@ const SCALARS = 5;
 
 /**
  * The numbers that change from update to update, as the step takes them.
- * @param update number of the update, from 1, its learning rate, and how many parts of a batch the gradients are sums of
+ * @param update number of the update, from 1, its learning rate, and what gradients are divided by: the parts of a batch
+ *   that they are sums of, times the scale of the loss
  */
 export function updateScalars(
   network: string,
   { options }: AdamWNetwork,
-  { rate, step, parts }: { rate: number; step: number; parts: number },
+  { rate, step, divisor }: { rate: number; step: number; divisor: number },
 ): Record<string, HostTensor> {
   const data = Float32Array.of(
     rate / (1 - options.beta1 ** step),
     1 / Math.sqrt(1 - options.beta2 ** step),
     rate * options.weightDecay,
     options.ema > 0 ? 1 - emaDecayAt(step, options.ema) : 1,
-    1 / parts,
+    1 / divisor,
   );
   return { [UPDATE + network]: { dtype: "float32", shape: [SCALARS], data } };
 }

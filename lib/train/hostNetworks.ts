@@ -10,6 +10,7 @@ import { compilePlan } from "./plans.js";
 import { GRADIENT } from "./tokenizerSteps.js";
 
 export class HostNetworks implements Networks {
+  readonly lossScale = undefined;
   private readonly engine: Engine;
   private readonly optimizers: Readonly<Record<string, Optimizer>>;
   private readonly frozen: NamedHostTensors;
@@ -31,7 +32,7 @@ export class HostNetworks implements Networks {
     if (applied)
       for (const [network, named] of gradients)
         this.optimizers[network]!.update(named, { norm: norms[network]!, step });
-    return { results, norms, applied };
+    return { results, norms, applied, rescaled: false };
   }
 
   async use(plan: NamedPlan, inputs: NamedHostTensors): Promise<NamedHostTensors> {

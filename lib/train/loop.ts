@@ -7,6 +7,8 @@ export type StepReport = {
   readonly metrics: Readonly<Record<string, number>>;
   /** False when a loss or gradient was not finite and nothing was updated. */
   readonly applied: boolean;
+  /** Whether that was because the loss's scale was too large: it is lower now, and the next step may do. No if absent. */
+  readonly rescaled?: boolean;
 };
 
 export type IntervalReport = {
@@ -30,7 +32,7 @@ export type LoopOptions = {
   readonly logEvery: number;
   /** Steps between checkpoints. */
   readonly checkpointEvery: number;
-  /** Consecutive steps that may be skipped before the run counts as diverged. */
+  /** Consecutive steps that may be skipped before the run counts as diverged; those that lowered the scale do not count. */
   readonly patience: number;
   readonly signals: SignalWatch;
   /** Does step number `step` (from 0). */
@@ -56,7 +58,8 @@ export async function trainLoop(options: LoopOptions): Promise<number> {
     const report = await options.step(step);
     const done = step + 1;
     interval.add(report);
-    inARow = report.applied ? 0 : inARow + 1;
+    if (report.applied) inARow = 0;
+    else if (!report.rescaled) inARow++;
     skipped += report.applied ? 0 : 1;
     if (inARow >= options.patience) throw diverged(done, inARow);
     const logged = done % options.logEvery === 0 || done === options.total;

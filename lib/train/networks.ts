@@ -2,6 +2,7 @@
 import type { Engine, NamedHostTensors } from "../engine/types.js";
 import type { ParamSpec } from "../nn/params.js";
 import { HostNetworks } from "./hostNetworks.js";
+import type { LossScaleState } from "./lossScale.js";
 import type { Optimizer, OptimizerOptions } from "./optimizer.js";
 import type { Plan } from "./plans.js";
 import { ResidentNetworks } from "./residentNetworks.js";
@@ -43,12 +44,16 @@ export type Moved = {
   readonly norms: Readonly<Record<string, number>>;
   /** Whether they moved: all of them, or none. */
   readonly applied: boolean;
+  /** Whether they did not because the scale of the loss was too large, which is lower now. */
+  readonly rescaled: boolean;
 };
 
 /** Rows of parameters that something besides gradients moves. */
 export type Rows = Pick<Optimizer, "params" | "replaceRow">;
 
 export interface Networks {
+  /** What losses are multiplied by before they are differentiated; undefined where they are not. */
+  readonly lossScale: number | undefined;
   move(move: Move): Promise<Moved>;
   /** Runs a plan on the weights to use: the moving averages where there are some. */
   use(plan: NamedPlan, inputs: NamedHostTensors): Promise<NamedHostTensors>;
@@ -56,16 +61,22 @@ export interface Networks {
   edit<T>(network: string, parameter: string, edit: (rows: Rows) => T): Promise<T>;
   /** The weights to use, by parameter. */
   weights(network: string): Promise<NamedHostTensors>;
-  /** What it takes to go on, by `NETWORK/part/parameter`, and the number of updates of each. */
-  state(): Promise<{ readonly tensors: NamedHostTensors; readonly updates: Readonly<Record<string, number>> }>;
+  /** What it takes to go on, by `NETWORK/part/parameter`, the number of updates of each, and the loss's scale if it has one. */
+  state(): Promise<{
+    readonly tensors: NamedHostTensors;
+    readonly updates: Readonly<Record<string, number>>;
+    readonly lossScale?: LossScaleState;
+  }>;
   /**
    * @param saved.weights the weights to use, of networks that have a moving average
-   * @throws FileError when a tensor is missing or of another shape
+   * @param saved.lossScale as `state` gave it; nothing, of a training without one, is the start where there is one now
+   * @throws FileError when a tensor is missing or of another shape, or the scale is none
    */
   restore(saved: {
     readonly tensors: NamedHostTensors;
     readonly updates: Readonly<Record<string, number>>;
     readonly weights: Readonly<Record<string, NamedHostTensors>>;
+    readonly lossScale?: unknown;
   }): Promise<void>;
   close(): Promise<void>;
 }

@@ -3,9 +3,9 @@ import * as tf from "@tensorflow/tfjs";
 import type { NamedTensors, Step } from "../engine/types.js";
 import { crossEntropy } from "../losses/crossEntropy.js";
 import { sequenceLength, type VimConfig, type VimInputs, vimForward, vimSpec } from "../models/vim.js";
-import { valueAndGradients } from "../nn/gradients.js";
 import { paramTree } from "../nn/params.js";
 import { underPrefix, withPrefix } from "./named.js";
+import { scaledGradients } from "./scaledGradients.js";
 import { GRADIENT, MODEL } from "./tokenizerSteps.js";
 
 export type PriorStepOptions = {
@@ -17,14 +17,16 @@ export type PriorStepOptions = {
 
 /**
  * Mean negative log-likelihood of codes in nats per code, with gradients.
- * Inputs: `model/*`, `codes` int32 [B, T], `classIds` int32 [B], and `dropoutSeed` int32 [1] unless dropout is 0.
+ * Inputs: `model/*`, `codes` int32 [B, T], `classIds` int32 [B], `dropoutSeed` int32 [1] unless dropout is 0, and where
+ * gradients are to be multiplied `lossScale`.
  * Outputs: `nll`, `gradient/model/*`.
  */
 export function priorStep(model: VimConfig, { dropout, recompute }: PriorStepOptions): Step {
   return (inputs) => {
     const drop = dropout > 0 ? { dropout: { rate: dropout, seed: inputs["dropoutSeed"]! } } : {};
     const options = { ...drop, recompute: recompute ?? false };
-    const { loss, gradients } = valueAndGradients(
+    const { loss, gradients } = scaledGradients(
+      inputs,
       () => ({ loss: negativeLogLikelihood(model, inputs, options) }),
       underPrefix(MODEL, inputs),
     );

@@ -55,7 +55,7 @@ export class PriorTrainer implements Trainer {
     const { seed, optimizer, dimensions } = this.training;
     const batch = await this.training.nextBatch();
     const classIds = this.classIds(batch.labels, streamSeed(seed, "classDropout", step));
-    const { results, norms, applied } = await this.networks.move({
+    const { results, norms, applied, rescaled } = await this.networks.move({
       key: "step",
       plan: () => this.plan(),
       moves: [MODEL],
@@ -64,7 +64,7 @@ export class PriorTrainer implements Trainer {
       step,
     });
     const nll = scalarOf(results, "nll");
-    if (!applied) return { metrics: { nll }, applied };
+    if (!applied) return { metrics: { nll }, applied, rescaled };
     const bits = bitsPerDimension(nll, { codes: this.codesPerImage, dimensions });
     const metrics = { nll, bitsPerDimension: bits, gradientNorm: norms[MODEL]!, rate: optimizer.schedule(step) };
     return { metrics, applied };
@@ -79,18 +79,24 @@ export class PriorTrainer implements Trainer {
   }
 
   takeIntervalMetrics(): Record<string, number> {
-    return {};
+    const { lossScale } = this.networks;
+    return lossScale === undefined ? {} : { lossScale };
   }
 
   async save(): Promise<Saved> {
-    const { tensors, updates } = await this.networks.state();
+    const { tensors, updates, ...scale } = await this.networks.state();
     const model = await this.networks.weights(MODEL);
-    return { model, state: tensors, metadata: { updates: { model: updates[MODEL] } } };
+    return { model, state: tensors, metadata: { updates: { model: updates[MODEL] }, ...scale } };
   }
 
   async restore({ model, state, metadata }: Saved): Promise<void> {
     const { model: updates } = metadata["updates"] as { model: number };
-    await this.networks.restore({ tensors: state, updates: { [MODEL]: updates }, weights: { [MODEL]: model } });
+    await this.networks.restore({
+      tensors: state,
+      updates: { [MODEL]: updates },
+      weights: { [MODEL]: model },
+      lossScale: metadata["lossScale"],
+    });
   }
 
   close(): Promise<void> {

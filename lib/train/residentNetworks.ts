@@ -6,6 +6,7 @@ import { mapNames, mapValues, pickNames } from "../records.js";
 import { runParts } from "./accumulate.js";
 import { type AdamWNetwork, adamWPlan, NEXT, NORM, updateScalars } from "./adamWStep.js";
 import { copyTensors } from "./ema.js";
+import { LOSS_SCALE, LossScale } from "./lossScale.js";
 import { scalarOf, underPrefix, withPrefix } from "./named.js";
 import type { Move, Moved, NamedPlan, NetworkStart, Networks, NetworksOptions, Rows } from "./networks.js";
 import { Optimizer } from "./optimizer.js";
@@ -20,22 +21,29 @@ export class ResidentNetworks implements Networks {
   private readonly frozen: NamedHostTensors;
   private readonly programs = new Map<string, Promise<Compiled>>();
   private updates: Record<string, number>;
+  /** Where gradients are made of float16 products. */
+  private readonly scale: LossScale | undefined;
   /** `NETWORK/part/parameter`, and what is frozen by the name of its input; placed when first needed. */
   private placed: Promise<NamedDeviceTensors> | undefined;
 
   /** @throws RangeError for a rule other than AdamW */
   constructor(
-    { networks, frozen = {} }: NetworksOptions,
+    { engine, networks, frozen = {} }: NetworksOptions,
     private readonly resident: Resident,
   ) {
     this.networks = mapValues(networks, asAdamW);
     this.updates = mapValues(networks, () => 0);
     this.frozen = frozen;
+    this.scale = engine.precision === "float16" ? new LossScale() : undefined;
+  }
+
+  get lossScale(): number | undefined {
+    return this.scale?.scale;
   }
 
   async move({ moves, parts, loss, step, key, plan }: Move): Promise<Moved> {
-    const compiled = await this.compiled(key, plan, isGradient);
-    const feeds = await this.feeds(compiled, "params");
+    const compiled = await this.compiled(key, () => (this.scale ? withScale(plan()) : plan()), isGradient);
+    const feeds = { ...(await this.feeds(compiled, "params")), ...this.scale?.input };
     let gradients: NamedDeviceTensors = {};
     const run = async (inputs: NamedHostTensors) => {
       const { host, device } = await compiled.program.run({ ...feeds, ...inputs });
@@ -46,7 +54,8 @@ export class ResidentNetworks implements Networks {
       const results = await runParts({ run }, {}, parts);
       const finite = Number.isFinite(scalarOf(results, loss));
       const norms = finite ? await this.update(moves, gradients, { step, parts: parts.length }) : {};
-      return { results, norms, applied: finite && Object.values(norms).every(Number.isFinite) };
+      const applied = finite && Object.values(norms).every(Number.isFinite);
+      return { results, norms, applied, rescaled: this.rescale(applied) && finite };
     } finally {
       disposeAll(gradients);
     }
@@ -82,10 +91,12 @@ export class ResidentNetworks implements Networks {
     const averages = Object.keys(this.networks).map((network) => `${network}${AVERAGE}/`);
     const isState = (name: string) =>
       !Object.hasOwn(this.frozen, name) && !averages.some((prefix) => name.startsWith(prefix));
-    return { tensors: await this.fetched(isState), updates: { ...this.updates } };
+    const scale = this.scale ? { lossScale: this.scale.save() } : {};
+    return { tensors: await this.fetched(isState), updates: { ...this.updates }, ...scale };
   }
 
-  async restore({ tensors, updates, weights }: Parameters<Networks["restore"]>[0]): Promise<void> {
+  async restore({ tensors, updates, weights, lossScale }: Parameters<Networks["restore"]>[0]): Promise<void> {
+    this.scale?.restore(lossScale);
     const host: NamedHostTensors = { ...this.frozen };
     for (const [network, { start }] of Object.entries(this.networks)) {
       const optimizer = new Optimizer(copyTensors(start.params), start.specs, start.optimizer);
@@ -106,6 +117,13 @@ export class ResidentNetworks implements Networks {
     this.programs.clear();
   }
 
+  /** Lets the scale know of a step; returns whether it was lowered. */
+  private rescale(applied: boolean): boolean {
+    if (!applied) return this.scale?.failed() ?? false;
+    this.scale?.succeeded();
+    return false;
+  }
+
   /** Moves networks by gradients on the device; gives their norms. */
   private async update(
     moves: readonly string[],
@@ -120,7 +138,8 @@ export class ResidentNetworks implements Networks {
     );
     const scalars = Object.entries(networks).map(([network, adamW]) => {
       const rate = adamW.start.optimizer.schedule(step);
-      return updateScalars(network, adamW, { rate, step: this.updates[network]! + 1, parts });
+      const divisor = parts * (this.lossScale ?? 1);
+      return updateScalars(network, adamW, { rate, step: this.updates[network]! + 1, divisor });
     });
     const tensors = await this.tensors();
     const own = pickNames(tensors, (name) => compiled.inputs.has(name));
@@ -202,6 +221,14 @@ const bare = (network: string) => network.slice(0, -1);
 
 async function compile(resident: Resident, { step, options }: Plan, stays: (result: string) => boolean) {
   return { program: await resident.compile(step, options, stays), inputs: new Set(Object.keys(options.inputs)) };
+}
+
+/** A plan whose step is given the scale of the loss, too. */
+function withScale({ step, options }: Plan): Plan {
+  return {
+    step,
+    options: { ...options, inputs: { ...options.inputs, [LOSS_SCALE]: { dtype: "float32", shape: [] } } },
+  };
 }
 
 function asAdamW(start: NetworkStart): Network {

@@ -9,12 +9,13 @@ import { r1Penalty } from "../losses/r1.js";
 import type { Reconstruction } from "../models/autoencoder.js";
 import { type DiscriminatorConfig, discriminatorOf } from "../models/discriminator.js";
 import { type TokenizerConfig, tokenizerOf } from "../models/tokenizer.js";
-import { valueAndGradients } from "../nn/gradients.js";
 import { paramTree } from "../nn/params.js";
 import { stopGradient } from "../nn/stopGradient.js";
 import type { RevivalOptions } from "./codebookRevival.js";
 import type { EmaCodebookOptions } from "./emaCodebook.js";
+import { LOSS_SCALE } from "./lossScale.js";
 import { underPrefix, withPrefix } from "./named.js";
+import { scaledGradients } from "./scaledGradients.js";
 
 /**
  * Weights of the losses; 0 leaves a loss out of the graph.
@@ -66,7 +67,7 @@ export const GRADIENT = "gradient/";
 
 /**
  * Losses and gradients of one batch. Inputs: `model/*`, with `adversarial` also `discriminator/*`, with a perceptual loss
- * `perceptual/*`, and `images` [B, H, W, C] in [0, 1]. Outputs: each loss unweighted, `codes` [B, N], `latents`
+ * `perceptual/*`, `images` [B, H, W, C] in [0, 1], and where gradients are to be multiplied `lossScale`. Outputs: each loss unweighted, `codes` [B, N], `latents`
  * [B, N, Dc], what chose the codes, `gradient/model/*` (of what is not frozen), `gradient/discriminator/*`.
  * Generator and discriminator share the forward pass: what both need is in the graph once.
  */
@@ -78,7 +79,8 @@ export function tokenizerStep(task: TokenizerTask, { adversarial, quantized: dis
     const forward = () =>
       autoencode(underPrefix(MODEL, inputs), images, { continuous: !discrete, recompute: task.recompute ?? false });
     const adaptive = adversarial && task.adaptive ? adaptiveFactor(task, inputs, forward) : undefined;
-    const generator = valueAndGradients(
+    const generator = scaledGradients(
+      inputs,
       () => {
         const { quantized, ...output } = forward();
         const losses = reconstructionLosses(task, inputs, output);
@@ -100,11 +102,12 @@ export function tokenizerStep(task: TokenizerTask, { adversarial, quantized: dis
       ...gradientOutputs(MODEL, generator.gradients),
     };
     if (!adversarial) return outputs;
-    const discriminator = valueAndGradients(() => {
+    const judged = () => {
       const real = judge(task, critic, images);
       const fake = judge(task, critic, stopGradient(image!));
       return { loss: discriminatorLoss(task.adversarialForm, { real, fake }) };
-    }, critic);
+    };
+    const discriminator = scaledGradients(inputs, judged, critic);
     return {
       ...outputs,
       discriminator: discriminator.loss,
@@ -124,11 +127,12 @@ export function r1Step(task: TokenizerTask): Step {
   return (inputs) => {
     const critic = underPrefix(DISCRIMINATOR, inputs);
     const { judge } = discriminatorOf(task.discriminator);
-    const { loss, gradients } = valueAndGradients(() => {
+    const penalised = () => {
       const real = centred(inputs["images"]!); // the penalty is that of the range the network sees, as in StyleGAN2
       const penalty = r1Penalty((images) => judge(critic, images), real, task.r1.gamma);
       return { loss: tf.mul(penalty, task.r1.every) as tf.Scalar };
-    }, critic);
+    };
+    const { loss, gradients } = scaledGradients(inputs, penalised, critic);
     return { r1: tf.div(loss, task.r1.every), ...gradientOutputs(DISCRIMINATOR, gradients) };
   };
 }
@@ -165,9 +169,11 @@ const [ADAPTIVE_EPSILON, ADAPTIVE_MOST] = [1e-4, 1e4];
 function adaptiveFactor(task: TokenizerTask, inputs: NamedTensors, forward: () => Reconstruction): tf.Scalar {
   const kernel = inputs[MODEL + tokenizerOf(task.model).lastKernel]!;
   const critic = underPrefix(DISCRIMINATOR, inputs);
+  const scale = inputs[LOSS_SCALE];
   const pull = (loss: () => tf.Scalar) => {
-    const { gradients } = valueAndGradients(() => ({ loss: loss() }), { kernel });
-    return tf.sqrt(tf.sum(tf.square(gradients["kernel"]!)));
+    const { gradients } = scaledGradients(inputs, () => ({ loss: loss() }), { kernel });
+    const norm = tf.sqrt(tf.sum(tf.square(gradients["kernel"]!)));
+    return scale ? tf.div(norm, scale) : norm;
   };
   const reconstruction = pull(() => weightedSum(task.weights, reconstructionLosses(task, inputs, forward())));
   const generator = pull(() => generatorLoss(task.adversarialForm, judge(task, critic, forward().image)));

@@ -67,15 +67,16 @@ export class TokenizerTrainer implements Trainer {
   takeIntervalMetrics(): Record<string, number> {
     const used = this.usedCodes.reduce((sum, one) => sum + one, 0);
     this.usedCodes.fill(0);
-    return { usage: used / this.usedCodes.length };
+    const { lossScale } = this.networks;
+    return { usage: used / this.usedCodes.length, ...(lossScale === undefined ? {} : { lossScale }) };
   }
 
   async save(): Promise<Saved> {
-    const { tensors, updates } = await this.networks.state();
+    const { tensors, updates, ...scale } = await this.networks.state();
     return {
       model: { ...(await this.networks.weights(MODEL)), ...this.training.frozen },
       state: { ...tensors, ...this.codebookState() },
-      metadata: { updates: { model: updates[MODEL]!, discriminator: updates[DISCRIMINATOR] ?? 0 } },
+      metadata: { updates: { model: updates[MODEL]!, discriminator: updates[DISCRIMINATOR] ?? 0 }, ...scale },
     };
   }
 
@@ -86,6 +87,7 @@ export class TokenizerTrainer implements Trainer {
       tensors: state,
       updates: { [MODEL]: updates.model, [DISCRIMINATOR]: updates.discriminator },
       weights: { [MODEL]: model },
+      lossScale: metadata["lossScale"],
     });
     if (this.averages) this.averages.restore(underPrefix("averages/", state));
     else this.revival.restore(underPrefix("revival/", state));
@@ -100,7 +102,7 @@ export class TokenizerTrainer implements Trainer {
   }
 
   private async mainStep(step: number, images: HostTensor, kind: TokenizerStepOptions): Promise<StepReport> {
-    const { results, norms, applied } = await this.networks.move({
+    const { results, norms, applied, rescaled } = await this.networks.move({
       ...this.plan(kind),
       moves: kind.adversarial ? [MODEL, DISCRIMINATOR] : [MODEL], // both move or neither does
       parts: this.parts(images),
@@ -108,7 +110,7 @@ export class TokenizerTrainer implements Trainer {
       step,
     });
     const metrics = losses(results);
-    if (!applied) return { metrics, applied };
+    if (!applied) return { metrics, applied, rescaled };
     const codes = results["codes"]!;
     for (const code of codes.data) this.usedCodes[code] = 1;
     const revived = await this.moveCodes(codes, results["latents"]!, step);
@@ -127,14 +129,14 @@ export class TokenizerTrainer implements Trainer {
   }
 
   private async r1(step: number, images: HostTensor, report: StepReport): Promise<StepReport> {
-    const { results, applied } = await this.networks.move({
+    const { results, applied, rescaled } = await this.networks.move({
       ...this.plan("r1"),
       moves: [DISCRIMINATOR],
       parts: this.parts(images),
       loss: "r1",
       step,
     });
-    if (!applied) return { ...report, applied };
+    if (!applied) return { ...report, applied, rescaled };
     return { ...report, metrics: { ...report.metrics, r1: scalarOf(results, "r1") } };
   }
 

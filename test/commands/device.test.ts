@@ -2,7 +2,7 @@
 import path from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { missing } from "../engine/support/webgpu.js";
+import { missing, missingHalf } from "../engine/support/webgpu.js";
 import { inTemporaryFolder, vitvq } from "../support.js";
 import { expectSameImages, STAGE_1 } from "./support/imagesToImages.js";
 
@@ -20,6 +20,39 @@ test("a device that is not here costs nothing but a sentence", () =>
     assert.is(status, 6);
     assert.match(stderr, /--device webgpu: no GPU was found.*or compute with --device cpu/);
   }));
+
+const onlyFloat32 = missing === undefined && missingHalf !== undefined ? test : test.skip;
+
+onlyFloat32("a device without 16-bit floats says so at once, and doctor before it", () =>
+  inTemporaryFolder(async (folder) => {
+    const run = ["--out", path.join(folder, "run"), "--device", "webgpu", "--precision", "float16"];
+    const { status, stderr } = await vitvq([...STAGE_1, ...run]);
+    assert.is(status, 6);
+    assert.match(
+      stderr,
+      /--precision float16: the GPU or its driver has no 16-bit floats \(shader-f16.*--precision float32/,
+    );
+    const { stdout } = await vitvq(["doctor"]);
+    assert.match(stdout, /half precision is absent: the GPU/);
+  }),
+);
+
+test("half precision is refused without WebGPU", async () => {
+  for (const on of [[], ["--device", "cpu"], ["--engine", "tensorflow"]]) {
+    const { status, stderr } = await vitvq([
+      ...STAGE_1,
+      "--steps",
+      "1",
+      "--out",
+      "never",
+      "--precision",
+      "float16",
+      ...on,
+    ]);
+    assert.is(status, 2);
+    assert.match(stderr, /--precision float16: that is for --engine onnxruntime with --device webgpu/);
+  }
+});
 
 test("engines and rules without a device are refused beside one", async () => {
   const tensorflow = await vitvq([...STAGE_1, "--out", "never", "--device", "webgpu", "--engine", "tensorflow"]);

@@ -27,12 +27,12 @@ const probeWith = (
 
 /** An ONNX Runtime that does `cpu`, and for other providers what is written here. */
 const runtime = (providers: Readonly<Record<string, string>>): string => `
-  const behaviour = { cpu() {}, ${Object.entries(providers).map(([name, body]) => `${name}() { ${body} }`)} };
+  const behaviour = { cpu() {}, ${Object.entries(providers).map(([name, body]) => `${name}(model) { ${body} }`)} };
   exports.env = { versions: { common: "9.8.7", node: "9.8.7" } };
   exports.Tensor = class {};
   exports.InferenceSession = {
     async create(model, { executionProviders: [provider] }) {
-      await behaviour[provider]();
+      await behaviour[provider](model);
       return { run: async () => ({ y: { data: Float32Array.of(9, 16) } }) };
     },
   };
@@ -110,6 +110,23 @@ test("a missing Vulkan loader is told from a missing GPU", async () => {
     await reasonOf("webgpu", "throw Error('Failed to get a WebGPU adapter')"),
     /^no GPU was found; .*Vulkan/,
   );
+});
+
+test("a device is probed for float16 apart, so that what breaks there costs nothing else", async () => {
+  const halfOf = async (body: string) => {
+    const fails = `if (Buffer.from(model).includes("Cast")) { ${body} }`;
+    const { onnxruntime } = await probeWith({ "onnxruntime-node": runtime({ webgpu: fails }) });
+    const device = deviceOf(onnxruntime, "webgpu");
+    assert.is(device?.works, true);
+    return device?.half;
+  };
+  assert.equal(await halfOf(""), { works: true });
+  const absent = await halfOf("throw Error('Program Cast requires f16 but the device does not support it.')");
+  assert.is(absent?.works, false);
+  assert.match(absent?.reason ?? "", /has no 16-bit floats \(shader-f16 of WebGPU\)/);
+  assert.match(absent?.remedy ?? "", /driver/);
+  assert.is((await halfOf("throw Error('lost\\n at x')"))?.reason, "lost");
+  assert.is((await halfOf("process.abort()"))?.reason, "the process ended with SIGABRT");
 });
 
 test("CUDA that is not installed is told from a broken CUDA, and from a platform without", async () => {

@@ -9,12 +9,14 @@ const test = suite("train/loop");
 type Plan = Partial<Omit<LoopOptions, "step" | "log" | "save" | "signals">> & {
   /** Steps whose numbers are not finite. */
   bad?: readonly number[];
+  /** Those of them that lowered the loss's scale. */
+  rescaled?: readonly number[];
   /** What the process is told during a step. */
   signals?: Readonly<Record<number, StopSignal | "SIGUSR1">>;
 };
 
 /** Runs the loop over steps whose loss is their number, and records what it did. */
-async function run({ bad = [], signals = {}, ...options }: Plan) {
+async function run({ bad = [], rescaled = [], signals = {}, ...options }: Plan) {
   const steps: number[] = [];
   const logs: IntervalReport[] = [];
   const saves: number[] = [];
@@ -44,7 +46,7 @@ async function run({ bad = [], signals = {}, ...options }: Plan) {
       const signal = signals[step];
       if (signal === "SIGUSR1") saveRequested = true;
       else if (signal) stop = signal;
-      return { metrics: { loss: step }, applied: !bad.includes(step) };
+      return { metrics: { loss: step }, applied: !bad.includes(step), rescaled: rescaled.includes(step) };
     },
     log: async (report) => {
       logs.push(report);
@@ -197,6 +199,19 @@ test("a training that is over ends after the log line that says so, and saves", 
     [4, 8, 12],
   );
   assert.equal([saves, outcome], [[12], 0]);
+});
+
+test("steps that lowered the loss's scale are skipped and counted, but are no divergence and hold no checkpoint back", async () => {
+  const { logs, saves, outcome } = await run({ bad: range(1, 8), rescaled: range(1, 8) });
+  assert.is(outcome, 7);
+  assert.equal(saves, [3, 6, 9, 10]);
+  assert.equal(logs[0]!.skipped, 3);
+});
+
+test("between them, steps that diverge are still in a row", async () => {
+  const { steps, outcome } = await run({ bad: range(1, 8), rescaled: [2, 4] });
+  assert.instance(outcome, DivergedError);
+  assert.equal(steps, range(0, 6)); // 1, 3 and 5
 });
 
 test.run();

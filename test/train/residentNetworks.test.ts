@@ -140,6 +140,98 @@ test("nothing moves when a gradient is not finite", async () => {
   assert.is(on.live(), 0);
 });
 
+/** Up to the order in which factors are multiplied. */
+function expectCloseMetrics(got: Record<string, number>[], want: Record<string, number>[]): void {
+  assert.equal(got.map(Object.keys), want.map(Object.keys));
+  got.forEach((metrics, step) => {
+    for (const [name, value] of Object.entries(metrics))
+      expectClose([value], [want[step]![name]!], `step ${step}: ${name}`, { relative: 1e-5, absolute: 1e-7 });
+  });
+}
+
+const scaledEngine = async (largestGradient?: number) =>
+  residentOnHost(await engine(), {
+    precision: "float16",
+    ...(largestGradient === undefined ? {} : { largestGradient }),
+  });
+
+for (const [name, create] of Object.entries({ "stage 1 with a discriminator": withCritic, "stage 2": prior })) {
+  test(`${name}: a scaled loss, a power of two, changes last bits of losses and weights at most`, async () => {
+    const [plain, scaled] = [await create(await heldEngine()), await create(await scaledEngine())];
+    const [want, got] = [await advance(plain, 0, 5), await advance(scaled, 0, 5)];
+    expectCloseMetrics(got, want);
+    const [before, after] = [await snapshot(plain), await snapshot(scaled)];
+    const { lossScale, ...metadata } = after.metadata;
+    assert.equal(lossScale, { scale: 65536, good: name === "stage 2" ? 5 : 7 }); // R1 is an update, too: at steps 0 and 4
+    expectCloseState({ ...after, metadata }, before);
+    assert.equal(scaled.takeIntervalMetrics()["lossScale"], 65536);
+    assert.not("lossScale" in plain.takeIntervalMetrics());
+    await plain.close();
+    await scaled.close();
+  });
+
+  test(`${name}: an overflow moves nothing and halves the scale until gradients are finite`, async () => {
+    const on = await scaledEngine(100);
+    const trainer = await create(on);
+    const before = await snapshot(trainer);
+    let step = 0;
+    for (let scale = 65536; ; step++) {
+      const { applied, rescaled } = await trainer.step(step);
+      if (applied) break;
+      scale /= 2;
+      const after = await snapshot(trainer);
+      assert.ok(rescaled);
+      assert.is(trainer.takeIntervalMetrics()["lossScale"], scale);
+      if (name === "stage 2") expectSameState({ ...after, metadata: before.metadata }, before);
+    }
+    assert.ok(step > 2 && step < 16, `${step} overflows`);
+    await trainer.close();
+    assert.is(on.live(), 0);
+  });
+
+  test(`${name}: a run cut off between overflows and continued ends in the same bytes`, async () => {
+    const on = await scaledEngine(100);
+    await expectExactResume((start) => create(on, start), { middle: 3, total: 18 });
+  });
+}
+
+test("at the least scale a step that overflows counts as one that diverges", async () => {
+  const trainer = await prior(await scaledEngine(0));
+  for (let step = 0; step < 16; step++) assert.ok((await trainer.step(step)).rescaled);
+  const { applied, rescaled } = await trainer.step(16);
+  assert.equal([applied, rescaled], [false, false]);
+  await trainer.close();
+});
+
+test("a loss that is not finite is no matter of its scale", async () => {
+  const nextImages = async () => new Float32Array(4 * 64).fill(Number.NaN);
+  const trainer = await tokenizerTrainer({ engine: await scaledEngine(), task: ADVERSARIAL, nextImages });
+  const { applied, rescaled } = await trainer.step(0);
+  assert.equal([applied, rescaled], [false, false]);
+  await trainer.close();
+});
+
+test("the adaptive weight is that of the losses as they are", async () => {
+  const adaptive: Create = async (on, start) =>
+    tokenizerTrainer({ engine: on, optimizer, task: { ...ADVERSARIAL, adaptive: true } }, start);
+  const [plain, scaled] = [await adaptive(await heldEngine()), await adaptive(await scaledEngine())];
+  const [want, got] = [await advance(plain, 0, 3), await advance(scaled, 0, 3)];
+  assert.ok(want.every(({ adaptive: weight }) => weight !== undefined && weight > 0));
+  expectCloseMetrics(got, want);
+  await plain.close();
+  await scaled.close();
+});
+
+test("parts of a batch are summed at one scale", async () => {
+  const trained = async (on: Engine) => {
+    const trainer = await priorTrainer({ engine: on, accumulate: 4, optimizer });
+    const metrics = await advance(trainer, 0, 2);
+    await trainer.close();
+    return metrics;
+  };
+  expectCloseMetrics(await trained(await scaledEngine()), await trained(await heldEngine()));
+});
+
 test("Adafactor, which updates in host memory alone, is refused", async () => {
   await nodeAssert.rejects(async () => priorTrainer({ engine: await heldEngine(), optimizer: ADAFACTOR }), /adafactor/);
 });

@@ -2,6 +2,7 @@
 import type { GraphBuilder, Sym } from "../graphBuilder.js";
 import { defineLowering } from "../traceBackend.js";
 import { elementwise, number } from "./elementwise.js";
+import { canBeHalf, halfProduct, type Layout } from "./halfProducts.js";
 import { concat } from "./shapes.js";
 
 export type MatMulOptions = {
@@ -12,11 +13,17 @@ export type MatMulOptions = {
 };
 
 defineLowering("BatchMatMul", ({ inputs: { a, b }, attributes, graph }) =>
-  matMul(graph, a!, b!, {
+  product(graph, a!, b!, {
     transposeA: attributes["transposeA"] === true,
     transposeB: attributes["transposeB"] === true,
   }),
 );
+
+/** The products that models ask for. Those inside other lowerings (convolutions, sums of rows) are float32 always. */
+function product(graph: GraphBuilder, a: Sym, b: Sym, layout: Layout): Sym {
+  const half = graph.precision === "float16" && canBeHalf(graph, a, b, layout);
+  return half ? halfProduct(graph, a, b, layout) : matMul(graph, a, b, layout);
+}
 
 /**
  * `a b^T - c`, c one number a row. Where rows are long, c goes into the product as one more column of a, and saves a pass
@@ -25,7 +32,7 @@ defineLowering("BatchMatMul", ({ inputs: { a, b }, attributes, graph }) =>
 defineLowering("ProductLess", ({ inputs, graph }) => {
   const { a, b, c } = inputs as Record<"a" | "b" | "c", Sym>;
   if (graph.target !== "cpu" || b.shape.at(-2)! < LONG_ROW)
-    return elementwise(graph, "Sub", [matMul(graph, a, b, { transposeB: true }), c]);
+    return elementwise(graph, "Sub", [product(graph, a, b, { transposeA: false, transposeB: true }), c]);
   const one = { ...number(graph, 1), shape: [...b.shape.slice(0, -1), 1] };
   const left = concat(graph, [a, elementwise(graph, "Neg", [c])], -1);
   return matMul(graph, left, concat(graph, [b, one], -1), { transposeB: true });

@@ -135,7 +135,7 @@ export function slice(
   if (axes.length === 0) return x;
   const shape = x.shape.map((_, i) => ends[i]! - starts[i]!);
   if (x.stored.shape.length === 0) return { ...x, shape };
-  if (graph.target === "webgpu" && x.type !== "float32")
+  if (graph.target === "webgpu" && x.type !== "float32" && x.type !== "float16")
     return axes.reduce((cut, axis) => gather(graph, cut, axis, range(ends[axis]!).slice(starts[axis])), x);
   const pick = (values: readonly number[]) => graph.int64(axes.map((axis) => values[axis]!));
   const inputs = [graph.whole(x), pick(starts), pick(ends), graph.int64(axes)];
@@ -162,7 +162,8 @@ export function pad(graph: GraphBuilder, x: Sym, paddings: readonly (readonly [n
   const shape = x.shape.map((dim, i) => dim + paddings[i]![0] + paddings[i]![1]);
   if (sameShape(shape, x.shape)) return x;
   const pads = graph.int64([...paddings.map((p) => p[0]), ...paddings.map((p) => p[1])]);
-  return graph.sym({ op: "Pad", inputs: [graph.whole(x), pads, graph.scalar(value, x.type)] }, { type: x.type, shape });
+  const inputs = [graph.whole(x), pads, ...(value === 0 ? [] : [graph.scalar(value, x.type)])];
+  return graph.sym({ op: "Pad", inputs }, { type: x.type, shape });
 }
 
 /** Pieces of the given sizes along one axis. */

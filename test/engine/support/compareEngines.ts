@@ -6,7 +6,7 @@ import * as tf from "@tensorflow/tfjs";
 import * as ort from "onnxruntime-node";
 import * as assert from "uvu/assert";
 import { createEagerEngine, withBackend } from "../../../lib/engine/eager.js";
-import type { Target } from "../../../lib/engine/graphBuilder.js";
+import type { Target, TraceOptions } from "../../../lib/engine/graphBuilder.js";
 import { writeModel } from "../../../lib/engine/onnx.js";
 import { createOnnxEngine } from "../../../lib/engine/onnxruntime.js";
 import { trace } from "../../../lib/engine/traceBackend.js";
@@ -54,12 +54,20 @@ export type CaseGroups = Readonly<Record<string, readonly Case[]>>;
 const TOLERANCE: Tolerance = { absolute: 1e-5, relative: 1e-5 };
 /** WebGPU lets devices err more: WGSL wants cosines within 2^-11 only. */
 const DEVICE_TOLERANCE: Tolerance = { absolute: 5e-4, relative: 5e-4 };
+/** float16 rounds operands to 2^-12, and those of a gradient's gradient are products of products. */
+const HALF_TOLERANCE: Tolerance = { absolute: 1e-2, relative: 1e-2 };
 
 /**
- * What graphs are written for, and where they run: `webgpu` ones on the processor, unless the device itself is asked for.
- * On `tensorflow` nothing is written: its kernels run as the step calls them.
+ * What graphs are written for, and where they run: `webgpu` ones on the processor, unless the device itself is asked for;
+ * `half` ones are the same with products of float16. On `tensorflow` nothing is written: its kernels run as the step calls them.
  */
-export type Place = Target | "device" | "tensorflow";
+export type Place = Target | "half" | "device" | "half device" | "tensorflow";
+
+const TOLERANCES: Readonly<Partial<Record<Place, Tolerance>>> = {
+  device: DEVICE_TOLERANCE,
+  half: HALF_TOLERANCE,
+  "half device": HALF_TOLERANCE,
+};
 
 /** Compares all `cases` in one graph. Integers and booleans must be equal, floats close. */
 export async function compareEngines(name: string, cases: readonly Case[], target: Place = "cpu"): Promise<void> {
@@ -70,7 +78,7 @@ export async function compareEngines(name: string, cases: readonly Case[], targe
   const judge = await (await createEagerEngine("cpu")).compile(step, options);
   try {
     const [got, want] = [await graph.run(feeds), await judge.run(feeds)];
-    const tolerance = target === "device" ? DEVICE_TOLERANCE : TOLERANCE;
+    const tolerance = TOLERANCES[target] ?? TOLERANCE;
     cases.forEach((one, i) => {
       expectSame(one, pick(got, `${i}/`), pick(want, `${i}/`), { ...tolerance, ...one.tolerance });
     });
@@ -188,8 +196,11 @@ async function blame(cases: readonly Case[], target: Place, error: unknown): Pro
 async function compileGraph(step: Step, options: StepOptions, target: Place): Promise<Program> {
   if (target === "tensorflow") return (await createEagerEngine("tensorflow")).compile(step, options);
   if (target === "device") return (await createOnnxEngine({ device: "webgpu" })).compile(step, options);
+  if (target === "half device")
+    return (await createOnnxEngine({ device: "webgpu", precision: "float16" })).compile(step, options);
   if (target === "cpu") return (await createOnnxEngine({ threads: 1, spinning: false })).compile(step, options);
-  const session = await ort.InferenceSession.create(writeModel(trace(step, options, target)), { intraOpNumThreads: 1 });
+  const how: Target | TraceOptions = target === "half" ? HALF : target;
+  const session = await ort.InferenceSession.create(writeModel(trace(step, options, how)), { intraOpNumThreads: 1 });
   return {
     name: options.name,
     async run(inputs) {
@@ -202,6 +213,9 @@ async function compileGraph(step: Step, options: StepOptions, target: Place): Pr
     dispose: () => session.release(),
   };
 }
+
+/** What a graph for float16 products is written for. */
+export const HALF = { target: "webgpu", precision: "float16" } as const satisfies TraceOptions;
 
 function hostTensor({ dtype, stored, values }: Operand): HostTensor {
   return dtype === "float32"

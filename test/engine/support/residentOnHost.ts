@@ -8,13 +8,22 @@ import type {
   HostTensor,
   NamedDeviceTensors,
   NamedHostTensors,
+  Precision,
   Resident,
 } from "../../../lib/engine/types.js";
 import { mapValues } from "../../../lib/records.js";
 
 export type ResidentOnHost = Engine & { readonly resident: Resident; live(): number };
 
-export function residentOnHost(engine: Engine): ResidentOnHost {
+export type HostedOptions = {
+  /** What the engine says of itself; it computes as it does. */
+  readonly precision?: Precision;
+  /** Results `gradient/*` beyond this are infinite, as beyond 65,504 in float16. */
+  readonly largestGradient?: number;
+};
+
+export function residentOnHost(engine: Engine, options: HostedOptions = {}): ResidentOnHost {
+  const { precision = "float32", largestGradient = Number.POSITIVE_INFINITY } = options;
   let alive = 0;
   class Held implements DeviceTensor {
     private held: HostTensor | undefined;
@@ -39,6 +48,10 @@ export function residentOnHost(engine: Engine): ResidentOnHost {
       alive--;
     }
   }
+  const limited = (tensor: HostTensor): HostTensor => {
+    const limit = (value: number) => (Math.abs(value) > largestGradient ? Number.POSITIVE_INFINITY : value);
+    return { ...tensor, data: tensor.data.map(limit) };
+  };
   const toHost = (tensor: HostTensor | DeviceTensor): HostTensor =>
     tensor instanceof Held ? tensor.read() : (tensor as HostTensor);
   const resident: Resident = {
@@ -50,7 +63,7 @@ export function residentOnHost(engine: Engine): ResidentOnHost {
           const host: NamedHostTensors = {};
           const device: NamedDeviceTensors = {};
           for (const [name, tensor] of Object.entries(await program.run(mapValues(inputs, toHost))))
-            if (stays(name)) device[name] = new Held(tensor);
+            if (stays(name)) device[name] = new Held(name.startsWith("gradient/") ? limited(tensor) : tensor);
             else host[name] = tensor;
           return { host, device };
         },
@@ -59,5 +72,5 @@ export function residentOnHost(engine: Engine): ResidentOnHost {
     place: async (tensors) => mapValues(tensors, (tensor) => new Held(tensor)),
     fetch: async (tensors) => mapValues(tensors, toHost),
   };
-  return { ...engine, device: "host, as if it were none", resident, live: () => alive };
+  return { ...engine, precision, device: "host, as if it were none", resident, live: () => alive };
 }
