@@ -3,7 +3,7 @@
  *
  *     node dist/bench/codingStep.js [--coding encode|decode] [--image-size 256] [--patch-size 8] [--dim 512] [--depth 8]
  *         [--heads 8] [--codebook-size 8192] [--code-dim 32] [--batch 1] [--threads 2] [--warmup 3] [--steps 5]
- *         [--serve | --export FILE]
+ *         [--spin] [--serve | --export FILE]
  *
  * Prints JSON lines (see bench/serve.ts). `--export` writes weights, what goes in and what comes out, for the other side
  * to check itself against, and times nothing.
@@ -30,7 +30,7 @@ const threads = positiveInteger("threads", values.threads);
 const model = stage1Model(size);
 const specs = flattenSpecs(tokenizerOf(model).spec);
 const weights = randomParams(specs, SEED);
-const engine = await openEngine("onnxruntime", { threads });
+const engine = await openEngine("onnxruntime", { threads, spinning: values.spin });
 const codec = { engine, model, weights, batchSize: size.batch };
 const given = coding === "encode" ? images() : codes();
 const run = await runner();

@@ -2,12 +2,13 @@
  * Our train step beside PyTorch's, in alternation: both sides stay loaded, and take turns of a few steps, round by round.
  *
  *     node dist/bench/compare.js [--case small,small-adamw,tiny,tiny-adamw] [--rounds 9] [--max-rounds 30] [--steps 3]
- *         [--patience 30] [--threads 2] [--python /usr/bin/python3] [--name NAME] [--check] [--any-blas]
+ *         [--patience 30] [--threads 2] [--python /usr/bin/python3] [--name NAME] [--check] [--any-blas] [--spin]
  *
  * Other cases: `stage1-ae`, `stage1-full`, `sample-8-512` and its kin (see bench/cases.ts).
  *
  * A round in which other programs used more than 5% of the processors does not count and is run again, at most until
  * there are `--max-rounds`; before each, up to `--patience` seconds are spent waiting for a quiet machine.
+ * With `--spin` our idle threads wait busily within a step, as those of PyTorch's OpenMP do.
  * First checks that both sides compute the same losses and gradients; `--check` stops there. Prints the figures and
  * writes `bench/results/NAME.json` when there is a name.
  */
@@ -50,6 +51,7 @@ const { values } = parseArgs({
     name: { type: "string" },
     check: { type: "boolean", default: false },
     "any-blas": { type: "boolean", default: false },
+    spin: { type: "boolean", default: false },
   },
 });
 
@@ -70,7 +72,7 @@ async function measureAll(names: readonly string[], cases: readonly Case[], file
     results[names[i]!] = result;
     print(`\n${names[i]}: ${describe(result)}`);
     if (values.name !== undefined)
-      await saveResults(values.name, { environment: environment(threadSettings()), results });
+      await saveResults(values.name, { environment: environment(threadSettings()), spin: values.spin, results });
   }
 }
 
@@ -163,7 +165,12 @@ function expectFastBlas({ versions }: Ready): void {
 }
 
 function ourSide({ ours, computed }: CasePrograms, args: readonly string[]): SideCommand {
-  return sideCommand(process.execPath, [path.join(here, ours), ...computed, ...args]);
+  return sideCommand(process.execPath, [
+    path.join(here, ours),
+    ...computed,
+    ...(values.spin ? ["--spin"] : []),
+    ...args,
+  ]);
 }
 
 function theirSide({ theirs, computed, theirOptions = [] }: CasePrograms, args: readonly string[]): SideCommand {

@@ -2,7 +2,7 @@
  * Times our step of sampling: one further code of every sequence, drawing it included.
  *
  *     node dist/bench/samplingStep.js [--dim 768] [--depth 12] [--heads 12] [--vocabulary 8192] [--grid-side 32]
- *         [--batch 8] [--filled 512] [--threads 2] [--warmup 3] [--steps 5] [--serve | --export FILE]
+ *         [--batch 8] [--filled 512] [--threads 2] [--warmup 3] [--steps 5] [--spin] [--serve | --export FILE]
  *
  * Prints JSON lines (see bench/serve.ts); `ready` says at what rates this machine reads and multiplies, and the bound that
  * they set. `--export` writes weights, caches and logits for the other side to check itself against, and times nothing.
@@ -33,7 +33,7 @@ const RATE_RUNS = 7;
 const { values } = parseArgs({ options: { ...SAMPLING_OPTIONS, ...SERVE_OPTIONS, export: { type: "string" } } });
 const size = samplingSize(values);
 const threads = positiveInteger("threads", values.threads);
-const engine = await openEngine("onnxruntime", { threads });
+const engine = await openEngine("onnxruntime", { threads, spinning: values.spin });
 const weights = randomParams(samplingSpecs(size), SEED);
 const rows = randomRows(size, SEED);
 const feeds = samplingFeeds(size, rows);

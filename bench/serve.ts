@@ -13,6 +13,7 @@ export const SERVE_OPTIONS = {
   warmup: { type: "string", default: "3" },
   steps: { type: "string", default: "5" },
   serve: { type: "boolean", default: false },
+  spin: { type: "boolean", default: false },
 } as const;
 
 /** Values of `SERVE_OPTIONS`. */

@@ -4,7 +4,7 @@
  *
  *     node dist/bench/stage1Step.js [--losses ae|full] [--image-size 256] [--patch-size 8] [--dim 512] [--depth 8]
  *         [--heads 8] [--codebook-size 8192] [--code-dim 32] [--batch 1] [--discriminator-scale 1] [--vgg-scale 1]
- *         [--threads 2] [--warmup 3] [--steps 5] [--serve | --export FILE]
+ *         [--threads 2] [--warmup 3] [--steps 5] [--spin] [--serve | --export FILE]
  *
  * Prints JSON lines (see bench/serve.ts). `--export` writes weights, images, losses, codes and gradients for the other
  * side to check itself against, and times nothing.
@@ -28,7 +28,7 @@ const size = stage1Size(values);
 const threads = positiveInteger("threads", values.threads);
 const task = cappedTask(stage1Task(size, stage1Losses(values.losses), SEED));
 const plan = stage1Plan(task, size);
-const engine = await openEngine("onnxruntime", { threads });
+const engine = await openEngine("onnxruntime", { threads, spinning: values.spin });
 const program = await compilePlan(engine, plan);
 const inputs = stage1Inputs(task, size, SEED);
 if (values.export === undefined) await serve();

@@ -59,7 +59,7 @@ if (values.export === undefined) await serve(training);
 else await exportCheck(training, values.export);
 
 async function startTraining(stack: StackSize, threads: number): Promise<Training> {
-  const engine = await openEngine("onnxruntime", { threads });
+  const engine = await openEngine("onnxruntime", { threads, spinning: values.spin });
   const program = await engine.compile(gradientStep(stack), gradientStepOptions(stack));
   const specs = stackParams(stack);
   const inputs = initialInputs(stack, SEED);

@@ -2,7 +2,7 @@
  * Times our step of stage 2 without its update: the loss and all gradients of a VIM.
  *
  *     node dist/bench/vimStep.js [--dim 768] [--depth 12] [--heads 12] [--vocabulary 8192] [--grid-side 32] [--batch 1]
- *         [--dropout 0] [--threads 2] [--warmup 3] [--steps 5] [--serve | --export FILE]
+ *         [--dropout 0] [--threads 2] [--warmup 3] [--steps 5] [--spin] [--serve | --export FILE]
  *
  * Prints JSON lines (see bench/serve.ts). `--export` writes weights, codes, loss and gradients for the other side to check
  * itself against, and times nothing.
@@ -39,7 +39,7 @@ const threads = positiveInteger("threads", values.threads);
 const model = { ...samplingModel(size), classes: CLASSES };
 const specs = flattenSpecs(vimSpec(model));
 let drawn = 0;
-const engine = await openEngine("onnxruntime", { threads });
+const engine = await openEngine("onnxruntime", { threads, spinning: values.spin });
 const program = await compilePlan(engine, priorPlan(model, { dropout, batchSize: size.batch }));
 const inputs = { ...withPrefix(MODEL, randomParams(specs, SEED)), ...batch() };
 if (values.export === undefined) await serve();

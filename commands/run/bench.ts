@@ -71,8 +71,8 @@ async function readEarlier(file: string, size: string): Promise<SpeedReport> {
 async function measureAll(context: Context, reporter: Reporter): Promise<{ report: SpeedReport; exitCode: number }> {
   const { config } = context;
   const date = new Date().toISOString();
-  const { engine, device, precision } = config;
-  const choice = { engine, device, precision, threads: threadsOf(config) };
+  const { engine, device, precision, spin } = config;
+  const choice = { engine, device, precision, spin, threads: threadsOf(config) };
   const { rates: before, versions } = await ratesOf(choice, reporter);
   const { measurements: named = [], out: _, against: __, ...stated } = config;
   const names = measurementsNamed(named);
@@ -121,10 +121,10 @@ async function measureOne(
   name: MeasurementName,
   { config, debug, threads, label, reporter }: Making,
 ): Promise<{ found: Measured | Lost; code: number }> {
-  const { size, engine, device, precision, seconds, steps, warmup, data } = config;
+  const { size, engine, device, precision, spin, seconds, steps, warmup, data } = config;
   const spinner = reporter.spinner(label);
   try {
-    const job = { name, size, engine, device, precision, threads, seconds, steps, warmup, data, binary: BINARY };
+    const job = { name, size, engine, device, precision, spin, threads, seconds, steps, warmup, data, binary: BINARY };
     const found = await measure(job, ({ runs, median }) =>
       spinner.update(`${label}: ${runs} runs, ${milliseconds(median)} ms`),
     );

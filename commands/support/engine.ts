@@ -8,12 +8,13 @@ export type EngineConfig = {
   readonly device: OnnxDevice;
   readonly precision: Precision;
   readonly threads?: number;
+  readonly spin?: boolean | undefined;
 };
 
 /**
  * Opens the engine on the device that a command asks for.
  * @throws EngineError, UsageError as `openEngine`
  */
-export function engineOf({ engine, device, precision, threads }: EngineConfig): Promise<Engine> {
-  return openEngine(engine, { device, precision, ...(threads === undefined ? {} : { threads }) });
+export function engineOf({ engine, device, precision, threads, spin = false }: EngineConfig): Promise<Engine> {
+  return openEngine(engine, { device, precision, spinning: spin, ...(threads === undefined ? {} : { threads }) });
 }

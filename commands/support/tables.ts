@@ -34,6 +34,11 @@ export const engineOptions = {
     describe: "Threads to compute with, one a core unless given",
     group: ENGINE,
   },
+  spin: {
+    type: "boolean",
+    describe: "Idle threads wait busily within a step: faster on a machine of its own, slower beside other programs",
+    group: ENGINE,
+  },
 } as const satisfies OptionTable;
 
 export const dataOptions = {
@@ -156,4 +161,5 @@ export const RESUMABLE = [
   "device",
   "precision",
   "threads",
+  "spin",
 ] as const;

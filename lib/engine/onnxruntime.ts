@@ -126,6 +126,7 @@ export function sessionOptions({
       optimization: { disable_specified_optimizers: "CommonSubexpressionElimination" },
       session: {
         intra_op: { allow_spinning: spinning ? "1" : "0" },
+        ...(spinning ? { force_spinning_stop: "1" } : {}), // when a run ends
         ...(device === "cpu" ? {} : { disable_cpu_ep_fallback: "1" }),
       },
     },

@@ -11,11 +11,12 @@ export type EngineName = "onnxruntime" | "tensorflow";
 /**
  * Opens an engine.
  * @throws EngineError when it is not here, with what to do; UsageError for a device that the engine does not choose itself,
- *   or for float16 elsewhere than on WebGPU
+ *   for float16 elsewhere than on WebGPU, or for threads that spin elsewhere than on ONNX Runtime's processor
  */
 export async function openEngine(name: EngineName, options: OnnxEngineOptions = {}): Promise<Engine> {
-  const { device = "cpu", precision = "float32", threads } = options;
+  const { device = "cpu", precision = "float32", spinning = false, threads } = options;
   if (precision === "float16" && (name !== "onnxruntime" || device !== "webgpu")) throw noHalfThere();
+  if (spinning && (name !== "onnxruntime" || device !== "cpu")) throw nothingSpins();
   if (name === "tensorflow") {
     expectOwnDevice(device);
     return createEagerEngine("tensorflow", threads === undefined ? {} : { threads });
@@ -23,6 +24,9 @@ export async function openEngine(name: EngineName, options: OnnxEngineOptions = 
   if (device !== "cpu") await expectDevice(device, precision);
   return createOnnxEngine(options);
 }
+
+const nothingSpins = () =>
+  new UsageError("--spin: that is for --engine onnxruntime with --device cpu; leave it out with others");
 
 const noHalfThere = () =>
   new UsageError(

@@ -19,6 +19,7 @@ export type EngineChoice = {
   /** float32 if absent. */
   readonly precision?: Precision;
   readonly threads: number;
+  readonly spin?: boolean | undefined;
 };
 
 /** How long to measure: so many runs, or so many seconds and at least a few runs. */
@@ -58,8 +59,9 @@ async function findRates(job: RatesJob): Promise<RatesFound> {
   return { rates: await measurePeaks(engine, RATE_RUNS), versions: engineVersions(engine) };
 }
 
-async function engineOf({ engine, device, precision = "float32", threads }: EngineChoice): Promise<Engine> {
-  return (await import("../engine/open.js")).openEngine(engine, { device, precision, threads });
+async function engineOf({ engine, precision = "float32", spin = false, ...rest }: EngineChoice): Promise<Engine> {
+  const { device, threads } = rest;
+  return (await import("../engine/open.js")).openEngine(engine, { device, precision, threads, spinning: spin });
 }
 
 async function measure(job: MeasureJob, report: (progress: Progress) => void): Promise<Measured> {

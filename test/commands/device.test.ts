@@ -54,6 +54,17 @@ test("half precision is refused without WebGPU", async () => {
   }
 });
 
+test("threads that spin are refused where none would", async () => {
+  for (const on of [
+    ["--device", "webgpu"],
+    ["--engine", "tensorflow"],
+  ]) {
+    const { status, stderr } = await vitvq([...STAGE_1, "--steps", "1", "--out", "never", "--spin", ...on]);
+    assert.is(status, 2);
+    assert.match(stderr, /--spin: that is for --engine onnxruntime with --device cpu/);
+  }
+});
+
 test("engines and rules without a device are refused beside one", async () => {
   const tensorflow = await vitvq([...STAGE_1, "--out", "never", "--device", "webgpu", "--engine", "tensorflow"]);
   assert.is(tensorflow.status, 2);
