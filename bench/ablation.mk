@@ -3,7 +3,7 @@
 # Every row changes one thing of `base`. Usage is what training keeps of a codebook that starts on latents, without
 # restarts (our default restarts codes, which hides what the rows are about); the rows at the end change that.
 
-EMOJI ?= fixtures/emoji-mini
+ABLATION_IMAGES ?= fixtures/emoji-mini
 ABLATION_SEEDS ?= 1 2
 
 ablation_ALL := --preset tiny --codebook-size 1024 --steps 600 --batch-size 16 --lr 1e-3 --warmup 50 \
@@ -41,8 +41,8 @@ ablation: $(foreach seed,$(ABLATION_SEEDS),$(ablation_ROWS:%=runs/ablation/$(see
 	$(NODE) dist/bench/ablation.js runs/ablation docs/ablation.md
 
 runs/ablation/%/model.safetensors: | dist/.built
-	$(VITVQ) train-vq $(EMOJI)/train --val $(EMOJI)/val --out $(@D) --resume --quiet \
+	$(VITVQ) train-vq $(ABLATION_IMAGES)/train --val $(ABLATION_IMAGES)/val --out $(@D) --resume --quiet \
 	  $(ablation_ALL) $(ablation_$(row)) --seed $(seed)
 
 runs/ablation/%/evaluation/evaluation.json: runs/ablation/%/model.safetensors
-	$(VITVQ) evaluate $(EMOJI)/val --tokenizer $(<D) --out $(@D) --batch-size 8 --threads 1 --quiet --force > /dev/null
+	$(VITVQ) evaluate $(ABLATION_IMAGES)/val --tokenizer $(<D) --out $(@D) --batch-size 8 --threads 1 --quiet --force > /dev/null
