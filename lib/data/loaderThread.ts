@@ -1,5 +1,5 @@
 /** What runs in the thread that `openLoader` starts: batches made ahead, and one given for each that is asked for. */
-import { parentPort, workerData } from "node:worker_threads";
+import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { VitvqError } from "../errors.js";
 import { type Batch, type TrainingOptions, trainingBatches } from "./batches.js";
 import { type FileTable, imagesOf } from "./fileTable.js";
@@ -15,40 +15,42 @@ export type FromLoader =
   /** `exitCode` is there when the error is one that users can meet. */
   | { readonly error: Error; readonly exitCode?: number };
 
-const { files, ...options } = workerData as LoaderJob;
-const port = parentPort!;
-const batches = trainingBatches({
-  ...options,
-  source: imagesOf(files),
-  onDamaged: (name, reason) => send({ damaged: { name, reason } }),
-});
+if (parentPort) answer(parentPort, workerData as LoaderJob);
 
-// One after the other: of two batches that are waited for at once, the second may be ready first.
-let answered = Promise.resolve();
-port.on("message", (message: ToLoader) => {
-  answered = answered.then(message === "next" ? give : end);
-});
+function answer(port: MessagePort, { files, ...options }: LoaderJob): void {
+  const batches = trainingBatches({
+    ...options,
+    source: imagesOf(files),
+    onDamaged: (name, reason) => send({ damaged: { name, reason } }),
+  });
 
-/** The next batch, its memory handed over. */
-async function give(): Promise<void> {
-  try {
-    const batch = await batches.next();
-    send(
-      { batch },
-      [batch.images, batch.labels, batch.indices].map(({ buffer }) => buffer as ArrayBuffer),
-    );
-  } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    send({ error, ...(error instanceof VitvqError ? { exitCode: error.exitCode } : {}) });
+  // One after the other: of two batches that are waited for at once, the second may be ready first.
+  let answered = Promise.resolve();
+  port.on("message", (message: ToLoader) => {
+    answered = answered.then(message === "next" ? give : end);
+  });
+
+  /** The next batch, its memory handed over. */
+  async function give(): Promise<void> {
+    try {
+      const batch = await batches.next();
+      send(
+        { batch },
+        [batch.images, batch.labels, batch.indices].map(({ buffer }) => buffer as ArrayBuffer),
+      );
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      send({ error, ...(error instanceof VitvqError ? { exitCode: error.exitCode } : {}) });
+    }
   }
-}
 
-/** With nobody to listen to, the thread ends when what is under way has settled. */
-async function end(): Promise<void> {
-  await batches.close();
-  port.close();
-}
+  /** With nobody to listen to, the thread ends when what is under way has settled. */
+  async function end(): Promise<void> {
+    await batches.close();
+    port.close();
+  }
 
-function send(message: FromLoader, handedOver: ArrayBuffer[] = []): void {
-  port.postMessage(message, handedOver);
+  function send(message: FromLoader, handedOver: ArrayBuffer[] = []): void {
+    port.postMessage(message, handedOver);
+  }
 }

@@ -85,8 +85,8 @@ export function splitHeads(qkv: tf.Tensor, heads: number): [PerHead, PerHead, Pe
 /**
  * `softmax(q k^T / sqrt(d)) v`, all [B, heads, N, d].
  *
- * Causal attention over many positions is computed in four pieces of queries, each over the keys up to its end: 10/16 of
- * the scores, for most of the others are hidden.
+ * Attention over many positions is computed in four pieces of queries, so that a quarter of the scores is there at a time. In
+ * causal attention each goes over the keys up to its end: 10/16 of the scores, for most of the others are hidden.
  *
  * The gradient recomputes the attention weights from q and k instead of keeping them, and gets the row sums of `dP * P`
  * from the output: `rowsum(dO * O)` (Dao et al. 2022, arXiv:2205.14135, section 3.1). Of dropout a byte each is kept.
@@ -110,16 +110,17 @@ export function dotProductAttention(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, op
   return customGradient(operation, q, k, v);
 }
 
-/** Queries `from .. to - 1`, over all keys or, in causal attention, over those before `to`. */
-type Piece = Pick<AttentionOptions, "causal" | "dropout"> & { readonly from: number; readonly to: number };
+/** So many queries, over the first keys. */
+type Piece = Pick<AttentionOptions, "causal" | "dropout"> & { readonly queries: number; readonly keys: number };
 
 function piecesOf(N: number, { causal = false, dropout }: AttentionOptions): Piece[] {
-  if (!causal || N < LEAST_IN_PIECES) return [{ from: 0, to: N, causal, ...(dropout ? { dropout } : {}) }];
+  if (N < LEAST_IN_PIECES) return [{ queries: N, keys: N, causal, ...(dropout ? { dropout } : {}) }];
   const rows = Math.ceil(N / PIECES);
   return Array.from({ length: PIECES }, (_, piece) => {
+    const end = Math.min(N, (piece + 1) * rows);
     // Words of dropout are counted from the beginning of each piece, so that each wants a layer number of its own.
     const drop = dropout && { ...dropout, layer: dropout.layer + (piece << 16) };
-    return { from: piece * rows, to: Math.min(N, (piece + 1) * rows), causal, ...(drop ? { dropout: drop } : {}) };
+    return { queries: end - piece * rows, keys: causal ? end : N, causal, ...(drop ? { dropout: drop } : {}) };
   });
 }
 
@@ -131,15 +132,16 @@ const LEAST_IN_PIECES = 512;
 type Heads = { readonly query: tf.Tensor; readonly key: tf.Tensor; readonly value: tf.Tensor };
 
 function headsOf(pieces: readonly Piece[], query: tf.Tensor, key: tf.Tensor, value: tf.Tensor): Heads[] {
-  const seen = (x: tf.Tensor, to: number) => (to === x.shape.at(-2) ? x : tf.slice(x, [0, 0, 0, 0], [-1, -1, to, -1]));
+  const seen = (x: tf.Tensor, keys: number) =>
+    keys === x.shape.at(-2) ? x : tf.slice(x, [0, 0, 0, 0], [-1, -1, keys, -1]);
   const own = inPieces(pieces, query);
-  return pieces.map(({ to }, i) => ({ query: own[i]!, key: seen(key, to), value: seen(value, to) }));
+  return pieces.map(({ keys }, i) => ({ query: own[i]!, key: seen(key, keys), value: seen(value, keys) }));
 }
 
 /** Positions of [B, heads, N, d] by piece. */
 function inPieces(pieces: readonly Piece[], x: tf.Tensor): tf.Tensor[] {
   if (pieces.length === 1) return [x];
-  const sizes = pieces.map(({ from, to }) => to - from);
+  const sizes = pieces.map(({ queries }) => queries);
   return tf.split(x, sizes, 2);
 }
 
@@ -148,6 +150,7 @@ const joined = (parts: tf.Tensor[]) => (parts.length === 1 ? parts[0]! : tf.conc
 /** The sum of gradients by the first positions and by more of them. */
 function added(few: tf.Tensor, more: tf.Tensor): tf.Tensor {
   const missing = more.shape.at(-2)! - few.shape.at(-2)!;
+  if (missing === 0) return tf.add(few, more);
   const none: [number, number] = [0, 0];
   return tf.add(tf.pad(few, [none, none, [0, missing], none]), more);
 }

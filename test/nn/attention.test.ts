@@ -110,19 +110,22 @@ test("the mask hides what lies ahead", () => {
   );
 });
 
-test("causal attention in pieces is that of one piece, in value and gradients", () => {
-  const N = 515; // not a multiple of the number of pieces
-  const shape = [1, 2, N, 4];
-  const [q, k, v, w] = [11, 12, 13, 14].map((seed) => normals(seed, shape)) as [Given, Given, Given, Given];
-  const inPieces = (...x: tf.Tensor[]) => dotProductAttention(x[0]!, x[1]!, x[2]!, { heads: 2, causal: true });
-  const whole = (...x: tf.Tensor[]) =>
-    tf.matMul(tf.softmax(tf.add(tf.matMul(tf.div(x[0]!, 2), x[1]!, false, true), causalMask(N))), x[2]!);
-  expectClose(valuesOf(inPieces, q, k, v), valuesOf(whole, q, k, v), "values", { absolute: 1e-5 });
-  const [got, want] = [gradientsOf(inPieces, w, q, k, v), gradientsOf(whole, w, q, k, v)];
-  want.forEach((values, which) => {
-    expectClose(got[which]!, values, `gradient ${which}`, { absolute: 1e-5, relative: 1e-5 });
+for (const causal of [false, true])
+  test(`${causal ? "causal attention" : "attention"} in pieces is that of one piece, in value and gradients`, () => {
+    const N = 515; // not a multiple of the number of pieces
+    const shape = [1, 2, N, 4];
+    const [q, k, v, w] = [11, 12, 13, 14].map((seed) => normals(seed, shape)) as [Given, Given, Given, Given];
+    const inPieces = (...x: tf.Tensor[]) => dotProductAttention(x[0]!, x[1]!, x[2]!, { heads: 2, causal });
+    const whole = (...x: tf.Tensor[]) => {
+      const scores = tf.matMul(tf.div(x[0]!, 2), x[1]!, false, true);
+      return tf.matMul(tf.softmax(causal ? tf.add(scores, causalMask(N)) : scores), x[2]!);
+    };
+    expectClose(valuesOf(inPieces, q, k, v), valuesOf(whole, q, k, v), "values", { absolute: 1e-5 });
+    const [got, want] = [gradientsOf(inPieces, w, q, k, v), gradientsOf(whole, w, q, k, v)];
+    want.forEach((values, which) => {
+      expectClose(got[which]!, values, `gradient ${which}`, { absolute: 1e-5, relative: 1e-5 });
+    });
   });
-});
 
 test("each piece of causal attention drops weights of its own", () => {
   const [N, d] = [512, 16];
