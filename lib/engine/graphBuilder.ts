@@ -6,7 +6,16 @@
  * of axes until something needs the other. And nodes that no output needs are left out.
  */
 import { createHash } from "node:crypto";
-import type { Attribute, ElementType, OnnxGraph, OnnxInitializer, OnnxNode, OnnxValue } from "./onnx.js";
+import {
+  type Attribute,
+  type ElementType,
+  type OnnxGraph,
+  type OnnxInitializer,
+  type OnnxNode,
+  type OnnxValue,
+  typedArray,
+} from "./onnx.js";
+import { sameShape } from "./shapeMath.js";
 import type { Precision } from "./types.js";
 
 /** A traced tensor: `stored` holds its elements and broadcasts to `shape`. */
@@ -298,46 +307,7 @@ export class GraphBuilder {
   }
 }
 
-/** Whether two shapes are equal. */
-export function sameShape(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((dim, i) => dim === b[i]);
-}
-
-/** Number of elements. */
-export function sizeOf(shape: readonly number[]): number {
-  return shape.reduce((product, dim) => product * dim, 1);
-}
-
-/** NumPy broadcasting of two shapes. */
-export function broadcastShapes(a: readonly number[], b: readonly number[]): number[] {
-  const rank = Math.max(a.length, b.length);
-  return Array.from({ length: rank }, (_, i) => {
-    const left = a[a.length - rank + i] ?? 1;
-    const right = b[b.length - rank + i] ?? 1;
-    return left === 1 ? right : left;
-  });
-}
-
 /** Names of internal tensors start with a character that no other name may start with. */
 function expectOutsideName(name: string): void {
   if (name.startsWith("%")) throw new RangeError(`tensor names must not start with %, got "${name}"`);
-}
-
-function typedArray(type: ElementType, values: ArrayLike<number>): ArrayBufferView {
-  switch (type) {
-    case "float32":
-      return Float32Array.from(values);
-    case "float16":
-      throw new Error("constants are float32, and cast where they are wanted as float16");
-    case "int32":
-      return Int32Array.from(values);
-    case "uint32":
-      return Uint32Array.from(values);
-    case "uint8":
-      return Uint8Array.from(values);
-    case "bool":
-      return Uint8Array.from(values, (value) => (value ? 1 : 0));
-    case "int64":
-      return BigInt64Array.from(Array.from(values, BigInt));
-  }
 }

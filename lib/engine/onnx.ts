@@ -8,6 +8,29 @@
 export const ELEMENT = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9, float16: 10, uint32: 12 } as const;
 export type ElementType = keyof typeof ELEMENT;
 
+/**
+ * Numbers as the elements of a constant.
+ * @throws Error for float16, which JavaScript has no array of
+ */
+export function typedArray(type: ElementType, values: ArrayLike<number>): ArrayBufferView {
+  switch (type) {
+    case "float32":
+      return Float32Array.from(values);
+    case "float16":
+      throw new Error("constants are float32, and cast where they are wanted as float16");
+    case "int32":
+      return Int32Array.from(values);
+    case "uint32":
+      return Uint32Array.from(values);
+    case "uint8":
+      return Uint8Array.from(values);
+    case "bool":
+      return Uint8Array.from(values, (value) => (value ? 1 : 0));
+    case "int64":
+      return BigInt64Array.from(Array.from(values, BigInt));
+  }
+}
+
 /** Attribute values: integers are bigint, floats are number. */
 export type Attribute = bigint | number | string | readonly bigint[];
 

@@ -1,5 +1,6 @@
 /** What a step costs, told from its graph without running it. */
-import { sizeOf, type TracedGraph } from "./graphBuilder.js";
+import type { TracedGraph } from "./graphBuilder.js";
+import { sizeOf } from "./shapeMath.js";
 import "./lowerings/index.js";
 import type { ElementType, OnnxNode } from "./onnx.js";
 import { trace } from "./traceBackend.js";

@@ -74,9 +74,9 @@ function branches(params: BlockParams, config: BlockConfig, x: tf.Tensor, option
   const layer = (place: number) => (drop ? drop.block * 4 + place : 0);
   const dropped = (branch: tf.Tensor, place: number) => (drop ? dropout(branch, drop, layer(place)) : branch);
   const drops = drop !== undefined && drop.rate > 0;
-  const once: typeof recompute = (f, params, x) => f(params, x);
+  const kept: typeof recompute = (f, params, x) => f(params, x);
   // A cache is for drawing, which has no gradient, and keeps what the projection makes.
-  const again = options.recompute || before ? once : recompute;
+  const again = options.recompute || before ? kept : recompute;
   const { norm1, norm2, shift, attention, mlp } = params;
   const project = ({ norm, qkv, shift }: Projection, x: tf.Tensor) => {
     const normed = layerNorm(norm, x);
@@ -93,7 +93,7 @@ function branches(params: BlockParams, config: BlockConfig, x: tf.Tensor, option
   const hidden = again(({ norm, up }, x) => dense(up, layerNorm(norm, x)), { norm: norm2, up: mlp.up }, h);
   const activated = (x: tf.Tensor) => dropped(activate(config, x), 2); // [B, N, mlpDim]
   // What dropout drops takes as long to make again as the product.
-  const out = (drops ? once : again)(({ down }, x) => dense(down, activated(x)), { down: mlp.down }, hidden);
+  const out = (drops ? kept : again)(({ down }, x) => dense(down, activated(x)), { down: mlp.down }, hidden);
   return tf.add(h, dropped(out, 3));
 }
 

@@ -3,7 +3,7 @@ import { fusedKernel } from "../engine/fusedKernel.js";
 import { type CustomGradient, customGradient } from "./customGradient.js";
 
 const INV_SQRT_2 = Math.SQRT1_2;
-const LOG_2_OVER_SQRT_PI = Math.log(2 / Math.sqrt(Math.PI));
+const LOG_1_OVER_SQRT_PI = -Math.log(Math.PI) / 2;
 
 /**
  * GELU, exact form: `x Phi(x)` with the normal distribution function `Phi(x) = (1 + erf(x / sqrt 2)) / 2`.
@@ -18,15 +18,14 @@ const GELU: CustomGradient<[tf.Tensor]> = {
     const [value] = fusedKernel("Gelu", { inputs: { x }, compose: () => [tf.mul(x, normalCdf(x))] });
     return { value: value!, saved: [x] };
   },
-  // Halving dy first costs nothing where dy is a matrix product: the engine makes it the product's factor.
-  backward: (dy, [x]) => [tf.mul(tf.mul(dy, 0.5), twiceSlope(x!))],
+  backward: (dy, [x]) => [tf.mul(dy, slope(x!))],
 };
 
-/** `2 (Phi(x) + x phi(x))` with the normal density phi: `1 + erf(u) + 2/sqrt(pi) u exp(-u^2)` for `u = x / sqrt 2`. */
-function twiceSlope(x: tf.Tensor): tf.Tensor {
+/** `Phi(x) + x phi(x)` with the normal density phi: `x phi(x) = u exp(-u^2) / sqrt(pi)` for `u = x / sqrt 2`. */
+function slope(x: tf.Tensor): tf.Tensor {
   const u = tf.mul(x, INV_SQRT_2);
-  const density = tf.exp(tf.sub(LOG_2_OVER_SQRT_PI, tf.square(u)));
-  return tf.add(tf.add(tf.erf(u), tf.mul(u, density)), 1);
+  // The factor goes into the exponent, where the sign of u^2 takes a pass anyway.
+  return tf.add(normalCdf(x), tf.mul(u, tf.exp(tf.sub(LOG_1_OVER_SQRT_PI, tf.square(u)))));
 }
 
 function normalCdf(x: tf.Tensor): tf.Tensor {

@@ -4,31 +4,15 @@ import sharp from "sharp";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Augment, drawView } from "../../lib/data/augment.js";
-import {
-  type Batch,
-  type ImageBatch,
-  sequentialBatches,
-  type TrainingBatches,
-  trainingBatches,
-} from "../../lib/data/batches.js";
+import { type Batch, type ImageBatch, sequentialBatches, trainingBatches } from "../../lib/data/batches.js";
 import { decodeImage } from "../../lib/data/decode.js";
 import { openSource } from "../../lib/data/source.js";
 import { centredView } from "../../lib/data/view.js";
 import { streamSeed } from "../../lib/random.js";
 import { fixture, inTemporaryFolder } from "../support.js";
-import { plainSource, refusal, watched } from "./support.js";
+import { augment, plainSource, refusal, take, view, watched } from "./support.js";
 
 const test = suite("image batches");
-
-const view = { size: 24, channels: 3 } as const;
-const augment: Augment = { resize: "cover", crop: "random", cropScale: [9 / 8, 12 / 8], flip: true };
-
-async function take(batches: TrainingBatches, n: number): Promise<Batch[]> {
-  const taken: Batch[] = [];
-  while (taken.length < n) taken.push(await batches.next());
-  await batches.close();
-  return taken;
-}
 
 async function all(batches: AsyncIterable<ImageBatch>): Promise<ImageBatch[]> {
   const taken: ImageBatch[] = [];

@@ -2,26 +2,15 @@ import { cp, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { Augment } from "../../lib/data/augment.js";
-import { type Batch, type TrainingBatches, trainingBatches } from "../../lib/data/batches.js";
+import { trainingBatches } from "../../lib/data/batches.js";
 import type { FileTable } from "../../lib/data/fileTable.js";
 import { type LoaderOptions, openLoader } from "../../lib/data/loader.js";
 import { openSource } from "../../lib/data/source.js";
 import { thinned } from "../../lib/data/thinned.js";
 import { fixture, inTemporaryFolder } from "../support.js";
-import { plainSource, refusal } from "./support.js";
+import { augment, plainSource, refusal, take, view } from "./support.js";
 
 const test = suite("loader in a thread of its own");
-
-const view = { size: 24, channels: 3 } as const;
-const augment: Augment = { resize: "cover", crop: "random", cropScale: [9 / 8, 12 / 8], flip: true };
-
-async function take(batches: TrainingBatches, n: number): Promise<Batch[]> {
-  const taken: Batch[] = [];
-  while (taken.length < n) taken.push(await batches.next());
-  await batches.close();
-  return taken;
-}
 
 /** What keeps this process alive for the sake of other threads. */
 const threads = () => process.getActiveResourcesInfo().filter((kind) => kind === "MessagePort" || kind === "Worker");

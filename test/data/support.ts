@@ -1,5 +1,7 @@
-/** What tests of data share: sources in memory, errors as text, known colours. */
+/** What tests of data share: sources in memory, errors as text, known colours, views and how batches are taken. */
 import * as assert from "uvu/assert";
+import type { Augment } from "../../lib/data/augment.js";
+import type { Batch, TrainingBatches } from "../../lib/data/batches.js";
 import type { ImageSource, Pixels } from "../../lib/data/source.js";
 import { DataError } from "../../lib/errors.js";
 
@@ -41,4 +43,17 @@ export function watched(source: ImageSource): { source: ImageSource; reads: numb
     return source.input(i);
   };
   return { source: { ...source, input }, reads };
+}
+
+export const view = { size: 24, channels: 3 } as const;
+
+/** Random crops and mirror images, which enlarge by different factors. */
+export const augment: Augment = { resize: "cover", crop: "random", cropScale: [9 / 8, 12 / 8], flip: true };
+
+/** The next `n` batches, the last ones that are taken. */
+export async function take(batches: TrainingBatches, n: number): Promise<Batch[]> {
+  const taken: Batch[] = [];
+  while (taken.length < n) taken.push(await batches.next());
+  await batches.close();
+  return taken;
 }

@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { broadcastShapes, GraphBuilder, type Sym, sameShape, sizeOf } from "../../lib/engine/graphBuilder.js";
+import { GraphBuilder, type Sym } from "../../lib/engine/graphBuilder.js";
 import type { ElementType, OnnxGraph } from "../../lib/engine/onnx.js";
 
 const test = suite("engine/graphBuilder");
@@ -226,17 +226,6 @@ test("shapes that depend on a varying dimension are refused, shapes that merely 
   assert.equal(finished.outputs[0]!.shape, ["t", 3]);
   for (const dim of ["v", "w"]) float(graph, dim, [dim]);
   assert.throws(() => float(graph, "one too many", ["z"]), /at most 4 varying dimensions, at "z"/);
-});
-
-test("shapes broadcast as in NumPy", () => {
-  assert.equal(broadcastShapes([2, 1, 3], [4, 1]), [2, 4, 3]);
-  assert.equal(broadcastShapes([], [2, 2]), [2, 2]);
-  assert.equal(broadcastShapes([3], []), [3]);
-  assert.ok(sameShape([2, 3], [2, 3]));
-  assert.not.ok(sameShape([2, 3], [3, 2]));
-  assert.not.ok(sameShape([2], [2, 1]));
-  assert.is(sizeOf([]), 1);
-  assert.is(sizeOf([2, 3, 4]), 24);
 });
 
 test.run();

@@ -161,6 +161,12 @@ test("a varying dimension stays open in the graph, and shapes that depend on it 
     graph.outputs.map(({ shape }) => shape),
     [["t", 3], [3]],
   );
+  const wide: TensorSpec = { dtype: "float32", shape: ["t", 40] };
+  assert.equal(
+    ops(traced(({ x }) => ({ s: tf.sum(x!, 0) }), { x: wide })),
+    ["ReduceSum"],
+    "not in pieces of so many rows",
+  );
   assert.throws(() => traced(({ x }) => ({ y: tf.reshape(x!, [-1]) }), { x: open }), /depends on "t", which varies/);
   assert.throws(() => traced(({ x }) => ({ y: tf.sum(tf.onesLike(x!)) }), { x: open }), /depends on "t", which varies/);
 });

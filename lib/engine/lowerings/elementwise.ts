@@ -1,7 +1,8 @@
 /** Kernels that act on each element by itself. Results of broadcasts stay unexpanded as long as possible. */
 import type * as tf from "@tensorflow/tfjs";
-import { broadcastShapes, type GraphBuilder, type Sym } from "../graphBuilder.js";
+import type { GraphBuilder, Sym } from "../graphBuilder.js";
 import { type Attribute, ELEMENT, type ElementType } from "../onnx.js";
+import { broadcastShapes } from "../shapeMath.js";
 import { defineLowering, elementOf } from "../traceBackend.js";
 import { channelsFirst, firstOrder, fourAxes, preferPlanes } from "./layout.js";
 

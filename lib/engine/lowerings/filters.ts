@@ -4,7 +4,8 @@
  * A `Transpose` that brings the taps from first to last place is slow (14 ms for 512 -> 512, 3x3, where splitting them
  * off and joining them along the last axis takes 3 ms), so that is done instead.
  */
-import { type GraphBuilder, type Sym, sizeOf } from "../graphBuilder.js";
+import type { GraphBuilder, Sym } from "../graphBuilder.js";
+import { sizeOf } from "../shapeMath.js";
 import { concat, reshape, split, transpose } from "./shapes.js";
 
 /** [kh, kw, from, to] -> [to, from, kh, kw]. */

@@ -1,6 +1,7 @@
 /** Operations of `nn/` that ONNX Runtime has as one kernel, or that need integer arithmetic tfjs lacks. */
 import { columnNumbers, gridOver } from "../../random.js";
-import { type GraphBuilder, type Sym, sizeOf } from "../graphBuilder.js";
+import type { GraphBuilder, Sym } from "../graphBuilder.js";
+import { sizeOf } from "../shapeMath.js";
 import { defineLowering } from "../traceBackend.js";
 import { cast, elementwise, number } from "./elementwise.js";
 import { concat, reshape, slice } from "./shapes.js";
@@ -85,9 +86,9 @@ function gridWords(
 ): Sym {
   const add = (a: Sym, b: Sym) => elementwise(graph, "Add", [a, b]);
   const row = (numbers: readonly number[]) => graph.constant(numbers, [1, numbers.length], "uint32");
-  const once = add(rows, row(columns));
+  const x = add(rows, row(columns));
   const twice = add(add(rows, rows), row(columns.map((column) => (2 * column + 1) >>> 0)));
-  return mixedUp(graph, shift.swap(elementwise(graph, "Mul", [once, twice])));
+  return mixedUp(graph, shift.swap(elementwise(graph, "Mul", [x, twice])));
 }
 
 type Shifts = {
@@ -99,10 +100,11 @@ type Shifts = {
 /** Moves uint32 bits by half a word; WebGPU has no shifts, but products that wrap and whole-number division. */
 function shifts(graph: GraphBuilder): Shifts {
   const half = number(graph, graph.target === "cpu" ? 16 : 65536, "uint32");
-  const [up, down] = (["LEFT", "RIGHT"] as const).map((direction) => (x: Sym) => {
-    if (graph.target !== "cpu") return elementwise(graph, direction === "LEFT" ? "Mul" : "Div", [x, half]);
-    return elementwise(graph, "BitShift", [x, half], { attributes: { direction } });
-  }) as [Shifts["up"], Shifts["up"]];
+  const move = (direction: "LEFT" | "RIGHT") => (x: Sym) =>
+    graph.target === "cpu"
+      ? elementwise(graph, "BitShift", [x, half], { attributes: { direction } })
+      : elementwise(graph, direction === "LEFT" ? "Mul" : "Div", [x, half]);
+  const [up, down] = [move("LEFT"), move("RIGHT")];
   return { up, swap: (x) => elementwise(graph, "Add", [down(x), up(x)]) };
 }
 

@@ -4,7 +4,8 @@
  * ONNX Runtime's kernels for WebGPU add products of float16 up in float16: a sum of 4,096 ones comes out as 2,048. So the
  * inner dimension is cut into pieces, each a product in float16, and these are added in float32.
  */
-import { broadcastShapes, type GraphBuilder, type Sym, sizeOf } from "../graphBuilder.js";
+import type { GraphBuilder, Sym } from "../graphBuilder.js";
+import { broadcastShapes, sizeOf } from "../shapeMath.js";
 import { cast, elementwise } from "./elementwise.js";
 import { pad, reshape, slice, transpose } from "./shapes.js";
 

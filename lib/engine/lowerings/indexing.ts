@@ -1,6 +1,7 @@
 /** Lookup by index, its gradient, and one-hot vectors. */
 import type * as tf from "@tensorflow/tfjs";
-import { type GraphBuilder, type Sym, sizeOf } from "../graphBuilder.js";
+import type { GraphBuilder, Sym } from "../graphBuilder.js";
+import { sizeOf } from "../shapeMath.js";
 import { defineLowering, elementOf } from "../traceBackend.js";
 import { broadcastTo, cast, elementwise, number } from "./elementwise.js";
 import { matMul } from "./matmul.js";

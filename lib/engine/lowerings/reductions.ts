@@ -1,5 +1,6 @@
 /** Sums, means, extremes and their positions along axes. */
-import { type GraphBuilder, type OutputType, type Sym, sizeOf } from "../graphBuilder.js";
+import type { GraphBuilder, OutputType, Sym } from "../graphBuilder.js";
+import { sizeOf } from "../shapeMath.js";
 import { defineLowering, type LoweringCall } from "../traceBackend.js";
 import { cast, elementwise, multiply, number } from "./elementwise.js";
 import { firstOrder, havePlanes, onlyPlanes, planes } from "./layout.js";

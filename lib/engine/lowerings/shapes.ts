@@ -1,6 +1,7 @@
 /** Kernels that move elements without computing: reshape, transpose, slice, join, pad, repeat. */
 import type * as tf from "@tensorflow/tfjs";
-import { type GraphBuilder, type Sym, sameShape, sizeOf } from "../graphBuilder.js";
+import type { GraphBuilder, Sym } from "../graphBuilder.js";
+import { sameShape, sizeOf } from "../shapeMath.js";
 import { defineLowering, elementOf } from "../traceBackend.js";
 import { cast, number } from "./elementwise.js";
 import { havePlanes, imagesOf, planes } from "./layout.js";

@@ -2,8 +2,9 @@
 import * as tf from "@tensorflow/tfjs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { sizeOf, type TracedGraph } from "../../../lib/engine/graphBuilder.js";
+import type { TracedGraph } from "../../../lib/engine/graphBuilder.js";
 import { PIECE } from "../../../lib/engine/lowerings/halfProducts.js";
+import { sizeOf } from "../../../lib/engine/shapeMath.js";
 import { fullPrecision, trace } from "../../../lib/engine/traceBackend.js";
 import type { HostTensor, Step, TensorSpec } from "../../../lib/engine/types.js";
 import { rngFrom } from "../../../lib/random.js";
