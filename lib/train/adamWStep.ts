@@ -36,7 +36,8 @@ const hasPart = (part: Part, { ema }: AdamWStepOptions) => part !== "average" ||
 /**
  * One update of all `networks`, or of none when a gradient of any is not finite.
  * Inputs: `NETWORK/params/*`, `NETWORK/first/*`, `NETWORK/second/*`, `NETWORK/average/*` where it has one,
- * `gradient/NETWORK/*` (times what `updateScalars` is told to divide by), `update/NETWORK` (`updateScalars`). Results: the same state under `next/`, and `norm/NETWORK`.
+ * `gradient/NETWORK/*` (times what `updateScalars` is told to divide by), `update/NETWORK` (`updateScalars`). Results: the
+ * same state under `next/`, and `norm/NETWORK`.
  * Source: as `adamWUpdate` and `emaUpdate`, which do the same on the host.
  */
 export function adamWPlan(networks: Readonly<Record<string, AdamWNetwork>>): Plan {

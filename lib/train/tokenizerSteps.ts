@@ -67,8 +67,9 @@ export const GRADIENT = "gradient/";
 
 /**
  * Losses and gradients of one batch. Inputs: `model/*`, with `adversarial` also `discriminator/*`, with a perceptual loss
- * `perceptual/*`, `images` [B, H, W, C] in [0, 1], and where gradients are to be multiplied `lossScale`. Outputs: each loss unweighted, `codes` [B, N], `latents`
- * [B, N, Dc], what chose the codes, `gradient/model/*` (of what is not frozen), `gradient/discriminator/*`.
+ * `perceptual/*`, `images` [B, H, W, C] in [0, 1], and where gradients are to be multiplied `lossScale`. Outputs: each loss
+ * unweighted, `codes` [B, N], `latents` [B, N, Dc], what chose the codes, `gradient/model/*` (of what is not frozen),
+ * `gradient/discriminator/*`.
  * Generator and discriminator share the forward pass: what both need is in the graph once.
  */
 export function tokenizerStep(task: TokenizerTask, { adversarial, quantized: discrete }: TokenizerStepOptions): Step {
