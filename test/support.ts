@@ -28,6 +28,10 @@ export async function inTemporaryFolder<T>(body: (folder: string) => Promise<T>)
   }
 }
 
+/** What keeps this process alive for the sake of other threads. */
+export const activeThreads = (): string[] =>
+  process.getActiveResourcesInfo().filter((kind) => kind === "MessagePort" || kind === "Worker");
+
 /**
  * Counts the objects of JavaScript that are alive once garbage is collected, arrays and promises among them: exact, where
  * bytes vary. Undefined before Node 20.13, which cannot.

@@ -1,9 +1,10 @@
+import { quiet } from "../promises.js";
 import { rngFrom, streamSeed } from "../random.js";
 import { type Augment, drawView, NO_AUGMENT, shorterSides } from "./augment.js";
 import { checkBatching } from "./checkBatching.js";
 import { type Damaged, type DamageOptions, ImageReader, type Keep } from "./imageReader.js";
 import { trainingOrder } from "./order.js";
-import { checkAhead, prefetch, quiet } from "./prefetch.js";
+import { checkAhead, prefetch } from "./prefetch.js";
 import type { ReadableImages } from "./source.js";
 import { centredView, checkView, type View, type ViewSettings } from "./view.js";
 

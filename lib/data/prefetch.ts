@@ -1,4 +1,5 @@
 import { setImmediate as turn } from "node:timers/promises";
+import { quiet } from "../promises.js";
 
 /** Makes numbered items ahead of their use. */
 export type Prefetcher<T> = {
@@ -69,10 +70,4 @@ export function prefetch<Made, Taken>(options: PrefetchOptions<Made, Taken>): Pr
 /** @throws RangeError when it is not a whole number of 1 or more */
 export function checkAhead(ahead: number): void {
   if (!Number.isInteger(ahead) || ahead < 1) throw new RangeError(`prefetch: want 1 or more items ahead, got ${ahead}`);
-}
-
-/** The promise itself, marked as handled: a failure is reported when its turn comes, not as an unhandled rejection. */
-export function quiet<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => undefined);
-  return promise;
 }

@@ -7,13 +7,10 @@ import type { FileTable } from "../../lib/data/fileTable.js";
 import { type LoaderOptions, openLoader } from "../../lib/data/loader.js";
 import { openSource } from "../../lib/data/source.js";
 import { thinned } from "../../lib/data/thinned.js";
-import { fixture, inTemporaryFolder } from "../support.js";
+import { activeThreads, fixture, inTemporaryFolder } from "../support.js";
 import { augment, plainSource, refusal, take, view } from "./support.js";
 
 const test = suite("loader in a thread of its own");
-
-/** What keeps this process alive for the sake of other threads. */
-const threads = () => process.getActiveResourcesInfo().filter((kind) => kind === "MessagePort" || kind === "Worker");
 
 test("batches are those made in this thread, from the start, resumed, and of a part of the images", async () => {
   const whole = await openSource(fixture("emoji-mini", "val"));
@@ -100,7 +97,7 @@ test("a thread that is lost ends the walk instead of hanging it", async () => {
     assert.instance(error, Error);
   }
   await batches.close();
-  assert.equal(threads(), []);
+  assert.equal(activeThreads(), []);
 });
 
 test("closing leaves no thread, whether batches were taken, one is waited for, or the thread only starts", async () => {
@@ -113,13 +110,13 @@ test("closing leaves no thread, whether batches were taken, one is waited for, o
   await batches.close();
   assert.is((await asked).step, 0);
   assert.match(String(await batches.next().catch((error: Error) => error.message)), /after close/);
-  assert.equal(threads(), []);
+  assert.equal(activeThreads(), []);
 });
 
 test("images in memory need no thread", async () => {
   const batches = openLoader({ source: plainSource(10), view: { size: 2, channels: 3 }, batchSize: 4, seed: 1 });
   await batches.next();
-  assert.equal(threads(), []);
+  assert.equal(activeThreads(), []);
   await batches.close();
 });
 
