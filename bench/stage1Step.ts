@@ -16,8 +16,8 @@ import { writeHostTensors } from "../lib/files/hostTensors.js";
 import { countParameters } from "../lib/nn/params.js";
 import { stage1Inputs, stage1Plan, stage1Specs, stage1Task } from "../lib/speed/stage1.js";
 import { scalarOf } from "../lib/train/named.js";
-import { compilePlan } from "../lib/train/plans.js";
-import type { TokenizerTask } from "../lib/train/tokenizerSteps.js";
+import { leastImages, type TokenizerTask } from "../lib/train/tokenizerSteps.js";
+import { compileInParts } from "./inParts.js";
 import { positiveInteger, STAGE1_OPTIONS, stage1Losses, stage1Size } from "./options.js";
 import { SERVE_OPTIONS, serveSteps } from "./serve.js";
 
@@ -27,10 +27,18 @@ const { values } = parseArgs({ options: { ...STAGE1_OPTIONS, ...SERVE_OPTIONS, e
 const size = stage1Size(values);
 const threads = positiveInteger("threads", values.threads);
 const task = cappedTask(stage1Task(size, stage1Losses(values.losses), SEED));
-const plan = stage1Plan(task, size);
 const engine = await openEngine("onnxruntime", { threads, spinning: values.spin });
-const program = await compilePlan(engine, plan);
-const inputs = stage1Inputs(task, size, SEED);
+const program = await compileInParts(
+  engine,
+  {
+    batchSize: size.batch,
+    parameters: countParameters(stage1Specs(task)),
+    leastImages: leastImages(task),
+  },
+  (batch) => stage1Plan(task, { ...size, batch }),
+);
+const { images, ...params } = stage1Inputs(task, size, SEED);
+const run = () => program.run(params, { images: images! });
 if (values.export === undefined) await serve();
 else await exportCheck(values.export);
 
@@ -43,16 +51,17 @@ function cappedTask({ discriminator, ...rest }: TokenizerTask): TokenizerTask {
 async function serve(): Promise<void> {
   const parameters = countParameters(stage1Specs(task));
   await serveSteps(values, {
-    ready: { size, parameters, threads, versions: engineVersions(engine) },
-    step: async () => scalarOf(await program.run(inputs), "loss"),
+    ready: { size, parameters, threads, lanes: program.lanes, versions: engineVersions(engine) },
+    step: async () => scalarOf(await run(), "loss"),
   });
 }
 
 async function exportCheck(file: string): Promise<void> {
-  const results = Object.entries(await program.run(inputs));
+  const results = Object.entries(await run());
   const isLoss = ([, { shape }]: (typeof results)[number]) => shape.length === 0;
   const losses = Object.fromEntries(results.filter(isLoss).map(([name, { data }]) => [name, data[0]]));
   const tensors: NamedHostTensors = Object.fromEntries(results.filter((result) => !isLoss(result)));
-  const everything = { ...inputs, ...plan.options.constants, ...tensors };
+  const { constants } = stage1Plan(task, size).options;
+  const everything = { ...params, images: images!, ...constants, ...tensors };
   await writeHostTensors(file, everything, { losses: JSON.stringify(losses) });
 }

@@ -7,6 +7,7 @@ import { layerNorm, layerNormSpec } from "../lib/nn/layerNorm.js";
 import { flattenSpecs, initialise, type ParamSpec, paramTree } from "../lib/nn/params.js";
 import { rngFrom, streamSeed } from "../lib/random.js";
 import { inputSpecs } from "../lib/train/named.js";
+import { GRADIENT } from "../lib/train/tokenizerSteps.js";
 
 /** Widths and depth of the stack, and the sequences it is trained on. */
 export type StackSize = BlockConfig & { readonly depth: number; readonly tokens: number; readonly batch: number };
@@ -19,12 +20,13 @@ export function stackParams(size: StackSize): Record<string, ParamSpec> {
 /**
  * Loss and all gradients: `mean((LN(blocks(tokens)) - target)^2)`.
  * Inputs: parameters by name, `tokens` and `target` [batch, tokens, dim].
- * Outputs: `loss`, `gradient/<parameter>`, and `gradient/tokens` as an embedding before the stack would need it.
+ * Outputs: `loss`, `gradient/<parameter>`, and `tokenGradient` as an embedding before the stack would need it.
  */
 export function gradientStep(size: StackSize): Step {
   return ({ target, ...inputs }) => {
     const { loss, gradients } = valueAndGradients(() => ({ loss: stackLoss(size, inputs, target!) }), inputs);
-    return { loss, ...underGradient(gradients) };
+    const { tokens, ...byParameter } = gradients;
+    return { loss, tokenGradient: tokens!, ...underGradient(byParameter) };
   };
 }
 
@@ -40,9 +42,7 @@ export function initialInputs(size: StackSize, seed: number): { params: NamedHos
   return { params: initialise(stackParams(size), seed), data };
 }
 
-const GRADIENT = "gradient/";
-
-/** Gradients by parameter name among the results of `gradientStep`; the one by the tokens is left out. */
+/** Gradients by parameter name among the results of `gradientStep`. */
 export function parameterGradients(size: StackSize, results: NamedHostTensors): NamedHostTensors {
   return Object.fromEntries(Object.keys(stackParams(size)).map((name) => [name, results[GRADIENT + name]!]));
 }

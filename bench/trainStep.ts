@@ -9,12 +9,13 @@
  */
 import { parseArgs } from "node:util";
 import { engineVersions, openEngine } from "../lib/engine/open.js";
-import type { NamedHostTensors } from "../lib/engine/types.js";
+import type { HostTensor, NamedHostTensors } from "../lib/engine/types.js";
 import { UsageError } from "../lib/errors.js";
 import { writeHostTensors } from "../lib/files/hostTensors.js";
 import { countParameters } from "../lib/nn/params.js";
 import { adamWUpdate, zeroMoments } from "../lib/train/adamW.js";
 import { scalarOf } from "../lib/train/named.js";
+import { compileInParts } from "./inParts.js";
 import { positiveInteger, STACK_OPTIONS, stackSize } from "./options.js";
 import { SERVE_OPTIONS, serveSteps } from "./serve.js";
 import {
@@ -37,6 +38,7 @@ type Result = { loss: number; results: NamedHostTensors };
 /** A model in training: `gradients` runs the graph, `update` moves the parameters by what it returned. */
 type Training = {
   inputs: { params: NamedHostTensors; data: NamedHostTensors };
+  lanes: number;
   gradients(): Promise<Result>;
   update(results: NamedHostTensors): void;
   versions: Record<string, string>;
@@ -60,16 +62,21 @@ else await exportCheck(training, values.export);
 
 async function startTraining(stack: StackSize, threads: number): Promise<Training> {
   const engine = await openEngine("onnxruntime", { threads, spinning: values.spin });
-  const program = await engine.compile(gradientStep(stack), gradientStepOptions(stack));
   const specs = stackParams(stack);
+  const batchSize = stack.batch;
+  const program = await compileInParts(engine, { batchSize, parameters: countParameters(specs) }, (batch) => {
+    const part = { ...stack, batch };
+    return { step: gradientStep(part), options: gradientStepOptions(part) };
+  });
   const inputs = initialInputs(stack, SEED);
   const moments = values.update === "adamw" || values.export !== undefined ? zeroMoments(inputs.params) : undefined;
   let updates = 0;
   return {
     inputs,
+    lanes: program.lanes,
     versions: engineVersions(engine),
     gradients: async () => {
-      const results = await program.run({ ...inputs.params, ...inputs.data });
+      const results = await program.run(inputs.params, inputs.data);
       return { loss: scalarOf(results, "loss"), results };
     },
     update: (results) => {
@@ -80,17 +87,17 @@ async function startTraining(stack: StackSize, threads: number): Promise<Trainin
   };
 }
 
-async function serve({ gradients, update, versions }: Training): Promise<void> {
+async function serve({ gradients, update, lanes, versions }: Training): Promise<void> {
   const parameters = countParameters(stackParams(size));
   const step = async () => {
     const { loss, results } = await gradients();
     if (values.update === "adamw") update(results);
     return loss;
   };
-  await serveSteps(values, { ready: { size, parameters, threads: Number(values.threads), versions }, step });
+  await serveSteps(values, { ready: { size, parameters, threads: Number(values.threads), lanes, versions }, step });
 }
 
-async function exportCheck({ inputs, gradients, update }: Training, file: string): Promise<void> {
+async function exportCheck({ inputs, lanes, gradients, update }: Training, file: string): Promise<void> {
   const before = structuredClone({ ...inputs.params, ...inputs.data });
   const first = await gradients();
   const losses = [first.loss];
@@ -101,6 +108,9 @@ async function exportCheck({ inputs, gradients, update }: Training, file: string
     update(results);
   }
   losses.push((await gradients()).loss);
-  const { loss: _, ...gradientsBefore } = first.results;
-  await writeHostTensors(file, { ...before, ...gradientsBefore }, { losses: JSON.stringify(losses) });
+  const { loss: _, tokenGradient, ...gradientsBefore } = first.results;
+  const { shape, data } = tokenGradient!; // of the mean over a lane's part
+  const byTokens: HostTensor = { dtype: "float32", shape, data: Float32Array.from(data, (value) => value / lanes) };
+  const everything = { ...before, ...gradientsBefore, "gradient/tokens": byTokens };
+  await writeHostTensors(file, everything, { losses: JSON.stringify(losses) });
 }

@@ -17,8 +17,9 @@ import { rngFrom, streamSeed } from "../lib/random.js";
 import { randomParams } from "../lib/speed/randomParams.js";
 import { samplingModel } from "../lib/speed/sampling.js";
 import { scalarOf, withPrefix } from "../lib/train/named.js";
-import { compilePlan, priorPlan } from "../lib/train/plans.js";
+import { priorPlan } from "../lib/train/plans.js";
 import { GRADIENT, MODEL } from "../lib/train/tokenizerSteps.js";
+import { compileInParts } from "./inParts.js";
 import { positiveInteger, VIM_OPTIONS, vimSize } from "./options.js";
 import { SERVE_OPTIONS, serveSteps } from "./serve.js";
 
@@ -40,8 +41,13 @@ const model = { ...samplingModel(size), classes: CLASSES };
 const specs = flattenSpecs(vimSpec(model));
 let drawn = 0;
 const engine = await openEngine("onnxruntime", { threads, spinning: values.spin });
-const program = await compilePlan(engine, priorPlan(model, { dropout, batchSize: size.batch }));
-const inputs = { ...withPrefix(MODEL, randomParams(specs, SEED)), ...batch() };
+const program = await compileInParts(
+  engine,
+  { batchSize: size.batch, parameters: countParameters(specs) },
+  (batchSize) => priorPlan(model, { dropout, batchSize }),
+);
+const params = withPrefix(MODEL, randomParams(specs, SEED));
+const data = batch();
 if (values.export === undefined) await serve();
 else await exportCheck(values.export);
 
@@ -58,7 +64,7 @@ function batch(): { codes: HostTensor; classIds: HostTensor } {
   };
 }
 
-/** Another one every step, where anything is dropped. */
+/** Another one for every part of every step, where anything is dropped. */
 function dropoutSeed(): Record<string, HostTensor> {
   if (dropout === 0) return {};
   return { dropoutSeed: { dtype: "int32", shape: [1], data: Int32Array.of(drawn++) } };
@@ -66,18 +72,24 @@ function dropoutSeed(): Record<string, HostTensor> {
 
 async function serve(): Promise<void> {
   await serveSteps(values, {
-    ready: { size, parameters: countParameters(specs), threads, versions: engineVersions(engine) },
-    step: async () => scalarOf(await program.run({ ...inputs, ...dropoutSeed() }), "nll"),
+    ready: {
+      size,
+      parameters: countParameters(specs),
+      threads,
+      lanes: program.lanes,
+      versions: engineVersions(engine),
+    },
+    step: async () => scalarOf(await program.run(params, data, dropoutSeed), "nll"),
   });
 }
 
 async function exportCheck(file: string): Promise<void> {
-  const results = await program.run(inputs);
+  const results = await program.run(params, data);
   const gradients: NamedHostTensors = {};
   for (const [name, tensor] of Object.entries(results)) if (name.startsWith(GRADIENT)) gradients[name] = tensor;
   await writeHostTensors(
     file,
-    { ...inputs, ...gradients },
+    { ...params, ...data, ...gradients },
     { losses: JSON.stringify({ nll: scalarOf(results, "nll") }) },
   );
 }

@@ -1,5 +1,4 @@
 import path from "node:path";
-import { UsageError } from "../../lib/errors.js";
 import { unpackMetadata } from "../../lib/files/checkpoints.js";
 import { openRun, type Run } from "../../lib/files/runDirectory.js";
 import { openSafetensors } from "../../lib/files/safetensors.js";
@@ -16,12 +15,6 @@ export type TrainingContext = Pick<Output, "result"> & {
   readonly resume: boolean;
   readonly force: boolean;
 };
-
-/** @throws UsageError when a batch does not divide into the parts asked for */
-export function expectEqualParts({ batchSize, accumulate }: { batchSize: number; accumulate: number }): void {
-  if (batchSize % accumulate !== 0)
-    throw new UsageError(`--accumulate: want a divisor of the batch size ${batchSize}, got ${accumulate}`);
-}
 
 /**
  * Opens the run directory of a training; undefined, with the result told, when the training has ended already.

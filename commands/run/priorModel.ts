@@ -5,9 +5,10 @@ import { sequenceLength, type VimConfig } from "../../lib/models/vim.js";
 import { countParameters, type ParamSpec } from "../../lib/nn/params.js";
 import { adafactorCost } from "../../lib/train/adafactor.js";
 import { adamWCost } from "../../lib/train/adamW.js";
+import { type BatchSplit, partCount, partSize } from "../../lib/train/batchParts.js";
 import type { TrainingSize, Work } from "../../lib/train/estimate.js";
 import type { OptimizerOptions } from "../../lib/train/optimizer.js";
-import { priorLossPlan, priorPlan } from "../../lib/train/plans.js";
+import { inLanes, priorLossPlan, priorPlan } from "../../lib/train/plans.js";
 import { warmupHoldExponential } from "../../lib/train/schedules.js";
 import type { TrainVimConfig } from "../trainVim.js";
 import type { PriorData } from "./priorData.js";
@@ -48,13 +49,22 @@ export function vimConfig(config: TrainVimConfig, { grid, vocabulary, classes }:
 export function priorSize(
   model: VimConfig,
   config: TrainVimConfig,
-  { specs, encoding }: { specs: Readonly<Record<string, ParamSpec>>; encoding: readonly Work[] },
+  {
+    specs,
+    encoding,
+    split,
+  }: {
+    specs: Readonly<Record<string, ParamSpec>>;
+    encoding: readonly Work[];
+    split: Required<BatchSplit>;
+  },
 ): TrainingSize {
-  const { batchSize, accumulate, dropout, recompute, ema, val, holdOut } = config;
+  const { batchSize } = split;
+  const { dropout, recompute, ema, val, holdOut } = config;
   const parameters = countParameters(specs);
   const update = config.optimizer === "adamw" ? adamWCost(parameters) : adafactorCost(specs, config);
-  const plan = priorPlan(model, { dropout, recompute, batchSize: batchSize / accumulate });
-  const work: Work[] = [{ plan, perStep: accumulate }, ...encoding];
+  const plan = inLanes(priorPlan(model, { dropout, recompute, batchSize: partSize(split) }), split.lanes);
+  const work: Work[] = [{ plan, perStep: partCount(split) }, ...encoding];
   if (val !== undefined || holdOut !== undefined) work.push({ plan: priorLossPlan(model, batchSize), perStep: 0 });
   const batchBytes = 4 * batchSize * (sequenceLength(model) + 1);
   return { work, parameters, update, averaged: ema > 0 ? parameters : 0, batchBytes };

@@ -8,11 +8,12 @@ import { codesPerImage, type TokenizerConfig, tokenizerOf } from "../../lib/mode
 import type { StackConfig, VitVqganConfig } from "../../lib/models/vitVqgan.js";
 import { countParameters, flattenSpecs } from "../../lib/nn/params.js";
 import { adamWCost } from "../../lib/train/adamW.js";
+import { type BatchSplit, partCount, partSize } from "../../lib/train/batchParts.js";
 import type { EmaCodebookOptions } from "../../lib/train/emaCodebook.js";
 import type { TrainingSize, Work } from "../../lib/train/estimate.js";
 import { underPrefix } from "../../lib/train/named.js";
-import { reconstructionPlan, tokenizerPlan } from "../../lib/train/plans.js";
-import type { PerceptualNetwork, TokenizerTask } from "../../lib/train/tokenizerSteps.js";
+import { inLanes, reconstructionPlan, tokenizerPlan } from "../../lib/train/plans.js";
+import type { PerceptualNetwork, TokenizerStepOptions, TokenizerTask } from "../../lib/train/tokenizerSteps.js";
 import type { TrainVqConfig } from "../trainVq.js";
 import { perceptualWeightOf } from "./perceptualNetwork.js";
 
@@ -146,25 +147,30 @@ export function parameterCounts(task: TokenizerTask) {
  * How large the training is.
  * @param shown images in a batch of reconstructions
  */
-export function tokenizerSize(task: TokenizerTask, config: TrainVqConfig, shown: number): TrainingSize {
-  const { batchSize, accumulate, steps, quantizeFrom, adversarialStart, r1Gamma, r1Every, imageSize, channels } =
-    config;
-  const part = batchSize / accumulate;
+export function tokenizerSize(
+  task: TokenizerTask,
+  config: TrainVqConfig,
+  { split, shown }: { split: Required<BatchSplit>; shown: number },
+): TrainingSize {
+  const { steps, quantizeFrom, adversarialStart, r1Gamma, r1Every, imageSize, channels } = config;
+  const { batchSize, lanes } = split;
+  const parts = partCount(split);
+  const planOf = (kind: TokenizerStepOptions | "r1") => inLanes(tokenizerPlan(task, kind, partSize(split)), lanes);
   const { model: all, decoder, discriminator } = parameterCounts(task);
   const model = task.frozen ? decoder : all;
   const critical = discriminator > 0 ? adversarialStart : steps;
   const main = (quantized: boolean, adversarial: boolean): Work => {
     const from = Math.max(quantized ? quantizeFrom : 0, adversarial ? critical : 0);
     const to = Math.min(steps, quantized ? steps : quantizeFrom, adversarial ? steps : critical);
-    const perStep = (accumulate * Math.max(0, to - from)) / steps;
-    return { plan: tokenizerPlan(task, { quantized, adversarial }, part), perStep };
+    const perStep = (parts * Math.max(0, to - from)) / steps;
+    return { plan: planOf({ quantized, adversarial }), perStep };
   };
   const kinds = [main(false, false), main(true, false), main(false, true), main(true, true)];
   const work = kinds.filter(({ perStep }) => perStep > 0);
   if (r1Gamma > 0 && critical < steps)
     work.push({
-      plan: tokenizerPlan(task, "r1", part),
-      perStep: (accumulate * (steps - critical)) / steps / r1Every,
+      plan: planOf("r1"),
+      perStep: (parts * (steps - critical)) / steps / r1Every,
     });
   work.push({ plan: reconstructionPlan(task.model, shown), perStep: 0 });
   return {

@@ -6,6 +6,7 @@ import { FileError, UsageError } from "../../lib/errors.js";
 import type { Run } from "../../lib/files/runDirectory.js";
 import { noClass, type VimConfig, vimSpec } from "../../lib/models/vim.js";
 import { countParameters, flattenSpecs } from "../../lib/nn/params.js";
+import type { BatchSplit } from "../../lib/train/batchParts.js";
 import { PriorTrainer } from "../../lib/train/priorTrainer.js";
 import { runTraining, type TrainingResult } from "../../lib/train/runTraining.js";
 import { validationNll } from "../../lib/train/validation.js";
@@ -16,10 +17,11 @@ import { openReporter, reportRow } from "../support/reporter.js";
 import { threadsOf } from "../support/threads.js";
 import { version } from "../support/version.js";
 import type { options } from "../trainVim.js";
+import { splitOf } from "./batchSplit.js";
 import { ABOUT_IMAGES, ABOUT_TOKENS, watchDataWait } from "./dataWait.js";
 import { estimateRun, reportDryRun } from "./dryRun.js";
 import { refuseIdleVimOptions } from "./idleOptions.js";
-import { expectEqualParts, openTraining } from "./openTraining.js";
+import { openTraining } from "./openTraining.js";
 import { openPriorData, type PriorBatches, type PriorData } from "./priorData.js";
 import { optimizerOf, priorSize, vimConfig } from "./priorModel.js";
 
@@ -28,7 +30,6 @@ type Context = CommandContext<typeof options>;
 export async function run(context: Context): Promise<void> {
   const { config } = context;
   refuseIdleVimOptions(context);
-  expectEqualParts(config);
   expectRuleForDevice(config);
   const data = await openPriorData(config);
   const reporter = await openReporter(context);
@@ -37,13 +38,14 @@ export async function run(context: Context): Promise<void> {
     const specs = flattenSpecs(vimSpec(model));
     const parameters = countParameters(specs);
     const engine = await engineOf({ ...config, threads: threadsOf(config) });
+    const split = splitOf(config, engine, { parameters });
     reporter.info(`train-vim: ${data.told}, engine ${engine.name} on ${engine.device}`);
     reporter.info(
       `${formatCount(parameters)} parameters; ${model.classes ? `${model.classes} classes` : "unconditional"}; ` +
         `${model.vocabulary} codes`,
     );
     if (context.dryRun) {
-      const size = priorSize(model, config, { specs, encoding: data.work });
+      const size = priorSize(model, config, { specs, encoding: data.work, split });
       return reportDryRun(
         context,
         { parameters, ...data.counts, model },
@@ -53,9 +55,9 @@ export async function run(context: Context): Promise<void> {
     const runFolder = await openTraining(context, "train-vim");
     if (!runFolder) return;
     expectSameTokenizer(runFolder, data);
-    await runFolder.writeConfig(storedConfig(context, model, { data, engine }));
+    await runFolder.writeConfig(storedConfig(context, model, { data, engine, split }));
     const began = performance.now();
-    const trained = await train(context, { model, data, engine, runFolder, reporter });
+    const trained = await train(context, { model, split, data, engine, runFolder, reporter });
     tell(context, { ...trained, parameters, seconds: (performance.now() - began) / 1000 });
   } finally {
     reporter.stop();
@@ -65,13 +67,14 @@ export async function run(context: Context): Promise<void> {
 
 type Parts = {
   model: VimConfig;
+  split: Required<BatchSplit>;
   data: PriorData;
   engine: Engine;
   runFolder: Run;
   reporter: Awaited<ReturnType<typeof openReporter>>;
 };
 
-async function train(context: Context, { model, data, engine, runFolder, reporter }: Parts) {
+async function train(context: Context, { model, split, data, engine, runFolder, reporter }: Parts) {
   const { config } = context;
   const feed = await data.feed(engine, reporter);
   const { validation } = feed;
@@ -99,8 +102,7 @@ async function train(context: Context, { model, data, engine, runFolder, reporte
           dropout: config.dropout,
           classDropout: model.classes > 0 ? config.classDropout : 0,
           optimizer: optimizerOf(config),
-          batchSize: config.batchSize,
-          accumulate: config.accumulate,
+          ...split,
           recompute: config.recompute,
           seed: config.seed,
           dimensions: data.dimensions,
@@ -167,12 +169,16 @@ function expectSameTokenizer({ folder, storedConfig }: Run, { tokenizerHash }: P
   );
 }
 
-function storedConfig(context: Context, model: VimConfig, { data, engine }: { data: PriorData; engine: Engine }) {
+function storedConfig(
+  context: Context,
+  model: VimConfig,
+  { data, engine, split }: { data: PriorData; engine: Engine; split: Required<BatchSplit> },
+) {
   return {
     command: "train-vim",
     version: version(),
     commandLine: [...context.commandLine],
-    options: { ...context.config, threads: threadsOf(context.config) },
+    options: { ...context.config, threads: threadsOf(context.config), lanes: split.lanes },
     model,
     noClass: noClass(model),
     ...data.stored,

@@ -12,10 +12,11 @@ import type { Run } from "../../lib/files/runDirectory.js";
 import { pixelErrors } from "../../lib/metrics/pixelErrors.js";
 import { psnrSummary } from "../../lib/metrics/psnr.js";
 import { codesPerImage } from "../../lib/models/tokenizer.js";
+import type { BatchSplit } from "../../lib/train/batchParts.js";
 import { createReconstructor } from "../../lib/train/reconstructor.js";
 import { runTraining } from "../../lib/train/runTraining.js";
 import { warmupCosine } from "../../lib/train/schedules.js";
-import type { TokenizerTask } from "../../lib/train/tokenizerSteps.js";
+import { leastImages, type TokenizerTask } from "../../lib/train/tokenizerSteps.js";
 import { TokenizerTrainer } from "../../lib/train/tokenizerTrainer.js";
 import { encodePng } from "../../lib/ui/canvas.js";
 import { formatCount, formatDuration, formatInteger } from "../../lib/ui/format.js";
@@ -27,12 +28,13 @@ import { openReporter, reportRow } from "../support/reporter.js";
 import { threadsOf } from "../support/threads.js";
 import { version } from "../support/version.js";
 import type { options, TrainVqConfig } from "../trainVq.js";
+import { splitOf } from "./batchSplit.js";
 import { warnOnce } from "./damagedImages.js";
 import { ABOUT_IMAGES, watchDataWait } from "./dataWait.js";
 import { estimateRun, reportDryRun } from "./dryRun.js";
 import { type FrozenEncoder, freezeTask, frozenEncoder, withFrozen } from "./frozenEncoder.js";
 import { refuseIdleOptions } from "./idleOptions.js";
-import { expectEqualParts, openTraining } from "./openTraining.js";
+import { openTraining } from "./openTraining.js";
 import { perceptualNetwork } from "./perceptualNetwork.js";
 import { parameterCounts, tokenizerSize, tokenizerTask } from "./tokenizerTask.js";
 
@@ -47,7 +49,6 @@ export async function run(given: Context): Promise<void> {
   const frozen = await frozenEncoder(given.config);
   const config = withFrozen(given.config, frozen);
   const context: Context = { ...given, config };
-  expectEqualParts(config);
   const task = freezeTask(tokenizerTask(config, await perceptualNetwork(config)), frozen);
   const source = await openSource(config.data, config.labels === undefined ? {} : { labels: config.labels });
   const validation = config.val === undefined ? source : await openSource(config.val);
@@ -55,6 +56,8 @@ export async function run(given: Context): Promise<void> {
   const reporter = await openReporter(context);
   try {
     const engine = await engineOf({ ...config, threads: threadsOf(config) });
+    const parameters = counts.model + counts.discriminator;
+    const split = splitOf(config, engine, { parameters, leastImages: leastImages(task) });
     reporter.info(
       `train-vq: ${formatInteger(source.count)} images from ${source.path}, engine ${engine.name} on ${engine.device}`,
     );
@@ -67,7 +70,7 @@ export async function run(given: Context): Promise<void> {
     if (context.dryRun) {
       const estimate = await estimateRun(
         engine,
-        tokenizerSize(task, config, Math.min(SHOWN, config.batchSize)),
+        tokenizerSize(task, config, { split, shown: Math.min(SHOWN, config.batchSize) }),
         config.steps,
       );
       const plan = {
@@ -80,10 +83,11 @@ export async function run(given: Context): Promise<void> {
     }
     const runFolder = await openTraining(context, "train-vq");
     if (!runFolder) return;
-    await runFolder.writeConfig(storedConfig(context, task, { source, engine }));
+    await runFolder.writeConfig(storedConfig(context, task, { source, engine, split }));
     const began = performance.now();
     const { steps, skipped, damaged, dataWait, last } = await train(context, {
       task,
+      split,
       frozen,
       source,
       validation,
@@ -113,6 +117,7 @@ export async function run(given: Context): Promise<void> {
 
 type Parts = {
   task: TokenizerTask;
+  split: Required<BatchSplit>;
   frozen: FrozenEncoder | undefined;
   source: ImageSource;
   validation: ImageSource;
@@ -122,7 +127,7 @@ type Parts = {
 };
 
 async function train(context: Context, parts: Parts) {
-  const { task, frozen, source, validation, engine, runFolder, reporter } = parts;
+  const { task, split, frozen, source, validation, engine, runFolder, reporter } = parts;
   const { config } = context;
   const view = { size: config.imageSize, channels: config.channels };
   const onDamaged = warnOnce((warning) => reporter.warn(warning));
@@ -160,8 +165,7 @@ async function train(context: Context, parts: Parts) {
           engine,
           task,
           optimizer: optimizerOf(config),
-          batchSize: config.batchSize,
-          accumulate: config.accumulate,
+          ...split,
           seed: config.seed,
           ...(frozen ? { frozen: frozen.weights } : {}),
           adversarialStart: config.adversarialStart,
@@ -225,13 +229,13 @@ function optimizerOf(config: TrainVqConfig) {
 function storedConfig(
   context: Context,
   task: TokenizerTask,
-  { source, engine }: { source: ImageSource; engine: Engine },
+  { source, engine, split }: { source: ImageSource; engine: Engine; split: Required<BatchSplit> },
 ) {
   return {
     command: "train-vq",
     version: version(),
     commandLine: [...context.commandLine],
-    options: { ...context.config, threads: threadsOf(context.config) },
+    options: { ...context.config, threads: threadsOf(context.config), lanes: split.lanes },
     model: task.model,
     data: {
       path: path.resolve(source.path),

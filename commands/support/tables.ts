@@ -108,6 +108,13 @@ export const trainingOptions = {
     describe: "Parts of a batch computed one after the other, for less memory",
     group: RUN,
   },
+  lanes: {
+    type: "number",
+    integer: true,
+    min: 1,
+    describe: "Parts of those computed side by side, for less time; as many as suit the machine, up to 4, unless given",
+    group: RUN,
+  },
   recompute: {
     type: "boolean",
     describe: "Compute blocks again for the gradient instead of keeping them: less memory, more time",

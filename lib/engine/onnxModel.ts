@@ -2,7 +2,8 @@
 import { access } from "node:fs/promises";
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { FileError } from "../errors.js";
-import { loadOrt, type OnnxEngineOptions, sessionOptions } from "./onnxruntime.js";
+import { type OnnxEngineOptions, sessionOptions } from "./onnxruntime.js";
+import { loadOrt } from "./ort.js";
 import { fromOrt, toOrt } from "./sessionProgram.js";
 import type { HostTensor, NamedHostTensors } from "./types.js";
 

@@ -1,9 +1,12 @@
 /** The default engine: steps traced into ONNX graphs and run by onnxruntime-node. */
+import { availableParallelism } from "node:os";
 import type { InferenceSession } from "onnxruntime-node";
 import { EngineError } from "../errors.js";
 import { checkStep } from "./checkInputs.js";
+import { Lanes } from "./lanes.js";
 import "./lowerings/index.js";
 import { writeSplitModel } from "./onnx.js";
+import { loadOrt, type Ort } from "./ort.js";
 import { createResident } from "./resident.js";
 import { type OpenSession, sessionProgram } from "./sessionProgram.js";
 import { trace } from "./traceBackend.js";
@@ -26,8 +29,6 @@ export type OnnxEngineOptions = {
   readonly spinning?: boolean;
 };
 
-export type Ort = typeof import("onnxruntime-node");
-
 /**
  * An engine on a provider of onnxruntime-node.
  * @throws EngineError when the package does not load; a device that is absent shows when a step is compiled
@@ -39,29 +40,32 @@ export async function createOnnxEngine(options: OnnxEngineOptions = {}): Promise
     checkStep(stepOptions);
     return sessionProgram(ort, stepOptions, await openSession(ort, options, { step, stepOptions, stays }));
   };
-  const engine: Engine = {
-    name: "onnxruntime",
-    device,
-    precision,
-    async compile(step, stepOptions) {
-      const program = await compile(step, stepOptions);
-      return { ...program, run: async (inputs) => (await program.run(inputs)).host };
-    },
+  const alone: Engine["compile"] = async (step, stepOptions) => {
+    const program = await compile(step, stepOptions);
+    return { ...program, run: async (inputs) => (await program.run(inputs)).host };
   };
-  return device === "cpu" ? engine : { ...engine, resident: createResident(compile) };
+  const engine = { name: "onnxruntime", device, precision } as const;
+  if (device !== "cpu") return { ...engine, compile: alone, resident: createResident(compile) };
+  const { threads: laneThreads = availableParallelism() } = options;
+  const inLanes = compilerInLanes(options, laneThreads);
+  return {
+    ...engine,
+    laneThreads,
+    compile: (step, stepOptions) => ((stepOptions.lanes ?? 1) > 1 ? inLanes : alone)(step, stepOptions),
+  };
 }
 
-/** @throws EngineError when onnxruntime-node does not load */
-export async function loadOrt(): Promise<Ort> {
-  try {
-    const module = (await import("onnxruntime-node")) as Ort & { default?: Ort };
-    return module.default ?? module;
-  } catch (cause) {
-    throw new EngineError(
-      "onnxruntime-node did not load; run `npm ci` again on this machine, or see `vitvq doctor` for the reason",
-      { cause },
-    );
-  }
+/** Compiles steps for lanes, each of which has its share of the threads. */
+function compilerInLanes(options: OnnxEngineOptions, threads: number): Engine["compile"] {
+  const byCount = new Map<number, Lanes>();
+  return async (step, stepOptions) => {
+    checkStep(stepOptions);
+    const count = stepOptions.lanes!;
+    const lanes = byCount.get(count) ?? new Lanes(count);
+    byCount.set(count, lanes);
+    const settings = sessionOptions({ ...options, threads: Math.max(1, Math.floor(threads / count)) });
+    return lanes.open(stepOptions, { ...writeSplitModel(trace(step, stepOptions, { target: "cpu" })), settings });
+  };
 }
 
 type Opening = {

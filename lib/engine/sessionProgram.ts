@@ -1,7 +1,7 @@
 /** Programs on a session of ONNX Runtime: tensors of the host and of its device, in and out. */
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { checkInputs } from "./checkInputs.js";
-import type { Ort } from "./onnxruntime.js";
+import type { Ort } from "./ort.js";
 import type {
   DeviceTensor,
   DType,
@@ -73,6 +73,11 @@ export function toOrt(ort: Ort, { dtype, data, shape }: HostTensor): Tensor {
   return dtype === "float32"
     ? new ort.Tensor("float32", data as Float32Array, shape)
     : new ort.Tensor("int32", data as Int32Array, shape);
+}
+
+/** The memory of tensors, each of which has its own: to hand it over to another thread. */
+export function memoryOf(tensors: NamedHostTensors): ArrayBuffer[] {
+  return Object.values(tensors).map(({ data }) => data.buffer as ArrayBuffer);
 }
 
 /**

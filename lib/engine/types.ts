@@ -35,11 +35,18 @@ export type StepOptions = {
   readonly inputs: Readonly<Record<string, TensorSpec>>;
   /** Inputs fixed for the program's life (weights at inference): the engine may prepack them. */
   readonly constants?: NamedHostTensors;
+  /**
+   * How many runs are to go on side by side, each on its share of the threads; 1 if absent. Engines without lanes take no
+   * notice.
+   */
+  readonly lanes?: number;
 };
 
 /** A compiled step. */
 export interface Program {
   readonly name: string;
+  /** Runs that go on side by side; 1 if absent. Further ones may be started, and wait. */
+  readonly lanes?: number;
   /** @throws RangeError when an input is missing, unknown or of another shape or type */
   run(inputs: NamedHostTensors): Promise<NamedHostTensors>;
   dispose(): Promise<void>;
@@ -51,6 +58,8 @@ export interface Engine {
   readonly device: string;
   /** float32 if absent. Gradients that float16 products make want a loss that is scaled: `train/lossScale.ts`. */
   readonly precision?: Precision;
+  /** Threads that lanes share; absent where there are no lanes. */
+  readonly laneThreads?: number;
   compile(step: Step, options: StepOptions): Promise<Program>;
   /** Where tensors can stay on the device between steps; absent where that is host memory anyway. */
   readonly resident?: Resident;

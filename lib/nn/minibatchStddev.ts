@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 
-const GROUP = 4; // Karras et al. 2020
+/** Images that are compared with each other, where there are as many. Source: Karras et al. 2020, StyleGAN2. */
+export const STDDEV_GROUP = 4;
 const EPSILON = 1e-8;
 
 /**
@@ -29,11 +30,11 @@ export function minibatchStddev(x: tf.Tensor): tf.Tensor {
 export function groupSize(B: number): number {
   const standard = standardGroup(B);
   if (B % standard === 0) return standard;
-  for (let size = GROUP; size > 1; size--) if (B % size === 0) return size;
+  for (let size = STDDEV_GROUP; size > 1; size--) if (B % size === 0) return size;
   return 1;
 }
 
 /** The public ports' rule, which does not always divide B: 5, 6 and 7 images are one group. */
 function standardGroup(B: number): number {
-  return Math.floor(B / Math.floor(B / Math.min(B, GROUP)));
+  return Math.floor(B / Math.floor(B / Math.min(B, STDDEV_GROUP)));
 }

@@ -25,6 +25,8 @@ export type Means = {
   readonly size: SpeedSize;
   /** Opens the engine; called by what computes alone, so that the others do not load it. */
   readonly openEngine: () => Promise<Engine>;
+  /** Lanes of a training; as many as suit the machine if absent. */
+  readonly lanes?: number | undefined;
   /** Images to load; some are made if absent. */
   readonly data?: string | undefined;
   /** The program whose start is timed. */

@@ -1,14 +1,17 @@
 /** Steps of training as the trainers do them: losses, gradients, update, moving average. */
-import { sequenceLength } from "../models/vim.js";
+import { sequenceLength, vimSpec } from "../models/vim.js";
+import { countParameters, flattenSpecs } from "../nn/params.js";
 import { rngFrom, streamSeed } from "../random.js";
+import { chooseLanes } from "../train/lanes.js";
 import type { OptimizerOptions } from "../train/optimizer.js";
 import { priorPlan } from "../train/plans.js";
 import { PriorTrainer } from "../train/priorTrainer.js";
+import { leastImages } from "../train/tokenizerSteps.js";
 import { TokenizerTrainer } from "../train/tokenizerTrainer.js";
 import type { Trainer } from "../train/trainer.js";
 import { type Means, type Prepared, SEED } from "./measurement.js";
 import { samplingModel } from "./sampling.js";
-import { randomImages, type Stage1Losses, stage1Plan, stage1Task } from "./stage1.js";
+import { randomImages, type Stage1Losses, stage1Plan, stage1Specs, stage1Task } from "./stage1.js";
 
 /** `vitvq train-vim`'s; none of the values changes what an update takes. */
 const OPTIMIZER: OptimizerOptions = {
@@ -25,15 +28,18 @@ const OPTIMIZER: OptimizerOptions = {
 const DROPOUT = 0.1;
 
 /** A step of stage 1 on noise; of `full` without R1, which comes every 16th step in training. */
-export async function tokenizerTraining({ size, openEngine }: Means, losses: Stage1Losses): Promise<Prepared> {
+export async function tokenizerTraining({ size, openEngine, lanes }: Means, losses: Stage1Losses): Promise<Prepared> {
   const { stage1 } = size;
   const task = stage1Task(stage1, losses, SEED);
   const images = randomImages(stage1, streamSeed(SEED, "images")).data as Float32Array;
+  const engine = await openEngine();
+  const parameters = countParameters(stage1Specs(task));
   const trainer = new TokenizerTrainer({
-    engine: await openEngine(),
+    engine,
     task,
     optimizer: OPTIMIZER,
     batchSize: stage1.batch,
+    lanes: lanes ?? chooseLanes(engine, { batchSize: stage1.batch, parameters, leastImages: leastImages(task) }),
     seed: SEED,
     adversarialStart: 0,
     nextImages: async () => images,
@@ -43,19 +49,22 @@ export async function tokenizerTraining({ size, openEngine }: Means, losses: Sta
 }
 
 /** A step of stage 2 on random codes. */
-export async function priorTraining({ size, openEngine }: Means): Promise<Prepared> {
+export async function priorTraining({ size, openEngine, lanes }: Means): Promise<Prepared> {
   const { prior, priorBatch: batchSize } = size;
   const model = samplingModel(prior);
   const rng = rngFrom(streamSeed(SEED, "codes"));
   const codes = Int32Array.from({ length: batchSize * sequenceLength(model) }, () => rng.integer(model.vocabulary));
   const labels = new Int32Array(batchSize).fill(-1);
+  const engine = await openEngine();
+  const parameters = countParameters(flattenSpecs(vimSpec(model)));
   const trainer = new PriorTrainer({
-    engine: await openEngine(),
+    engine,
     model,
     dropout: DROPOUT,
     classDropout: 0,
     optimizer: OPTIMIZER,
     batchSize,
+    lanes: lanes ?? chooseLanes(engine, { batchSize, parameters }),
     seed: SEED,
     dimensions: size.stage1.imageSize ** 2,
     nextBatch: async () => ({ codes, labels }),

@@ -37,9 +37,6 @@ const AVERAGE_PASSES = 3;
 /** Batches that exist at a time: one in work, two being made. */
 const BATCHES = 3;
 
-/** Copies of a step's results: its own, and that of the step before, not collected yet. The engine's are in its peak. */
-const RESULTS = 2;
-
 /** What an arena takes over the buffers alive in it: 14% measured with ViT-VQGAN-SS. */
 const ARENA = 1.15;
 
@@ -51,7 +48,9 @@ const ARENA = 1.15;
  * @param baseBytes what the process takes before anything is compiled
  */
 export function estimateTraining(size: TrainingSize, rates: MachineRates, baseBytes: number): TrainingEstimate {
-  const costs = size.work.map(({ plan, perStep }) => ({ ...stepCost(plan.step, plan.options), perStep }));
+  const costs = size.work.map(({ plan: { step, options }, perStep }) => {
+    return { ...stepCost(step, options), perStep, lanes: options.lanes ?? 1 };
+  });
   const updated = size.update.movedBytes + 4 * AVERAGE_PASSES * size.averaged;
   let secondsPerStep = updated / rates.bytes;
   for (const { multiplyAdds, movedBytes, resultBytes, perStep } of costs)
@@ -59,7 +58,11 @@ export function estimateTraining(size: TrainingSize, rates: MachineRates, baseBy
   const results = Math.max(...costs.map(({ resultBytes }) => resultBytes));
   const { stateBytes: optimizerBytes } = size.update;
   const state = 4 * (size.parameters + size.averaged) + optimizerBytes;
-  const programs = Math.ceil(ARENA * costs.reduce((sum, { peakBytes }) => sum + peakBytes, 0));
-  const peakBytes = baseBytes + state + RESULTS * results + programs + BATCHES * size.batchBytes;
+  const programs = Math.ceil(ARENA * costs.reduce((sum, { lanes, peakBytes }) => sum + lanes * peakBytes, 0));
+  const lanes = Math.max(...costs.map((cost) => cost.lanes));
+  const copies = lanes > 1 ? 4 * lanes * size.parameters : 0; // each lane's own of the weights
+  // Of every lane, and of the step before, not collected yet. The engine's are in its peak.
+  const allResults = (lanes + 1) * results;
+  const peakBytes = baseBytes + state + copies + allResults + programs + BATCHES * size.batchBytes;
   return { secondsPerStep, peakBytes, optimizerBytes };
 }

@@ -1,8 +1,8 @@
 /** Networks in host memory: the engine gives gradients, and the update is a pass over typed arrays, in place. */
 import type { Engine, NamedHostTensors, Program } from "../engine/types.js";
 import { mapValues, pickNames } from "../records.js";
-import { runParts } from "./accumulate.js";
 import { globalNorm } from "./adamW.js";
+import { runParts } from "./batchParts.js";
 import { scalarOf, underPrefix, withPrefix } from "./named.js";
 import type { Move, Moved, NamedPlan, Networks, NetworksOptions, Rows } from "./networks.js";
 import { Optimizer } from "./optimizer.js";

@@ -24,6 +24,11 @@ export function compilePlan(engine: Engine, { step, options }: Plan): Promise<Pr
   return engine.compile(step, options);
 }
 
+/** The same, of which `lanes` runs are to go on side by side. */
+export function inLanes({ step, options }: Plan, lanes: number): Plan {
+  return { step, options: { ...options, lanes } };
+}
+
 /** A step of stage 1: the losses of `kind`, or the R1 penalty alone. */
 export function tokenizerPlan(task: TokenizerTask, kind: TokenizerStepOptions | "r1", batchSize: number): Plan {
   const critic = networkInputs(DISCRIMINATOR, discriminatorOf(task.discriminator).spec);

@@ -3,12 +3,12 @@ import type { Engine, HostTensor, NamedHostTensors } from "../engine/types.js";
 import { noClass, sequenceLength, type VimConfig, vimSpec } from "../models/vim.js";
 import { flattenSpecs, initialise } from "../nn/params.js";
 import { streamSeed, uniformAt } from "../random.js";
-import { partsOf } from "./accumulate.js";
+import { type BatchSplit, partCount, partSize, partsOf } from "./batchParts.js";
 import type { StepReport } from "./loop.js";
 import { scalarOf } from "./named.js";
 import { createNetworks, type Networks } from "./networks.js";
 import type { OptimizerOptions } from "./optimizer.js";
-import { type Plan, priorLossPlan, priorPlan } from "./plans.js";
+import { inLanes, type Plan, priorLossPlan, priorPlan } from "./plans.js";
 import { bitsPerDimension } from "./priorSteps.js";
 import { MODEL } from "./tokenizerSteps.js";
 import type { Saved, Trainer } from "./trainer.js";
@@ -20,7 +20,7 @@ export type PriorBatch = {
   readonly labels: Int32Array;
 };
 
-export type PriorTraining = {
+export type PriorTraining = BatchSplit & {
   readonly engine: Engine;
   readonly model: VimConfig;
   /** Dropout rate in training. */
@@ -28,9 +28,6 @@ export type PriorTraining = {
   /** Probability that a sequence is shown without its class, so that the model can also do without. */
   readonly classDropout: number;
   readonly optimizer: OptimizerOptions;
-  readonly batchSize: number;
-  /** Equal parts in which a batch is computed, one after the other; 1 if absent. */
-  readonly accumulate?: number;
   /** Whether blocks are computed again for the gradient instead of kept; no if absent. */
   readonly recompute?: boolean;
   readonly seed: number;
@@ -118,15 +115,16 @@ export class PriorTrainer implements Trainer {
   }
 
   private plan(): Plan {
-    const { model, batchSize, accumulate = 1, dropout, recompute = false } = this.training;
-    return priorPlan(model, { dropout, recompute, batchSize: batchSize / accumulate });
+    const { model, lanes = 1, dropout, recompute = false } = this.training;
+    return inLanes(priorPlan(model, { dropout, recompute, batchSize: partSize(this.training) }), lanes);
   }
 
   /** The batch in parts, each with a dropout of its own. */
   private parts({ codes, classIds }: { codes: HostTensor; classIds: HostTensor }, step: number): NamedHostTensors[] {
-    const { seed, dropout, accumulate = 1 } = this.training;
-    const classes = partsOf(classIds, accumulate);
-    return partsOf(codes, accumulate).map((part, i) => {
+    const { seed, dropout } = this.training;
+    const count = partCount(this.training);
+    const classes = partsOf(classIds, count);
+    return partsOf(codes, count).map((part, i) => {
       const stream = i === 0 ? streamSeed(seed, "dropout", step) : streamSeed(seed, "dropout", step, i);
       const dropoutSeed = { dtype: "int32", shape: [1], data: Int32Array.of(stream | 0) } as const;
       return { codes: part, classIds: classes[i]!, ...(dropout > 0 ? { dropoutSeed } : {}) };

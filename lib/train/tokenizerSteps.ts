@@ -9,6 +9,7 @@ import { r1Penalty } from "../losses/r1.js";
 import type { Reconstruction } from "../models/autoencoder.js";
 import { type DiscriminatorConfig, discriminatorOf } from "../models/discriminator.js";
 import { type TokenizerConfig, tokenizerOf } from "../models/tokenizer.js";
+import { STDDEV_GROUP } from "../nn/minibatchStddev.js";
 import { paramTree } from "../nn/params.js";
 import { stopGradient } from "../nn/stopGradient.js";
 import type { RevivalOptions } from "./codebookRevival.js";
@@ -115,6 +116,15 @@ export function tokenizerStep(task: TokenizerTask, { adversarial, quantized: dis
       ...gradientOutputs(DISCRIMINATOR, discriminator.gradients),
     };
   };
+}
+
+/**
+ * Fewest images that a part of a batch may have for its losses to mean what those of the whole batch do: a discriminator
+ * compares groups of four, and an adaptive weight is one number for all.
+ */
+export function leastImages({ weights, adaptive = false }: TokenizerTask): number {
+  if (weights.adversarial === 0) return 1;
+  return adaptive ? Number.POSITIVE_INFINITY : STDDEV_GROUP;
 }
 
 /** The model's parameters, by name, that learn. */

@@ -5,24 +5,21 @@ import { discriminatorOf } from "../models/discriminator.js";
 import { tokenizerOf } from "../models/tokenizer.js";
 import { flattenSpecs, initialise } from "../nn/params.js";
 import { mapValues } from "../records.js";
-import { partsOf } from "./accumulate.js";
+import { type BatchSplit, partCount, partSize, partsOf } from "./batchParts.js";
 import { CODEBOOK, CodebookRevival } from "./codebookRevival.js";
 import { EmaCodebook } from "./emaCodebook.js";
 import type { StepReport } from "./loop.js";
 import { scalarOf, underPrefix, withPrefix } from "./named.js";
 import { createNetworks, type NamedPlan, type NetworkStart, type Networks } from "./networks.js";
 import type { OptimizerOptions } from "./optimizer.js";
-import { tokenizerPlan } from "./plans.js";
+import { inLanes, tokenizerPlan } from "./plans.js";
 import { DISCRIMINATOR, MODEL, type TokenizerStepOptions, type TokenizerTask, trainedOf } from "./tokenizerSteps.js";
 import type { Saved, Trainer } from "./trainer.js";
 
-export type TokenizerTraining = {
+export type TokenizerTraining = BatchSplit & {
   readonly engine: Engine;
   readonly task: TokenizerTask;
   readonly optimizer: OptimizerOptions;
-  readonly batchSize: number;
-  /** Equal parts in which a batch is computed, one after the other; 1 if absent. */
-  readonly accumulate?: number;
   readonly seed: number;
   /** The parameters that `task.frozen` names. */
   readonly frozen?: NamedHostTensors;
@@ -150,7 +147,7 @@ export class TokenizerTrainer implements Trainer {
   }
 
   private parts(images: HostTensor): NamedHostTensors[] {
-    return partsOf(images, this.training.accumulate ?? 1).map((part) => ({ images: part }));
+    return partsOf(images, partCount(this.training)).map((part) => ({ images: part }));
   }
 
   private imageShape(): number[] {
@@ -159,9 +156,9 @@ export class TokenizerTrainer implements Trainer {
   }
 
   private plan(kind: TokenizerStepOptions | "r1"): NamedPlan {
-    const { task, batchSize, accumulate = 1 } = this.training;
+    const { task, lanes = 1 } = this.training;
     const key = kind === "r1" ? kind : `${kind.quantized} ${kind.adversarial}`;
-    return { key, plan: () => tokenizerPlan(task, kind, batchSize / accumulate) };
+    return { key, plan: () => inLanes(tokenizerPlan(task, kind, partSize(this.training)), lanes) };
   }
 }
 

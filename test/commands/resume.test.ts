@@ -43,12 +43,15 @@ test("train-vq killed twice at random moments ends in the same bytes as without"
     expectKillsDoNotMatter((run, ...more) => trainVq(run, "--steps", "120", "--flip", ...more), folder),
   ));
 
-test("train-vim killed twice at random moments ends in the same bytes as without", () =>
+test("train-vim in lanes, killed twice at random moments, ends in the same bytes as without", () =>
   inTemporaryFolder(async (folder) => {
     const [vq, tokens] = [path.join(folder, "vq"), path.join(folder, "tokens.safetensors")];
     await succeed(trainVq(vq, "--steps", "2"));
     await succeed(["encode", IMAGES, "-t", vq, "-o", tokens, "--limit", "100"]);
-    await expectKillsDoNotMatter((run, ...more) => trainVim(tokens, run, "--steps", "120", ...more), folder);
+    await expectKillsDoNotMatter(
+      (run, ...more) => trainVim(tokens, run, "--steps", "120", "--lanes", "2", ...more),
+      folder,
+    );
   }));
 
 for (const [signal, exitCode] of [
@@ -58,7 +61,7 @@ for (const [signal, exitCode] of [
   test(`${signal} saves and ends with ${exitCode}; --resume goes on from there`, () =>
     inTemporaryFolder(async (folder) => {
       const out = path.join(folder, "vq");
-      const program = start(trainVq(out, "--steps", "1000000"));
+      const program = start(trainVq(out, "--steps", "1000000", "--lanes", "2"));
       await program.until(ROW);
       program.kill(signal);
       const { status, stdout, stderr } = await program.finished;

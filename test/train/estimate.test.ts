@@ -2,7 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { stepCost } from "../../lib/engine/stepCost.js";
 import { estimateTraining } from "../../lib/train/estimate.js";
-import { tokenizerPlan } from "../../lib/train/plans.js";
+import { inLanes, tokenizerPlan } from "../../lib/train/plans.js";
 import { expectClose } from "../support.js";
 import { TASK } from "./support.js";
 
@@ -40,6 +40,17 @@ test("memory is what is there, the programs, weights, moments, the average and t
   assert.is(peak({ batchBytes: 612 }) - peak({}), 300);
   const more = peak({ work: [...size.work, { plan, perStep: 0 }] }) - peak({});
   assert.ok(more >= cost.peakBytes && more < 1.3 * cost.peakBytes, `${more} for a peak of ${cost.peakBytes} bytes`);
+});
+
+test("lanes take no less time, and each has its buffers, its results and a copy of the weights", () => {
+  const rates = { multiplyAdds: 1e9, bytes: 1e9 };
+  const of = (lanes: number) =>
+    estimateTraining({ ...size, work: [{ plan: inLanes(plan, lanes), perStep: 2 }] }, rates, 0);
+  const [one, two, three] = [of(1), of(2), of(3)];
+  assert.is(two.secondsPerStep, one.secondsPerStep);
+  const lane = 1.15 * cost.peakBytes + cost.resultBytes + 4 * size.parameters;
+  expectClose([three.peakBytes - two.peakBytes], [lane], "a third lane", { absolute: 1 });
+  expectClose([two.peakBytes - one.peakBytes], [lane + 4 * size.parameters], "lanes at all", { absolute: 1 });
 });
 
 test.run();
