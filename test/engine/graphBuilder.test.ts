@@ -168,6 +168,38 @@ test("the finished graph holds what its outputs need, in reverse order of emissi
   );
 });
 
+test("of shapes given one after the other the last remains, and those that something else reads", () => {
+  const graph = new GraphBuilder();
+  const exp = unary(graph, "Exp", float(graph, "x", [4, 6]));
+  const shaped = (x: Sym, ...shape: number[]) =>
+    graph.sym({ op: "Reshape", inputs: [graph.whole(x), graph.int64(shape)] }, { type: x.type, shape });
+  const three = shaped(shaped(shaped(exp, 24), 2, 12), 3, 8);
+  const shown = shaped(exp, 6, 4);
+  const read = shaped(exp, 8, 3);
+  const { nodes, initializers } = graph.finish("g", {
+    three,
+    shown,
+    beside: shaped(shown, 12, 2),
+    log: unary(graph, "Log", read),
+    after: shaped(read, 1, 24),
+  });
+  const shapes = new Map(
+    initializers.map(({ name, bytes }) => [name, [...new BigInt64Array(bytes.slice().buffer)].join()]),
+  );
+  assert.equal(
+    nodes.toReversed().map(({ op, inputs, outputs }) => [op, inputs[0], shapes.get(inputs[1] ?? ""), outputs[0]]),
+    [
+      ["Exp", "x", undefined, "%0"],
+      ["Reshape", "%0", "3,8", "three"],
+      ["Reshape", "%0", "6,4", "shown"],
+      ["Reshape", "%0", "8,3", "%5"],
+      ["Reshape", "shown", "12,2", "beside"],
+      ["Log", "%5", undefined, "log"],
+      ["Reshape", "%5", "1,24", "after"],
+    ],
+  );
+});
+
 test("a result has the name of its output, also where other nodes read it", () => {
   const graph = new GraphBuilder();
   const exp = unary(graph, "Exp", float(graph, "x", [2]));

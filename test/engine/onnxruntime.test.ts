@@ -210,4 +210,16 @@ test("recomputed nodes run twice, in the order in which the step made them", asy
   assert.equal(order, [...forward, ...backward, ...backward, ...backward]);
 });
 
+test("a result that is shaped twice does not run, with all that it needs, before those that come earlier", async () => {
+  const step: Step = ({ x }) => {
+    const sine = tf.sin(x!);
+    const early = tf.abs(sine);
+    const last = tf.exp(tf.cos(sine));
+    return { early, late: tf.reshape(tf.reshape(last, [2, 2]), [1, 4]) };
+  };
+  const options: StepOptions = { name: "order", inputs: { x: { dtype: "float32", shape: [4] } } };
+  const order = await executed(step, options, { x: floats([4], [0.1, 0.2, 0.3, 0.4]) });
+  assert.equal(order, ["Sin", "Abs", "Cos", "Exp", "Reshape"]);
+});
+
 test.run();
