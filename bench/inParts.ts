@@ -2,7 +2,9 @@
 import type { Engine, HostTensor, NamedHostTensors } from "../lib/engine/types.js";
 import { mapValues } from "../lib/records.js";
 import { partsOf, runParts } from "../lib/train/batchParts.js";
+import { freeTensors } from "../lib/train/freeTensors.js";
 import { chooseLanes, type LaneOptions } from "../lib/train/lanes.js";
+import { scalarOf } from "../lib/train/named.js";
 import { compilePlan, inLanes, type Plan } from "../lib/train/plans.js";
 
 export type StepInParts = {
@@ -19,6 +21,13 @@ export type StepInParts = {
   ): Promise<NamedHostTensors>;
 };
 
+/** The loss of a step; gradients are given back, as training does once weights have moved. */
+export function lossAlone(results: NamedHostTensors, loss: string): number {
+  const value = scalarOf(results, loss);
+  freeTensors(results);
+  return value;
+}
+
 /** @param planOf the step for a batch of so many images */
 export async function compileInParts(
   engine: Engine,
@@ -32,7 +41,7 @@ export async function compileInParts(
     run(shared, batch, own = () => ({})) {
       const divided = mapValues(batch, (tensor: HostTensor) => partsOf(tensor, lanes));
       const parts = Array.from({ length: lanes }, (_, i) => ({ ...mapValues(divided, (rows) => rows[i]!), ...own(i) }));
-      return runParts(program, shared, parts);
+      return runParts(program, shared, { parts, free: freeTensors });
     },
   };
 }

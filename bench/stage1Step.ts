@@ -15,9 +15,8 @@ import type { NamedHostTensors } from "../lib/engine/types.js";
 import { writeHostTensors } from "../lib/files/hostTensors.js";
 import { countParameters } from "../lib/nn/params.js";
 import { stage1Inputs, stage1Plan, stage1Specs, stage1Task } from "../lib/speed/stage1.js";
-import { scalarOf } from "../lib/train/named.js";
 import { leastImages, type TokenizerTask } from "../lib/train/tokenizerSteps.js";
-import { compileInParts } from "./inParts.js";
+import { compileInParts, lossAlone } from "./inParts.js";
 import { positiveInteger, STAGE1_OPTIONS, stage1Losses, stage1Size } from "./options.js";
 import { SERVE_OPTIONS, serveSteps } from "./serve.js";
 
@@ -52,7 +51,7 @@ async function serve(): Promise<void> {
   const parameters = countParameters(stage1Specs(task));
   await serveSteps(values, {
     ready: { size, parameters, threads, lanes: program.lanes, versions: engineVersions(engine) },
-    step: async () => scalarOf(await run(), "loss"),
+    step: async () => lossAlone(await run(), "loss"),
   });
 }
 

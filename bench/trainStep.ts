@@ -14,6 +14,7 @@ import { UsageError } from "../lib/errors.js";
 import { writeHostTensors } from "../lib/files/hostTensors.js";
 import { countParameters } from "../lib/nn/params.js";
 import { adamWUpdate, zeroMoments } from "../lib/train/adamW.js";
+import { freeTensors } from "../lib/train/freeTensors.js";
 import { scalarOf } from "../lib/train/named.js";
 import { compileInParts } from "./inParts.js";
 import { positiveInteger, STACK_OPTIONS, stackSize } from "./options.js";
@@ -92,6 +93,7 @@ async function serve({ gradients, update, lanes, versions }: Training): Promise<
   const step = async () => {
     const { loss, results } = await gradients();
     if (values.update === "adamw") update(results);
+    freeTensors(results);
     return loss;
   };
   await serveSteps(values, { ready: { size, parameters, threads: Number(values.threads), lanes, versions }, step });

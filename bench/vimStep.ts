@@ -19,7 +19,7 @@ import { samplingModel } from "../lib/speed/sampling.js";
 import { scalarOf, withPrefix } from "../lib/train/named.js";
 import { priorPlan } from "../lib/train/plans.js";
 import { GRADIENT, MODEL } from "../lib/train/tokenizerSteps.js";
-import { compileInParts } from "./inParts.js";
+import { compileInParts, lossAlone } from "./inParts.js";
 import { positiveInteger, VIM_OPTIONS, vimSize } from "./options.js";
 import { SERVE_OPTIONS, serveSteps } from "./serve.js";
 
@@ -79,7 +79,7 @@ async function serve(): Promise<void> {
       lanes: program.lanes,
       versions: engineVersions(engine),
     },
-    step: async () => scalarOf(await program.run(params, data, dropoutSeed), "nll"),
+    step: async () => lossAlone(await program.run(params, data, dropoutSeed), "nll"),
   });
 }
 

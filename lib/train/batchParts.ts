@@ -1,6 +1,7 @@
 /** One batch computed in parts, one after the other to save memory, or side by side to save time. */
 import type { HostTensor, NamedHostTensors, Program } from "../engine/types.js";
 import { inOrder } from "../promises.js";
+import { pickNames } from "../records.js";
 import { GRADIENT } from "./tokenizerSteps.js";
 
 /** How large a batch is, and how it is computed. */
@@ -41,12 +42,13 @@ export function partsOf({ dtype, shape, data }: HostTensor, parts: number): Host
  * which makes them those of the whole batch where the loss is a mean over images; what has a row for each image is joined.
  * Nothing depends on which part is ready first.
  * @param feeds what all parts share
- * @param parts what differs
+ * @param batch.parts what differs
+ * @param batch.free gets gradients that were added to others
  */
 export async function runParts(
   program: Pick<Program, "run" | "lanes">,
   feeds: NamedHostTensors,
-  parts: readonly NamedHostTensors[],
+  { parts, free = () => {} }: { parts: readonly NamedHostTensors[]; free?: (added: NamedHostTensors) => void },
 ): Promise<NamedHostTensors> {
   let results: NamedHostTensors = {};
   const rows = new Map<string, HostTensor[]>();
@@ -58,6 +60,7 @@ export async function runParts(
     for (const [name, result] of Object.entries(part))
       if (isPerImage(name, result)) rows.set(name, [...(rows.get(name) ?? []), result]);
       else if (added > 1) add(results[name]!.data, result.data, factor);
+    if (added > 1) free(pickNames(part, (name) => name.startsWith(GRADIENT)));
   }
   if (added > 1) for (const [name, joined] of rows) results[name] = concatenated(joined);
   return results;

@@ -3,6 +3,7 @@ import type { Engine, NamedHostTensors, Program } from "../engine/types.js";
 import { mapValues, pickNames } from "../records.js";
 import { globalNorm } from "./adamW.js";
 import { runParts } from "./batchParts.js";
+import { freeTensors } from "./freeTensors.js";
 import { scalarOf, underPrefix, withPrefix } from "./named.js";
 import type { Move, Moved, NamedPlan, Networks, NetworksOptions, Rows } from "./networks.js";
 import { Optimizer } from "./optimizer.js";
@@ -24,7 +25,7 @@ export class HostNetworks implements Networks {
 
   async move({ moves, parts, loss, step, ...plan }: Move): Promise<Moved> {
     const { program, inputs } = await this.program(plan);
-    const all = await runParts(program, this.feeds(inputs, "params"), parts);
+    const all = await runParts(program, this.feeds(inputs, "params"), { parts, free: this.free });
     const gradients = new Map(moves.map((network) => [network, underPrefix(GRADIENT + network, all)]));
     const norms = Object.fromEntries([...gradients].map(([network, named]) => [network, globalNorm(named)]));
     const results = pickNames(all, (name) => !name.startsWith(GRADIENT));
@@ -32,6 +33,7 @@ export class HostNetworks implements Networks {
     if (applied)
       for (const [network, named] of gradients)
         this.optimizers[network]!.update(named, { norm: norms[network]!, step });
+    this.free(pickNames(all, (name) => name.startsWith(GRADIENT)));
     return { results, norms, applied, rescaled: false };
   }
 
@@ -66,6 +68,11 @@ export class HostNetworks implements Networks {
     for (const compiled of this.programs.values()) await (await compiled).program.dispose();
     this.programs.clear();
   }
+
+  /** Only results of ONNX Runtime are known to have their memory for themselves. */
+  private readonly free = (tensors: NamedHostTensors): void => {
+    if (this.engine.name === "onnxruntime") freeTensors(tensors);
+  };
 
   /** Those of all weights, in training or to use, that a program reads. */
   private feeds(inputs: ReadonlySet<string>, kind: "params" | "weights"): NamedHostTensors {

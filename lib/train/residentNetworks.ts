@@ -51,7 +51,7 @@ export class ResidentNetworks implements Networks {
       return host;
     };
     try {
-      const results = await runParts({ run }, {}, parts);
+      const results = await runParts({ run }, {}, { parts });
       const finite = Number.isFinite(scalarOf(results, loss));
       const norms = finite ? await this.update(moves, gradients, { step, parts: parts.length }) : {};
       const applied = finite && Object.values(norms).every(Number.isFinite);

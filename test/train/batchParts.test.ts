@@ -40,10 +40,10 @@ test("losses and gradients are means over the parts, what has a row for each ima
   };
   const shared = { w: floats([1], 2) };
   const parts = [1, 3, 8].map((value) => ({ x: floats([2], value, value + 1) }));
-  const found = await runParts(program, shared, parts);
+  const found = await runParts(program, shared, { parts });
   assert.equal([found["loss"]!.data[0], found["gradient/w"]!.data[0]], [2 * 9, 9]);
   assert.equal([found["codes"]!.shape, [...found["codes"]!.data]], [[6], [1, 2, 3, 4, 8, 9]]);
-  const alone = await runParts(program, shared, [parts[1]!]);
+  const alone = await runParts(program, shared, { parts: [parts[1]!] });
   assert.equal([...alone["codes"]!.data], [3, 4]);
 });
 
