@@ -47,15 +47,12 @@ function samplingCases(): Record<string, Case> {
 const CASES: Readonly<Record<string, Case>> = {
   small: { kind: "stack", size: SMALL, update: "none" },
   "small-adamw": { kind: "stack", size: SMALL, update: "adamw" },
-  "small-2": { kind: "stack", size: { ...SMALL, batch: 2 }, update: "none" },
   tiny: { kind: "stack", size: TINY, update: "none" },
   "tiny-adamw": { kind: "stack", size: TINY, update: "adamw" },
   "stage1-ae": { kind: "stage1", size: SPEED_SIZES.small.stage1, losses: "ae" },
-  "stage1-ae-2": { kind: "stage1", size: { ...SPEED_SIZES.small.stage1, batch: 2 }, losses: "ae" },
   "stage1-full": { kind: "stage1", size: SPEED_SIZES.small.stage1, losses: "full" },
   vim: { kind: "vim", size: VIM, dropout: 0 },
   "vim-dropout": { kind: "vim", size: VIM, dropout: 0.1 },
-  "vim-2-dropout": { kind: "vim", size: { ...VIM, batch: 2 }, dropout: 0.1 },
   "vim-tiny": { kind: "vim", size: VIM_TINY, dropout: 0 },
   "vim-tiny-dropout": { kind: "vim", size: VIM_TINY, dropout: 0.1 },
   encode: { kind: "coding", size: TOKENIZER, coding: "encode" },
@@ -64,7 +61,7 @@ const CASES: Readonly<Record<string, Case>> = {
 };
 
 /** Those that are measured when none is named: a step of stage 1 takes long. */
-export const USUAL_CASES = ["small", "small-adamw", "tiny", "tiny-adamw"];
+export const USUAL_CASES = Object.keys(CASES).filter((name) => CASES[name]!.kind === "stack");
 
 /** @throws UsageError when there is no such case */
 export function findCase(name: string): Case {

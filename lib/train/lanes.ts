@@ -1,5 +1,4 @@
 /** How many parts of a batch are computed side by side where nobody says. */
-import { thisMachine } from "../engine/machine.js";
 import type { Engine } from "../engine/types.js";
 
 export type LaneOptions = {
@@ -10,31 +9,26 @@ export type LaneOptions = {
   readonly parameters: number;
   /** Fewest images that a lane may get for the step to mean the same; 1 if absent. */
   readonly leastImages?: number;
-  /** Bytes of the machine; this one's if absent. */
-  readonly memory?: number;
 };
 
 /** Sums of gradients are made by one thread, so that more lanes would wait for it. */
 const MOST = 4;
 
-/** What a lane takes for a parameter: a copy, and the gradient. */
-const BYTES_EACH = 8;
-
-/** Of the machine's memory, for what lanes take. */
-const SHARE = 1 / 8;
+/**
+ * Numbers of a model that gains by lanes. One of a million does by a tenth on two cores, one of five by nothing there: its
+ * operations are long enough to keep all threads busy (bench/README.md, "Lanes").
+ */
+const SMALL_MODEL = 5e6;
 
 /**
- * Lanes for a training: the largest number up to four that divides images and threads, for whose copies of all parameters
- * an eighth of the memory has room; 1 on engines that have none.
+ * Lanes for a training of a small model: the largest number up to four that divides images and threads; 1 for larger models,
+ * and on engines that have none.
  */
 export function chooseLanes({ laneThreads: threads = 1 }: Pick<Engine, "laneThreads">, options: LaneOptions): number {
-  const { batchSize, accumulate = 1, parameters, leastImages = 1, memory = thisMachine().memory } = options;
+  const { batchSize, accumulate = 1, parameters, leastImages = 1 } = options;
+  if (parameters > SMALL_MODEL) return 1;
   const images = batchSize / accumulate;
-  const fits = (lanes: number) =>
-    images % lanes === 0 &&
-    threads % lanes === 0 &&
-    images / lanes >= leastImages &&
-    lanes * BYTES_EACH * parameters <= SHARE * memory;
+  const fits = (lanes: number) => images % lanes === 0 && threads % lanes === 0 && images / lanes >= leastImages;
   for (let lanes = MOST; lanes > 1; lanes--) if (fits(lanes)) return lanes;
   return 1;
 }
