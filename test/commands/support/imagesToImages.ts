@@ -10,7 +10,21 @@ for (const part of ["encoder", "decoder"])
   STAGE_1.push(`--${part}-dim`, "8", `--${part}-depth`, "1", `--${part}-heads`, "2");
 STAGE_1.push("--channels", "1", "--codebook-size", "16", "--code-dim", "4", "--adversarial-weight", "0");
 STAGE_1.push("--batch-size", "4");
-const STAGE_2 = ["--preset", "tiny", "--dim", "16", "--heads", "2", "--depth", "1", "--batch-size", "4"];
+/** In lanes, which are parts one after the other elsewhere: each draws its own dropout. */
+const STAGE_2 = [
+  "--preset",
+  "tiny",
+  "--dim",
+  "16",
+  "--heads",
+  "2",
+  "--depth",
+  "1",
+  "--batch-size",
+  "4",
+  "--lanes",
+  "2",
+];
 
 /** Runs a command, requires it to end well and returns what it printed. */
 export async function done(...args: string[]): Promise<string> {
