@@ -1,11 +1,11 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { NamedHostTensors, Program } from "../../lib/engine/types.js";
+import type { Engine, NamedHostTensors, Program } from "../../lib/engine/types.js";
 import { partsOf, runParts } from "../../lib/train/batchParts.js";
 import type { PriorTraining } from "../../lib/train/priorTrainer.js";
 import { floats } from "../files/support.js";
 import { activeThreads, expectClose } from "../support.js";
-import { ADVERSARIAL, imagesOf, OPTIMIZER, priorTrainer, tokenizerTrainer, tokensOf } from "./support.js";
+import { ADVERSARIAL, engine, imagesOf, OPTIMIZER, priorTrainer, tokenizerTrainer, tokensOf } from "./support.js";
 
 const test = suite("train/batchParts");
 
@@ -105,6 +105,31 @@ test("parts side by side give the bits of parts one after the other", async () =
     assert.equal(await trained({ accumulate: 2, lanes: 2 }), inTurn);
   }
   assert.equal(activeThreads(), []);
+});
+
+test("gradients are given back once weights have moved, where results own their memory; losses stay", async () => {
+  const real = await engine();
+  for (const [name, isFreed] of [
+    ["onnxruntime", true],
+    ["tensorflow", false],
+  ] as const) {
+    const given: NamedHostTensors[] = [];
+    const compile: Engine["compile"] = async (step, options) => {
+      const program = await real.compile(step, options);
+      const run: Program["run"] = async (inputs) => {
+        const results = await program.run(inputs);
+        given.push({ ...results });
+        return results;
+      };
+      return { ...program, run };
+    };
+    const trainer = await priorTrainer({ engine: { ...real, name, compile }, accumulate: 2 });
+    await trainer.step(0);
+    await trainer.close();
+    assert.is(given.length, 2);
+    for (const [result, { data }] of given.flatMap((results) => Object.entries(results)))
+      assert.is(data.length === 0, isFreed && result.startsWith("gradient/"), `${result} with ${name}`);
+  }
 });
 
 test("stage 2: with dropout every part draws its own, and the same again", async () => {
