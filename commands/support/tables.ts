@@ -112,7 +112,7 @@ export const trainingOptions = {
     type: "number",
     integer: true,
     min: 1,
-    describe: "Parts of those computed side by side, for less time; as many as suit the machine, up to 4, unless given",
+    describe: "Parts of those computed side by side, for less time; chosen by model and machine unless given",
     group: RUN,
   },
   recompute: {
