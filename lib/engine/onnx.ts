@@ -31,8 +31,8 @@ export function typedArray(type: ElementType, values: ArrayLike<number>): ArrayB
   }
 }
 
-/** Attribute values: integers are bigint, floats are number. */
-export type Attribute = bigint | number | string | readonly bigint[];
+/** Attribute values: integers are bigint, floats are number; a graph is what a `Loop` runs. */
+export type Attribute = bigint | number | string | readonly bigint[] | OnnxGraph;
 
 export type OnnxNode = {
   readonly op: string;
@@ -79,7 +79,7 @@ export type SplitModel = {
 };
 
 /** Tensors of fewer bytes stay in the model, where ONNX Runtime reads those that decide shapes. */
-const LEAST_BESIDE = 1024;
+export const LEAST_BESIDE = 1024;
 
 /** Serialises a graph as `writeModel` does, but copies no weights, and is not bound by the format's 2 GiB. */
 export function writeSplitModel(graph: OnnxGraph): SplitModel {
@@ -92,17 +92,29 @@ export function writeSplitModel(graph: OnnxGraph): SplitModel {
 }
 
 function modelBytes(graph: OnnxGraph, paths: ReadonlyMap<OnnxInitializer, string>): Uint8Array {
-  const body = new Message();
-  for (const node of graph.nodes) body.message(1, nodeMessage(node));
-  body.string(2, graph.name);
-  for (const tensor of graph.initializers) body.message(5, tensorMessage(tensor, paths.get(tensor)));
-  for (const value of graph.inputs) body.message(11, valueMessage(value));
-  for (const value of graph.outputs) body.message(12, valueMessage(value));
-  const others = new Set(graph.nodes.map(({ domain }) => domain).filter((domain) => domain !== ""));
-  const opsets = [["", OPSET] as const, ...[...others].map((domain) => [domain, 1] as const)];
-  const model = new Message().integer(1, IR_VERSION).string(2, "vitvq").message(7, body);
+  const others = domainsOf(graph).filter((domain) => domain !== "");
+  const opsets = [["", OPSET] as const, ...others.map((domain) => [domain, 1] as const)];
+  const model = new Message().integer(1, IR_VERSION).string(2, "vitvq").message(7, graphMessage(graph, paths));
   for (const [domain, version] of opsets) model.message(8, new Message().string(1, domain).integer(2, version));
   return model.toBytes();
+}
+
+/** Where the operators of a graph, and of the graphs inside it, come from. */
+function domainsOf({ nodes }: OnnxGraph): string[] {
+  const inside = nodes.flatMap(({ attributes }) => Object.values(attributes).filter(isGraph).flatMap(domainsOf));
+  return [...new Set([...nodes.map(({ domain }) => domain), ...inside])];
+}
+
+const isGraph = (value: Attribute): value is OnnxGraph => typeof value === "object" && "nodes" in value;
+
+function graphMessage(graph: OnnxGraph, paths: ReadonlyMap<OnnxInitializer, string>): Message {
+  const message = new Message();
+  for (const node of graph.nodes) message.message(1, nodeMessage(node));
+  message.string(2, graph.name);
+  for (const tensor of graph.initializers) message.message(5, tensorMessage(tensor, paths.get(tensor)));
+  for (const value of graph.inputs) message.message(11, valueMessage(value));
+  for (const value of graph.outputs) message.message(12, valueMessage(value));
+  return message;
 }
 
 function nodeMessage(node: OnnxNode): Message {
@@ -120,6 +132,7 @@ function attributeMessage(name: string, value: Attribute): Message {
   if (typeof value === "number") return message.float(2, value).integer(20, 1);
   if (typeof value === "bigint") return message.integer(3, value).integer(20, 2);
   if (typeof value === "string") return message.string(4, value).integer(20, 3);
+  if (isGraph(value)) return message.message(6, graphMessage(value, new Map())).integer(20, 5);
   for (const item of value) message.integer(8, item);
   return message.integer(20, 7);
 }

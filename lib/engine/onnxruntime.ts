@@ -5,15 +5,16 @@ import { EngineError } from "../errors.js";
 import { checkStep } from "./checkInputs.js";
 import { Lanes } from "./lanes.js";
 import "./lowerings/index.js";
-import { writeSplitModel } from "./onnx.js";
+import { type OnnxGraph, writeSplitModel } from "./onnx.js";
 import { loadOrt, type Ort } from "./ort.js";
+import { repeatedGraph, repeatedInputs, repeatedProgram } from "./repeated.js";
 import { createResident } from "./resident.js";
 import { type OpenSession, sessionProgram } from "./sessionProgram.js";
 import { trace } from "./traceBackend.js";
-import type { Engine, Precision, Resident, Step, StepOptions } from "./types.js";
+import type { Engine, Precision, Repeated, Resident, Step, StepOptions } from "./types.js";
 
-/** Where graphs run: the processor, or any GPU that WebGPU reaches (Vulkan, Metal, Direct3D 12). */
-export type OnnxDevice = "cpu" | "webgpu";
+/** Where graphs run: the processor, any GPU that WebGPU reaches (Vulkan, Metal, Direct3D 12), or one of NVIDIA's. */
+export type OnnxDevice = "cpu" | "webgpu" | "cuda";
 
 export type OnnxEngineOptions = {
   /** The processor if absent. */
@@ -36,16 +37,15 @@ export type OnnxEngineOptions = {
 export async function createOnnxEngine(options: OnnxEngineOptions = {}): Promise<Engine> {
   const ort = await loadOrt();
   const { device = "cpu", precision = "float32" } = options;
-  const compile: Resident["compile"] = async (step, stepOptions, stays) => {
-    checkStep(stepOptions);
-    return sessionProgram(ort, stepOptions, await openSession(ort, options, { step, stepOptions, stays }));
-  };
+  const compile: Resident["compile"] = async (step, stepOptions, stays) =>
+    sessionProgram(ort, stepOptions, await openSession(ort, options, traced(options, step, stepOptions), stays));
   const alone: Engine["compile"] = async (step, stepOptions) => {
     const program = await compile(step, stepOptions);
     return { ...program, run: async (inputs) => (await program.run(inputs)).host };
   };
   const engine = { name: "onnxruntime", device, precision } as const;
-  if (device !== "cpu") return { ...engine, compile: alone, resident: createResident(compile) };
+  if (device === "cuda") return { ...engine, compile: alone, repeated: await createRepeated(options) };
+  if (device === "webgpu") return { ...engine, compile: alone, resident: createResident(compile) };
   const { threads: laneThreads = availableParallelism() } = options;
   const inLanes = compilerInLanes(options, laneThreads);
   return {
@@ -53,6 +53,28 @@ export async function createOnnxEngine(options: OnnxEngineOptions = {}): Promise
     laneThreads,
     compile: (step, stepOptions) => ((stepOptions.lanes ?? 1) > 1 ? inLanes : alone)(step, stepOptions),
   };
+}
+
+/**
+ * Steps that one call runs several times. Of use on CUDA, where an engine has it; it works on every device.
+ * @throws EngineError as `createOnnxEngine`
+ */
+export async function createRepeated(options: OnnxEngineOptions = {}): Promise<Repeated> {
+  const ort = await loadOrt();
+  return {
+    compile: async (step, stepOptions, repetition) => {
+      const { name } = stepOptions;
+      const inputs = repeatedInputs(name, stepOptions.inputs, repetition);
+      const graph = repeatedGraph(traced(options, step, stepOptions), repetition);
+      return repeatedProgram(sessionProgram(ort, { name, inputs }, await openSession(ort, options, graph)), repetition);
+    },
+  };
+}
+
+/** The graph of a step for a device. What WebGPU computes, CUDA does: ONNX's own operators on floats. */
+function traced({ device = "cpu", precision = "float32" }: OnnxEngineOptions, step: Step, stepOptions: StepOptions) {
+  checkStep(stepOptions);
+  return trace(step, stepOptions, { target: device === "cpu" ? "cpu" : "webgpu", precision });
 }
 
 /** Compiles steps for lanes, each of which has its share of the threads. */
@@ -68,21 +90,18 @@ function compilerInLanes(options: OnnxEngineOptions, threads: number): Engine["c
   };
 }
 
-type Opening = {
-  readonly step: Step;
-  readonly stepOptions: StepOptions;
-  /** Which results remain on the device, where that has memory of its own. */
-  readonly stays?: ((result: string) => boolean) | undefined;
-};
-
 /**
- * Traces a step and makes a session of it.
- * @throws EngineError when the device is absent or lacks an operation of the step, and from `run`, when it fails
+ * Makes a session of a graph.
+ * @param stays which results remain on the device, where that has memory of its own
+ * @throws EngineError when the device is absent or lacks an operation of the graph, and from `run`, when it fails
  */
-async function openSession(ort: Ort, options: OnnxEngineOptions, opening: Opening): Promise<OpenSession> {
-  const { step, stepOptions, stays = () => false } = opening;
-  const { device = "cpu", precision = "float32" } = options;
-  const graph = trace(step, stepOptions, { target: device, precision });
+async function openSession(
+  ort: Ort,
+  options: OnnxEngineOptions,
+  graph: OnnxGraph,
+  stays: (result: string) => boolean = () => false,
+): Promise<OpenSession> {
+  const { device = "cpu" } = options;
   const { model, files } = writeSplitModel(graph);
   const staying = graph.outputs.filter(({ name }) => stays(name)).map(({ name }) => [name, "gpu-buffer"] as const);
   const settings: InferenceSession.SessionOptions = {
@@ -90,7 +109,7 @@ async function openSession(ort: Ort, options: OnnxEngineOptions, opening: Openin
     externalData: files,
     ...(staying.length === 0 ? {} : { preferredOutputLocation: Object.fromEntries(staying) }),
   };
-  const { name } = stepOptions;
+  const { name } = graph;
   const session = await guarded(device, name, ort.InferenceSession.create(model, settings));
   return {
     inputNames: session.inputNames,

@@ -63,6 +63,8 @@ export interface Engine {
   compile(step: Step, options: StepOptions): Promise<Program>;
   /** Where tensors can stay on the device between steps; absent where that is host memory anyway. */
   readonly resident?: Resident;
+  /** Steps run many times in a call, where tensors cannot stay on the device between two; else absent. */
+  readonly repeated?: Repeated;
 }
 
 /** A tensor that stays where the engine computes: only programs of that engine can read it. */
@@ -97,4 +99,34 @@ export interface Resident {
   place(tensors: NamedHostTensors): Promise<NamedDeviceTensors>;
   /** Copies tensors to the host; those of the device remain. */
   fetch(tensors: NamedDeviceTensors): Promise<NamedHostTensors>;
+}
+
+/** What becomes of a step's inputs when one call runs it several times. */
+export type Repetition = {
+  /** Inputs that are carried from run to run: the result that each of them is in the next run. */
+  readonly next: Readonly<Record<string, string>>;
+  /** Inputs that differ from run to run. The others are the same for all. */
+  readonly each: readonly string[];
+};
+
+/** A compiled step that one call runs several times. */
+export interface RepeatedProgram {
+  readonly name: string;
+  /**
+   * Runs the step once for every entry of `each`.
+   * @param inputs what is carried, before the first run, and what all runs share
+   * @returns `carried`, after the last run, by the names of its inputs, and what else every run gave
+   * @throws RangeError when an input is missing, unknown or of another shape or type
+   */
+  run(
+    inputs: NamedHostTensors,
+    each: readonly NamedHostTensors[],
+  ): Promise<{ readonly carried: NamedHostTensors; readonly results: readonly NamedHostTensors[] }>;
+  dispose(): Promise<void>;
+}
+
+/** What an engine adds whose device keeps tensors within a call alone. */
+export interface Repeated {
+  /** @throws RangeError when nothing differs from run to run, or a carried input has no result to follow it */
+  compile(step: Step, options: StepOptions, repetition: Repetition): Promise<RepeatedProgram>;
 }

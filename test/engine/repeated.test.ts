@@ -1,0 +1,90 @@
+/** Several runs of a step in one call, against as many calls of the step. */
+
+import nodeAssert from "node:assert/strict";
+import * as tf from "@tensorflow/tfjs";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { createOnnxEngine, createRepeated } from "../../lib/engine/onnxruntime.js";
+import type { HostTensor, NamedHostTensors, Repetition, Step, StepOptions } from "../../lib/engine/types.js";
+import { gelu } from "../../lib/nn/gelu.js";
+import { rngFrom } from "../../lib/random.js";
+
+const test = suite("engine/repeated");
+
+function drawn(shape: number[], seed: number): HostTensor {
+  const rng = rngFrom(seed);
+  const count = shape.reduce((a, b) => a * b, 1);
+  return { dtype: "float32", shape, data: Float32Array.from({ length: count }, () => rng.normal()) };
+}
+
+const rowOf = (row: number): HostTensor => ({ dtype: "int32", shape: [1], data: Int32Array.of(row) });
+
+/** Moves a state by what the run is given; the large constant lies outside of the loop, the small one within. */
+const step: Step = ({ state, shared, drive, row, table, offset }) => {
+  const chosen = tf.gather(table as tf.Tensor2D, row as tf.Tensor1D); // [1, 40]
+  const moved = gelu(tf.add(tf.add(state!, chosen), tf.mul(drive!, shared!)));
+  const next = tf.add(moved, offset!);
+  return { next, mean: tf.mean(moved), largest: tf.argMax(next, -1), last: state! };
+};
+const options: StepOptions = {
+  name: "little",
+  inputs: {
+    state: { dtype: "float32", shape: [3, 40] },
+    shared: { dtype: "float32", shape: [40] },
+    drive: { dtype: "float32", shape: [3, 40] },
+    row: { dtype: "int32", shape: [1] },
+  },
+  constants: { table: drawn([30, 40], 3), offset: drawn([1, 40], 4) },
+};
+const repetition: Repetition = { next: { state: "next" }, each: ["drive", "row"] };
+
+const start = { state: drawn([3, 40], 1), shared: drawn([40], 2) };
+const runs = Array.from(
+  { length: 5 },
+  (_, i): NamedHostTensors => ({ drive: drawn([3, 40], 10 + i), row: rowOf(3 * i) }),
+);
+
+test("a call gives what as many runs give, whatever their number", async () => {
+  const engine = await createOnnxEngine({ threads: 1 });
+  const single = await engine.compile(step, options);
+  const program = await (await createRepeated({ threads: 1 })).compile(step, options, repetition);
+  for (const count of [1, 5, 2]) {
+    let { state } = start;
+    const want: NamedHostTensors[] = [];
+    for (const run of runs.slice(0, count)) {
+      const { next, ...results } = await single.run({ ...start, state, ...run });
+      state = next!;
+      want.push(results);
+    }
+    const { carried, results } = await program.run(start, runs.slice(0, count));
+    assert.equal(Object.keys(carried), ["state"]);
+    assert.equal([...carried["state"]!.data], [...state.data]);
+    assert.is(results.length, count);
+    for (const [i, result] of results.entries()) {
+      assert.equal(Object.keys(result).sort(), ["largest", "last", "mean"]);
+      for (const [name, { shape, dtype, data }] of Object.entries(want[i]!)) {
+        assert.equal([...result[name]!.shape], [...shape], name);
+        assert.is(result[name]!.dtype, dtype);
+        assert.equal([...result[name]!.data], [...data], `${name} of run ${i}`);
+      }
+    }
+  }
+  await program.dispose();
+  await single.dispose();
+});
+
+test("what a call cannot be made of, or is not given, is named", async () => {
+  const repeated = await createRepeated({ threads: 1 });
+  const compiled = (changed: Partial<Repetition>) => repeated.compile(step, options, { ...repetition, ...changed });
+  await nodeAssert.rejects(compiled({ each: [] }), /little: nothing differs from run to run/);
+  await nodeAssert.rejects(compiled({ next: { state: "nxt" } }), /little: there is no result nxt/);
+  const program = await compiled({});
+  const [first] = runs;
+  await nodeAssert.rejects(program.run(start, []), /little: input "each drive" is missing/);
+  await nodeAssert.rejects(program.run({ state: start.state }, runs), /little: input "shared" is missing/);
+  const short = { ...first!, row: { ...rowOf(1), shape: [1, 1] } };
+  await nodeAssert.rejects(program.run(start, [short]), /"each row" wants int32 \[runs, 1\]/);
+  await program.dispose();
+});
+
+test.run();
