@@ -72,8 +72,8 @@ async function measure(job: MeasureJob, report: (progress: Progress) => void): P
   try {
     const setUpSeconds = (performance.now() - began) / 1000;
     const timed = await time(prepared, job, report);
-    const { items, unit, work, plans } = prepared;
-    const multiplyAdds = plans && (await multiplyAddsOf(plans));
+    const { items, unit, work, plans, steps = 1 } = prepared;
+    const multiplyAdds = plans && steps * (await multiplyAddsOf(plans));
     const counted = multiplyAdds === undefined ? {} : { multiplyAdds };
     return { items, unit, setUpSeconds, ...timed, ...counted, ...(work ? { work } : {}) };
   } finally {

@@ -12,7 +12,9 @@ export type Prepared = {
   run(): Promise<unknown>;
   readonly items: number;
   readonly unit: Unit;
-  /** The graphs of a run, to count multiply-adds of; absent where they are not known. */
+  /** Steps of a run, more than one where the engine does them in one call; 1 if absent. */
+  readonly steps?: number;
+  /** The graphs of a step, to count multiply-adds of; absent where they are not known. */
   readonly plans?: readonly Plan[];
   /** What a step of sampling cannot do without. */
   readonly work?: SamplingWork;

@@ -3,6 +3,7 @@ import { sequenceLength, vimSpec } from "../models/vim.js";
 import { countParameters, flattenSpecs } from "../nn/params.js";
 import { rngFrom, streamSeed } from "../random.js";
 import { chooseLanes } from "../train/lanes.js";
+import { stepsInCall } from "../train/networks.js";
 import type { OptimizerOptions } from "../train/optimizer.js";
 import { priorPlan } from "../train/plans.js";
 import { PriorTrainer } from "../train/priorTrainer.js";
@@ -45,7 +46,8 @@ export async function tokenizerTraining({ size, openEngine, lanes }: Means, loss
     nextImages: async () => images,
   });
   const plans = [stage1Plan(task, stage1)];
-  return { ...stepsOf(trainer), items: stage1.batch, unit: "images", plans };
+  const steps = stepsInCall(engine, images.byteLength);
+  return { ...runOf(trainer, steps), items: steps * stage1.batch, unit: "images", plans };
 }
 
 /** A step of stage 2 on random codes. */
@@ -70,16 +72,21 @@ export async function priorTraining({ size, openEngine, lanes }: Means): Promise
     nextBatch: async () => ({ codes, labels }),
   });
   const plans = [priorPlan(model, { dropout: DROPOUT, batchSize })];
-  return { ...stepsOf(trainer), items: batchSize, unit: "images", plans };
+  const steps = stepsInCall(engine, codes.byteLength);
+  return { ...runOf(trainer, steps), items: steps * batchSize, unit: "images", plans };
 }
 
-function stepsOf(trainer: Trainer): Pick<Prepared, "run" | "close"> {
+/** A run of as many steps as the engine does in a call. */
+function runOf(trainer: Trainer, steps: number): Pick<Prepared, "run" | "steps" | "close"> {
   let step = 0;
   return {
+    steps,
     run: async () => {
-      const { applied } = await trainer.step(step++);
-      if (!applied)
-        throw new Error(`step ${step - 1}: losses or gradients are not finite, so that nothing was updated`);
+      for (let room = steps; room > 0; room--) {
+        const { applied } = await trainer.step(step++, room);
+        if (!applied)
+          throw new Error(`step ${step - 1}: losses or gradients are not finite, so that nothing was updated`);
+      }
     },
     close: () => trainer.close(),
   };

@@ -6,6 +6,7 @@ import { mapNames, mapValues } from "../records.js";
 import type { AdamWOptions } from "./adamW.js";
 import { emaDecayAt } from "./ema.js";
 import { inputSpecs, underPrefix, withPrefix } from "./named.js";
+import type { NetworkStart } from "./networks.js";
 import type { Plan } from "./plans.js";
 import { GRADIENT } from "./tokenizerSteps.js";
 
@@ -21,12 +22,25 @@ export type AdamWNetwork = {
   readonly options: AdamWStepOptions;
 };
 
+/**
+ * A network that is to be moved where the engine computes.
+ * @throws RangeError for a rule other than AdamW
+ */
+export function asAdamW(start: NetworkStart): AdamWNetwork & { readonly start: NetworkStart } {
+  const { optimizer } = start;
+  if (optimizer.rule !== "adamw")
+    throw new RangeError(`${optimizer.rule} updates in host memory alone, not on a device`);
+  return { specs: start.specs, options: optimizer, start };
+}
+
 /** What the results that are the next state begin with. */
 export const NEXT = "next/";
 /** What the numbers of an update begin with: see `updateScalars`. */
-const UPDATE = "update/";
+export const UPDATE = "update/";
 /** What the norms begin with. */
 export const NORM = "norm/";
+/** A number that must be finite for anything to move, beside the norms; a step that holds an update may give it. */
+export const WATCHED = "watched";
 
 /** Parts of a network's state. */
 const PARTS = ["params", "first", "second", "average"] as const;
@@ -34,7 +48,7 @@ const PARTS = ["params", "first", "second", "average"] as const;
 const hasPart = (part: Part, { ema }: AdamWStepOptions) => part !== "average" || ema > 0;
 
 /**
- * One update of all `networks`, or of none when a gradient of any is not finite.
+ * One update of all `networks`, or of none when a gradient of any (or `WATCHED`) is not finite.
  * Inputs: `NETWORK/params/*`, `NETWORK/first/*`, `NETWORK/second/*`, `NETWORK/average/*` where it has one,
  * `gradient/NETWORK/*` (times what `updateScalars` is told to divide by), `update/NETWORK` (`updateScalars`). Results: the
  * same state under `next/`, and `norm/NETWORK`.
@@ -82,7 +96,8 @@ function adamWStep(networks: Readonly<Record<string, AdamWNetwork>>): Step {
       networks,
       (_, network) => tf.mul(norm(underPrefix(GRADIENT + network, inputs)), share(network)) as tf.Scalar,
     );
-    const finite = Object.values(norms)
+    const watched = inputs[WATCHED] ? [inputs[WATCHED]] : [];
+    const finite = [...Object.values(norms), ...watched]
       .map((one) => tf.isFinite(one))
       .reduce((a, b) => tf.logicalAnd(a, b));
     const results: NamedTensors = mapNames(norms, (network) => NORM + network);

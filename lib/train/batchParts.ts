@@ -67,7 +67,7 @@ export async function runParts(
 }
 
 /** Whether a result has a row for each image; scalars and gradients have not. */
-function isPerImage(name: string, { shape }: HostTensor): boolean {
+export function isPerImage(name: string, { shape }: Pick<HostTensor, "shape">): boolean {
   return shape.length > 0 && !name.startsWith(GRADIENT);
 }
 

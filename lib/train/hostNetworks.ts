@@ -13,8 +13,8 @@ import { GRADIENT } from "./tokenizerSteps.js";
 export class HostNetworks implements Networks {
   readonly lossScale = undefined;
   private readonly engine: Engine;
-  private readonly optimizers: Readonly<Record<string, Optimizer>>;
-  private readonly frozen: NamedHostTensors;
+  protected readonly optimizers: Readonly<Record<string, Optimizer>>;
+  protected readonly frozen: NamedHostTensors;
   private readonly programs = new Map<string, Promise<Compiled>>();
 
   constructor({ engine, networks, frozen = {} }: NetworksOptions) {

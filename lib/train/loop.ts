@@ -9,6 +9,8 @@ export type StepReport = {
   readonly applied: boolean;
   /** Whether that was because the loss's scale was too large: it is lower now, and the next step may do. No if absent. */
   readonly rescaled?: boolean;
+  /** Steps after this one that are done already, their reports still to come. None if absent. */
+  readonly ahead?: number;
 };
 
 export type IntervalReport = {
@@ -35,8 +37,8 @@ export type LoopOptions = {
   /** Consecutive steps that may be skipped before the run counts as diverged; those that lowered the scale do not count. */
   readonly patience: number;
   readonly signals: SignalWatch;
-  /** Does step number `step` (from 0). */
-  readonly step: (step: number) => Promise<StepReport>;
+  /** Does step number `step` (from 0), and may do up to `room` at once: so many pass before anything else is due. */
+  readonly step: (step: number, room: number) => Promise<StepReport>;
   readonly log: (report: IntervalReport) => Promise<void>;
   /** Asked after every log line: whether training is over, however many steps are left. */
   readonly isOver?: () => boolean;
@@ -55,7 +57,7 @@ export async function trainLoop(options: LoopOptions): Promise<number> {
   let inARow = 0;
   let skipped = 0;
   for (let step = options.start; step < options.total; step++) {
-    const report = await options.step(step);
+    const report = await options.step(step, roomAt(step, options));
     const done = step + 1;
     interval.add(report);
     if (report.applied) inARow = 0;
@@ -65,10 +67,15 @@ export async function trainLoop(options: LoopOptions): Promise<number> {
     const logged = done % options.logEvery === 0 || done === options.total;
     if (logged) await options.log({ ...interval.close(done), total: options.total, skipped });
     const finished = done === options.total || (logged && (options.isOver?.() ?? false));
-    await saveIfDue(options, { done, inARow, finished });
+    if (!report.ahead) await saveIfDue(options, { done, inARow, finished });
     if (finished) break;
   }
   return skipped;
+}
+
+/** Steps from `step` to the next log line, checkpoint or the end. */
+function roomAt(step: number, { total, logEvery, checkpointEvery }: LoopOptions): number {
+  return Math.min(total - step, ...[logEvery, checkpointEvery].map((every) => every - (step % every)));
 }
 
 type Progress = { readonly done: number; readonly inARow: number; readonly finished: boolean };

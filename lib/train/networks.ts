@@ -5,6 +5,7 @@ import { HostNetworks } from "./hostNetworks.js";
 import type { LossScaleState } from "./lossScale.js";
 import type { Optimizer, OptimizerOptions } from "./optimizer.js";
 import type { Plan } from "./plans.js";
+import { RepeatedNetworks } from "./repeatedNetworks.js";
 import { ResidentNetworks } from "./residentNetworks.js";
 
 /** A network before its first step. Its name is what its parameters begin with in plans: `model/`. */
@@ -48,6 +49,27 @@ export type Moved = {
   readonly rescaled: boolean;
 };
 
+/** Does steps of one plan that follow one another, in one call where the engine has such. */
+export async function moveAll(networks: Networks, moves: readonly Move[]): Promise<readonly Moved[]> {
+  if (networks.moveAll) return networks.moveAll(moves);
+  const moved: Moved[] = [];
+  for (const move of moves) moved.push(await networks.move(move));
+  return moved;
+}
+
+/** Steps in a call: copying the state takes as long as a few of them. */
+const MOST_STEPS = 32;
+/** Of all batches that wait for a call. */
+const MOST_BYTES = 2 ** 28;
+
+/**
+ * Steps that are worth one call of an engine: one where it keeps its state between calls.
+ * @param batchBytes of what a step is given beside the state
+ */
+export function stepsInCall({ repeated }: Engine, batchBytes: number): number {
+  return repeated ? Math.max(1, Math.min(MOST_STEPS, Math.floor(MOST_BYTES / batchBytes))) : 1;
+}
+
 /** Rows of parameters that something besides gradients moves. */
 export type Rows = Pick<Optimizer, "params" | "replaceRow">;
 
@@ -55,6 +77,8 @@ export interface Networks {
   /** What losses are multiplied by before they are differentiated; undefined where they are not. */
   readonly lossScale: number | undefined;
   move(move: Move): Promise<Moved>;
+  /** Does steps of one plan that follow one another in one call of the engine; absent where there is no such call. */
+  moveAll?(moves: readonly Move[]): Promise<readonly Moved[]>;
   /** Runs a plan on the weights to use: the moving averages where there are some. */
   use(plan: NamedPlan, inputs: NamedHostTensors): Promise<NamedHostTensors>;
   /** Lets `edit` change one parameter of a network with its moments and its moving average. */
@@ -81,8 +105,9 @@ export interface Networks {
   close(): Promise<void>;
 }
 
-/** Networks in host memory, or on the engine's device where that has memory of its own. */
+/** Networks where the engine wants them: on its device, there for the time of a call, or in host memory. */
 export function createNetworks(options: NetworksOptions): Networks {
-  const { resident } = options.engine;
-  return resident ? new ResidentNetworks(options, resident) : new HostNetworks(options);
+  const { resident, repeated } = options.engine;
+  if (resident) return new ResidentNetworks(options, resident);
+  return repeated ? new RepeatedNetworks(options, repeated) : new HostNetworks(options);
 }

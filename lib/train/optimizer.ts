@@ -22,6 +22,9 @@ export type OptimizerOptions = RuleOptions & {
   readonly ema: number;
 };
 
+/** Name of the moving average among the parts of `Optimizer.everything`. */
+export const AVERAGE = "average";
+
 export class Optimizer {
   readonly params: NamedHostTensors;
   private readonly rule: UpdateRule;
@@ -59,6 +62,11 @@ export class Optimizer {
     this.rule.forget(name, at, at + values.length);
   }
 
+  /** Updates so far. */
+  get updateCount(): number {
+    return this.updates;
+  }
+
   /** The weights to use: the moving average where there is one. */
   get weights(): NamedHostTensors {
     return this.average ?? this.params;
@@ -66,10 +74,19 @@ export class Optimizer {
 
   /** Everything needed to continue, by name, the averaged weights apart. */
   state(prefix: string): { tensors: NamedHostTensors; updates: number } {
-    const tensors: NamedHostTensors = {};
-    for (const [part, named] of Object.entries(this.parts()))
-      for (const [name, tensor] of Object.entries(named)) tensors[`${prefix}/${part}/${name}`] = tensor;
-    return { tensors, updates: this.updates };
+    return { tensors: byPart(prefix, this.parts()), updates: this.updates };
+  }
+
+  /** The tensors of `state` and the moving average: all that an update reads and writes. */
+  everything(prefix: string): NamedHostTensors {
+    return byPart(prefix, this.allParts());
+  }
+
+  /** Takes over `everything` as it is after `updates` updates more, made elsewhere; the tensors are not copied. */
+  adopt(prefix: string, tensors: NamedHostTensors, updates: number): void {
+    for (const [part, named] of Object.entries(this.allParts()))
+      for (const name of Object.keys(named)) named[name] = tensors[`${prefix}/${part}/${name}`]!;
+    this.updates += updates;
   }
 
   /**
@@ -88,6 +105,17 @@ export class Optimizer {
   private parts(): Record<string, NamedHostTensors> {
     return { params: this.params, ...this.rule.state };
   }
+
+  private allParts(): Record<string, NamedHostTensors> {
+    return { ...this.parts(), ...(this.average ? { [AVERAGE]: this.average } : {}) };
+  }
+}
+
+function byPart(prefix: string, parts: Readonly<Record<string, NamedHostTensors>>): NamedHostTensors {
+  const tensors: NamedHostTensors = {};
+  for (const [part, named] of Object.entries(parts))
+    for (const [name, tensor] of Object.entries(named)) tensors[`${prefix}/${part}/${name}`] = tensor;
+  return tensors;
 }
 
 function startRule(

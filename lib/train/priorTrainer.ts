@@ -6,12 +6,12 @@ import { streamSeed, uniformAt } from "../random.js";
 import { type BatchSplit, partCount, partSize, partsOf } from "./batchParts.js";
 import type { StepReport } from "./loop.js";
 import { scalarOf } from "./named.js";
-import { createNetworks, type Networks } from "./networks.js";
+import { createNetworks, type Move, type Moved, moveAll, type Networks, stepsInCall } from "./networks.js";
 import type { OptimizerOptions } from "./optimizer.js";
 import { inLanes, type Plan, priorLossPlan, priorPlan } from "./plans.js";
 import { bitsPerDimension } from "./priorSteps.js";
 import { MODEL } from "./tokenizerSteps.js";
-import type { Saved, Trainer } from "./trainer.js";
+import { ReportQueue, type Saved, type Trainer } from "./trainer.js";
 
 export type PriorBatch = {
   /** [B, T] row by row. */
@@ -38,6 +38,7 @@ export type PriorTraining = BatchSplit & {
 
 export class PriorTrainer implements Trainer {
   private readonly networks: Networks;
+  private readonly reports = new ReportQueue();
 
   constructor(private readonly training: PriorTraining) {
     const { engine, model, seed, optimizer } = training;
@@ -48,18 +49,37 @@ export class PriorTrainer implements Trainer {
     });
   }
 
-  async step(step: number): Promise<StepReport> {
-    const { seed, optimizer, dimensions } = this.training;
+  step(step: number, room = 1): Promise<StepReport> {
+    return this.reports.next(() => this.launch(step, Math.min(room, this.most)));
+  }
+
+  private get most(): number {
+    const { engine, batchSize } = this.training;
+    return stepsInCall(engine, 4 * batchSize * (this.codesPerImage + 1));
+  }
+
+  private async launch(first: number, count: number): Promise<StepReport[]> {
+    const moves: Move[] = [];
+    for (let step = first; step < first + count; step++) moves.push(await this.move(step));
+    const moved = await moveAll(this.networks, moves);
+    return moved.map((one, i) => this.report(one, first + i));
+  }
+
+  private async move(step: number): Promise<Move> {
     const batch = await this.training.nextBatch();
-    const classIds = this.classIds(batch.labels, streamSeed(seed, "classDropout", step));
-    const { results, norms, applied, rescaled } = await this.networks.move({
+    const classIds = this.classIds(batch.labels, streamSeed(this.training.seed, "classDropout", step));
+    return {
       key: "step",
       plan: () => this.plan(),
       moves: [MODEL],
       parts: this.parts(this.inputs(batch.codes, classIds), step),
       loss: "nll",
       step,
-    });
+    };
+  }
+
+  private report({ results, norms, applied, rescaled }: Moved, step: number): StepReport {
+    const { optimizer, dimensions } = this.training;
     const nll = scalarOf(results, "nll");
     if (!applied) return { metrics: { nll }, applied, rescaled };
     const bits = bitsPerDimension(nll, { codes: this.codesPerImage, dimensions });

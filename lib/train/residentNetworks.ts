@@ -3,17 +3,17 @@ import * as tf from "@tensorflow/tfjs";
 import { disposeAll } from "../engine/resident.js";
 import type { NamedDeviceTensors, NamedHostTensors, Resident, ResidentProgram, Step } from "../engine/types.js";
 import { mapNames, mapValues, pickNames } from "../records.js";
-import { type AdamWNetwork, adamWPlan, NEXT, NORM, updateScalars } from "./adamWStep.js";
+import { adamWPlan, asAdamW, NEXT, NORM, updateScalars } from "./adamWStep.js";
 import { runParts } from "./batchParts.js";
 import { copyTensors } from "./ema.js";
 import { LOSS_SCALE, LossScale } from "./lossScale.js";
 import { scalarOf, underPrefix, withPrefix } from "./named.js";
-import type { Move, Moved, NamedPlan, NetworkStart, Networks, NetworksOptions, Rows } from "./networks.js";
-import { Optimizer } from "./optimizer.js";
+import type { Move, Moved, NamedPlan, Networks, NetworksOptions, Rows } from "./networks.js";
+import { AVERAGE, Optimizer } from "./optimizer.js";
 import type { Plan } from "./plans.js";
 import { GRADIENT } from "./tokenizerSteps.js";
 
-type Network = AdamWNetwork & { readonly start: NetworkStart };
+type Network = ReturnType<typeof asAdamW>;
 type Kind = "params" | "use";
 
 export class ResidentNetworks implements Networks {
@@ -76,7 +76,7 @@ export class ResidentNetworks implements Networks {
     const updates = this.updates[network]!;
     optimizer.restore(bare(network), { tensors: fetched, updates, weights: of(this.partInUse(network)) });
     const result = edit(optimizer);
-    const changed = await this.resident.place(hostState(network, optimizer, start));
+    const changed = await this.resident.place(optimizer.everything(bare(network)));
     disposeAll(own);
     Object.assign(tensors, changed);
     return result;
@@ -103,7 +103,7 @@ export class ResidentNetworks implements Networks {
       const average = weights[network];
       const saved = { tensors, updates: updates[network] ?? 0, ...(average ? { weights: average } : {}) };
       optimizer.restore(bare(network), saved);
-      Object.assign(host, hostState(network, optimizer, start));
+      Object.assign(host, optimizer.everything(bare(network)));
     }
     await this.clear();
     this.updates = mapValues(this.networks, (_, network) => updates[network] ?? 0);
@@ -189,7 +189,7 @@ export class ResidentNetworks implements Networks {
 
   private startState(): NamedHostTensors {
     const states = Object.entries(this.networks).map(([network, { start }]) =>
-      hostState(network, new Optimizer(start.params, start.specs, start.optimizer), start),
+      new Optimizer(start.params, start.specs, start.optimizer).everything(bare(network)),
     );
     return Object.assign({}, ...states);
   }
@@ -211,7 +211,6 @@ export class ResidentNetworks implements Networks {
 
 type Compiled = { readonly program: ResidentProgram; readonly inputs: ReadonlySet<string> };
 
-const AVERAGE = "average";
 const SUM = "sum/";
 const MORE = "more/";
 
@@ -229,19 +228,6 @@ function withScale({ step, options }: Plan): Plan {
     step,
     options: { ...options, inputs: { ...options.inputs, [LOSS_SCALE]: { dtype: "float32", shape: [] } } },
   };
-}
-
-function asAdamW(start: NetworkStart): Network {
-  const { optimizer } = start;
-  if (optimizer.rule !== "adamw")
-    throw new RangeError(`${optimizer.rule} updates in host memory alone, not on a device`);
-  return { specs: start.specs, options: optimizer, start };
-}
-
-/** All that an optimizer keeps, under the names that tensors of the device have. */
-function hostState(network: string, optimizer: Optimizer, { optimizer: { ema } }: NetworkStart): NamedHostTensors {
-  const { tensors } = optimizer.state(bare(network));
-  return ema > 0 ? { ...tensors, ...withPrefix(`${network}${AVERAGE}/`, optimizer.weights) } : tensors;
 }
 
 /** `sum/x + more/x` as `x`. */

@@ -100,7 +100,7 @@ async function trainFrom(start: number, training: Training): Promise<TrainingRes
     start,
     total: best?.isOver ? start : total,
     signals,
-    step: (step) => trainer.step(step),
+    step: (step, room) => trainer.step(step, room),
     log: async (report) => {
       reached = report.step;
       last = await logInterval(training, { ...report, total }, shares(report.seconds));

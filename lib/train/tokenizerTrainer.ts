@@ -10,11 +10,20 @@ import { CODEBOOK, CodebookRevival } from "./codebookRevival.js";
 import { EmaCodebook } from "./emaCodebook.js";
 import type { StepReport } from "./loop.js";
 import { scalarOf, underPrefix, withPrefix } from "./named.js";
-import { createNetworks, type NamedPlan, type NetworkStart, type Networks } from "./networks.js";
+import {
+  createNetworks,
+  type Move,
+  type Moved,
+  moveAll,
+  type NamedPlan,
+  type NetworkStart,
+  type Networks,
+  stepsInCall,
+} from "./networks.js";
 import type { OptimizerOptions } from "./optimizer.js";
 import { inLanes, tokenizerPlan } from "./plans.js";
 import { DISCRIMINATOR, MODEL, type TokenizerStepOptions, type TokenizerTask, trainedOf } from "./tokenizerSteps.js";
-import type { Saved, Trainer } from "./trainer.js";
+import { ReportQueue, type Saved, type Trainer } from "./trainer.js";
 
 export type TokenizerTraining = BatchSplit & {
   readonly engine: Engine;
@@ -35,6 +44,7 @@ export class TokenizerTrainer implements Trainer {
   /** Moves the codebook, and unused codes, where the loss does not. */
   private readonly averages: EmaCodebook | undefined;
   private readonly usedCodes: Uint8Array;
+  private readonly reports = new ReportQueue();
 
   constructor(private readonly training: TokenizerTraining) {
     const { engine, task, optimizer, frozen = {}, seed } = training;
@@ -51,14 +61,8 @@ export class TokenizerTrainer implements Trainer {
     this.networks = createNetworks({ engine, networks, frozen: withPrefix(MODEL, frozen) });
   }
 
-  async step(step: number): Promise<StepReport> {
-    const images = await this.nextImages();
-    const { adversarialStart, task } = this.training;
-    const adversarial = this.hasCritic && step >= adversarialStart;
-    const report = await this.mainStep(step, images, { adversarial, quantized: step >= task.revival.quantizeFrom });
-    const { every, gamma } = task.r1;
-    if (!report.applied || !adversarial || gamma === 0 || step % every !== 0) return report;
-    return this.r1(step, images, report);
+  step(step: number, room = 1): Promise<StepReport> {
+    return this.reports.next(() => this.launch(step, Math.min(room, this.most)));
   }
 
   takeIntervalMetrics(): Record<string, number> {
@@ -98,14 +102,62 @@ export class TokenizerTrainer implements Trainer {
     return this.training.task.weights.adversarial > 0;
   }
 
-  private async mainStep(step: number, images: HostTensor, kind: TokenizerStepOptions): Promise<StepReport> {
-    const { results, norms, applied, rescaled } = await this.networks.move({
-      ...this.plan(kind),
-      moves: kind.adversarial ? [MODEL, DISCRIMINATOR] : [MODEL], // both move or neither does
-      parts: this.parts(images),
-      loss: "loss",
-      step,
-    });
+  private get most(): number {
+    return stepsInCall(this.training.engine, 4 * this.imageShape().reduce((a, b) => a * b, 1));
+  }
+
+  private async launch(first: number, room: number): Promise<StepReport[]> {
+    const count = this.stepsAlike(first, room);
+    const kind = this.kindAt(first);
+    const moves: Move[] = [];
+    for (let step = first; step < first + count; step++)
+      moves.push({
+        ...this.plan(kind),
+        moves: kind.adversarial ? [MODEL, DISCRIMINATOR] : [MODEL], // both move or neither does
+        parts: this.parts(await this.nextImages()),
+        loss: "loss",
+        step,
+      });
+    const reports: StepReport[] = [];
+    for (const [i, moved] of (await moveAll(this.networks, moves)).entries()) {
+      const report = await this.report(moved, first + i);
+      reports.push(report.applied && this.hasR1At(first + i) ? await this.r1(moves[i]!, report) : report);
+    }
+    return reports;
+  }
+
+  /** Steps from `first` on that are of one kind and of which none but the last is followed by something else than a step. */
+  private stepsAlike(first: number, room: number): number {
+    const { quantized, adversarial } = this.kindAt(first);
+    let count = 1;
+    while (count < room && !this.hasMoreAfter(first + count - 1)) {
+      const next = this.kindAt(first + count);
+      if (next.quantized !== quantized || next.adversarial !== adversarial) break;
+      count++;
+    }
+    return count;
+  }
+
+  private kindAt(step: number): TokenizerStepOptions {
+    const { adversarialStart, task } = this.training;
+    return {
+      adversarial: this.hasCritic && step >= adversarialStart,
+      quantized: step >= task.revival.quantizeFrom,
+    };
+  }
+
+  private hasR1At(step: number): boolean {
+    const { every, gamma } = this.training.task.r1;
+    return this.kindAt(step).adversarial && gamma > 0 && step % every === 0;
+  }
+
+  /** Whether networks change after the update of a step, or may. */
+  private hasMoreAfter(step: number): boolean {
+    const movesCodes = !this.training.frozen && (this.averages !== undefined || this.revival.isDue(step));
+    return movesCodes || this.hasR1At(step);
+  }
+
+  private async report({ results, norms, applied, rescaled }: Moved, step: number): Promise<StepReport> {
     const metrics = losses(results);
     if (!applied) return { metrics, applied, rescaled };
     const codes = results["codes"]!;
@@ -125,11 +177,11 @@ export class TokenizerTrainer implements Trainer {
     return this.networks.edit(MODEL, CODEBOOK, (rows) => revival.revive(rows, latents, step));
   }
 
-  private async r1(step: number, images: HostTensor, report: StepReport): Promise<StepReport> {
+  private async r1({ parts, step }: Move, report: StepReport): Promise<StepReport> {
     const { results, applied, rescaled } = await this.networks.move({
       ...this.plan("r1"),
       moves: [DISCRIMINATOR],
-      parts: this.parts(images),
+      parts,
       loss: "r1",
       step,
     });

@@ -11,12 +11,29 @@ export type Saved = {
 };
 
 export interface Trainer {
-  /** One update, number `step` from 0. */
-  step(step: number): Promise<StepReport>;
+  /**
+   * One update, number `step` from 0.
+   * @param room steps, this one included, that may be done at once: nothing but `step` is called before the last of them
+   *   was asked for, or the next one that reports none `ahead`; 1 if absent
+   */
+  step(step: number, room?: number): Promise<StepReport>;
   /** Numbers about the steps since the last call that are not means of their own (usage of codes). */
   takeIntervalMetrics(): Record<string, number>;
   save(): Promise<Saved>;
   /** @throws FileError when the state belongs to another model */
   restore(saved: Saved): Promise<void>;
   close(): Promise<void>;
+}
+
+/** Reports of steps that were done at once, handed out one by one. */
+export class ReportQueue {
+  private reports: readonly StepReport[] = [];
+
+  /** @param launch does one step or more when none is left */
+  async next(launch: () => Promise<readonly StepReport[]>): Promise<StepReport> {
+    if (this.reports.length === 0) this.reports = await launch();
+    const [first, ...rest] = this.reports;
+    this.reports = rest;
+    return { ...first!, ahead: rest.length };
+  }
 }

@@ -11,13 +11,17 @@ type Plan = Partial<Omit<LoopOptions, "step" | "log" | "save" | "signals">> & {
   bad?: readonly number[];
   /** Those of them that lowered the loss's scale. */
   rescaled?: readonly number[];
+  /** Steps that are done at once where there is room. */
+  atOnce?: number;
   /** What the process is told during a step. */
   signals?: Readonly<Record<number, StopSignal | "SIGUSR1">>;
 };
 
 /** Runs the loop over steps whose loss is their number, and records what it did. */
-async function run({ bad = [], rescaled = [], signals = {}, ...options }: Plan) {
+async function run({ bad = [], rescaled = [], atOnce = 1, signals = {}, ...options }: Plan) {
   const steps: number[] = [];
+  const calls: number[] = [];
+  let ahead = 0;
   const logs: IntervalReport[] = [];
   const saves: number[] = [];
   let stop: StopSignal | undefined;
@@ -41,12 +45,17 @@ async function run({ bad = [], rescaled = [], signals = {}, ...options }: Plan) 
     patience: 3,
     ...options,
     signals: watch,
-    step: async (step): Promise<StepReport> => {
+    step: async (step, room): Promise<StepReport> => {
       steps.push(step);
+      if (ahead > 0) ahead--;
+      else {
+        calls.push(Math.min(atOnce, room));
+        ahead = Math.min(atOnce, room) - 1;
+      }
       const signal = signals[step];
       if (signal === "SIGUSR1") saveRequested = true;
       else if (signal) stop = signal;
-      return { metrics: { loss: step }, applied: !bad.includes(step), rescaled: rescaled.includes(step) };
+      return { metrics: { loss: step }, applied: !bad.includes(step), rescaled: rescaled.includes(step), ahead };
     },
     log: async (report) => {
       logs.push(report);
@@ -55,7 +64,7 @@ async function run({ bad = [], rescaled = [], signals = {}, ...options }: Plan) 
       saves.push(step);
     },
   }).catch((error: unknown) => error);
-  return { steps, logs, saves, outcome };
+  return { steps, calls, logs, saves, outcome };
 }
 
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
@@ -96,6 +105,24 @@ test("a run that goes on does the steps that are left, at the same intervals", a
 test("a run with all steps done does nothing", async () => {
   const { steps, logs, saves, outcome } = await run({ start: 10 });
   assert.equal([steps, logs, saves, outcome], [[], [], [], 0]);
+});
+
+test("steps that are done at once stop before a log line, a checkpoint and the end", async () => {
+  const want = await run({});
+  const { calls, ...got } = await run({ atOnce: 4 });
+  assert.equal(calls, [3, 1, 2, 2, 1, 1]);
+  for (const { logs } of [want, got]) for (const log of logs) Object.assign(log, { seconds: 0, secondsPerStep: 0 });
+  const { calls: _, ...rest } = want;
+  assert.equal(got, rest);
+  assert.equal((await run({ atOnce: 2, logEvery: 5, checkpointEvery: 5 })).calls, [2, 2, 1, 2, 2, 1]);
+});
+
+test("a signal is answered when the steps that were done at once are told of", async () => {
+  const { steps, saves, outcome } = await run({ atOnce: 4, checkpointEvery: 8, signals: { 1: "SIGTERM" } });
+  assert.instance(outcome, StoppedError);
+  assert.equal([steps, saves], [range(0, 4), [4]]);
+  const asked = await run({ atOnce: 4, checkpointEvery: 8, signals: { 1: "SIGUSR1" } });
+  assert.equal([asked.steps, asked.saves], [range(0, 10), [4, 8, 10]]);
 });
 
 test("skipped steps are counted and left out of the means", async () => {

@@ -144,10 +144,10 @@ export async function priorTrainer(change: Partial<PriorTraining> = {}, start = 
   });
 }
 
-/** Runs steps and returns the metrics of each. */
+/** Runs steps, at once where the trainer does so, and returns the metrics of each. */
 export async function advance(trainer: Trainer, from: number, to: number): Promise<Record<string, number>[]> {
   const metrics: Record<string, number>[] = [];
-  for (let step = from; step < to; step++) metrics.push({ ...(await trainer.step(step)).metrics });
+  for (let step = from; step < to; step++) metrics.push({ ...(await trainer.step(step, to - step)).metrics });
   return metrics;
 }
 

@@ -1,0 +1,127 @@
+/** Networks whose state is on a device for the time of a call, which does many steps: for engines that keep it no longer. */
+import type { NamedHostTensors, Repeated, RepeatedProgram } from "../engine/types.js";
+import { mapValues, pickNames } from "../records.js";
+import { asAdamW, NORM, updateScalars } from "./adamWStep.js";
+import { freeTensors } from "./freeTensors.js";
+import { HostNetworks } from "./hostNetworks.js";
+import { batchInputs, movingPlan } from "./movingPlan.js";
+import { scalarOf } from "./named.js";
+import type { Move, Moved, NetworksOptions } from "./networks.js";
+
+/** Between calls the state is that of networks in host memory, so that all but moving is done as there. */
+export class RepeatedNetworks extends HostNetworks {
+  private readonly networks: Readonly<Record<string, ReturnType<typeof asAdamW>>>;
+  private readonly movers = new Map<string, Promise<Mover>>();
+  /** What the last call gave that is state now. */
+  private own: NamedHostTensors = {};
+
+  /** @throws RangeError for a rule other than AdamW */
+  constructor(
+    options: NetworksOptions,
+    private readonly repeated: Repeated,
+  ) {
+    super(options);
+    this.networks = mapValues(options.networks, asAdamW);
+  }
+
+  override async move(move: Move): Promise<Moved> {
+    return (await this.moveAll([move]))[0]!;
+  }
+
+  override async close(): Promise<void> {
+    await super.close();
+    for (const mover of this.movers.values()) await (await mover).program.dispose();
+    this.movers.clear();
+  }
+
+  /** Once a step did not move anything, those after it are done one by one. */
+  async moveAll(moves: readonly Move[]): Promise<readonly Moved[]> {
+    const moved: Moved[] = [];
+    while (moved.length < moves.length) {
+      const together = moved.every(({ applied }) => applied) ? moves.length : moved.length + 1;
+      moved.push(...(await this.callFor(moves.slice(moved.length, together))));
+    }
+    return moved;
+  }
+
+  /**
+   * One call, or a second one where a step before the last did not move anything: the updates after it were given numbers
+   * one too high, so that they are left out.
+   */
+  private async callFor(moves: readonly Move[]): Promise<readonly Moved[]> {
+    const { program, reads } = await this.mover(moves[0]!);
+    const { carried, results } = await program.run(
+      pickNames({ ...this.everything(), ...this.frozen }, (name) => reads.has(name)),
+      moves.map((move, i) => ({ ...batchInputs(move.parts), ...this.numbers(move, i) })),
+    );
+    const moved = results.map((result, i) => movedBy(moves[i]!, result));
+    const stuck = moved.findIndex(({ applied }) => !applied);
+    if (stuck >= 0 && stuck < moves.length - 1) {
+      freeTensors(carried);
+      return this.callFor(moves.slice(0, stuck + 1));
+    }
+    this.adopt(carried, moved);
+    return moved;
+  }
+
+  /** Takes over the state after a call. */
+  private adopt(carried: NamedHostTensors, moved: readonly Moved[]): void {
+    const before = this.everything();
+    const now = { ...before, ...carried };
+    const updates = moved.filter(({ applied }) => applied).length;
+    for (const [network, optimizer] of Object.entries(this.optimizers)) {
+      const moves = Object.keys(carried).some((name) => name.startsWith(network));
+      if (moves) optimizer.adopt(network.slice(0, -1), now, updates);
+    }
+    freeTensors(pickNames(this.own, (name) => Object.hasOwn(carried, name)));
+    this.own = { ...this.own, ...carried };
+  }
+
+  private everything(): NamedHostTensors {
+    const all = Object.entries(this.optimizers).map(([network, optimizer]) =>
+      optimizer.everything(network.slice(0, -1)),
+    );
+    return Object.assign({}, ...all);
+  }
+
+  /** The numbers of the update of move `i` of a call, if all before it are applied. */
+  private numbers({ moves, parts, step }: Move, i: number): NamedHostTensors {
+    const scalars = moves.map((network) => {
+      const adamW = this.networks[network]!;
+      const updates = this.optimizers[network]!.updateCount;
+      const rate = adamW.start.optimizer.schedule(step);
+      return updateScalars(network, adamW, { rate, step: updates + 1 + i, divisor: parts.length });
+    });
+    return Object.assign({}, ...scalars);
+  }
+
+  private mover(move: Move): Promise<Mover> {
+    const key = `${move.key} ${move.parts.length}`;
+    const known = this.movers.get(key);
+    if (known) return known;
+    const made = this.compileMover(move);
+    this.movers.set(key, made);
+    return made;
+  }
+
+  private async compileMover({ plan, moves, parts, loss }: Move): Promise<Mover> {
+    const { step, options, repetition } = movingPlan(plan(), {
+      networks: pickNames(this.networks, (network) => moves.includes(network)),
+      batch: Object.keys(parts[0]!),
+      parts: parts.length,
+      loss,
+    });
+    const program = await this.repeated.compile(step, options, repetition);
+    const reads = Object.keys(options.inputs).filter((name) => !repetition.each.includes(name));
+    return { program, reads: new Set(reads) };
+  }
+}
+
+type Mover = { readonly program: RepeatedProgram; readonly reads: ReadonlySet<string> };
+
+function movedBy({ moves, loss }: Move, all: NamedHostTensors): Moved {
+  const norms = Object.fromEntries(moves.map((network) => [network, scalarOf(all, NORM + network)]));
+  const results = pickNames(all, (name) => !name.startsWith(NORM));
+  const applied = [scalarOf(results, loss), ...Object.values(norms)].every(Number.isFinite);
+  return { results, norms, applied, rescaled: false };
+}
