@@ -93,7 +93,10 @@ function describeHalf({ half }: DeviceReport): string[] {
 }
 
 /** What this version's tests have not seen of a device. */
-const UNTRIED: Readonly<Record<string, string>> = { webgpu: " (tested with Vulkan in software, not on a GPU)" };
+const UNTRIED: Readonly<Record<string, string>> = {
+  webgpu: " (tested with Vulkan in software, not on a GPU)",
+  cuda: " (never tried on a GPU: its graphs were tested on the processor)",
+};
 
 const DEFAULT_ENGINE = "onnxruntime";
 

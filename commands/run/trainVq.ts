@@ -1,6 +1,6 @@
 /** The work of `train-vq`: from options to networks, data and a run directory. */
 import path from "node:path";
-import { sequentialBatches, type TrainingBatches } from "../../lib/data/batches.js";
+import { DEFAULT_PREFETCH, sequentialBatches, type TrainingBatches } from "../../lib/data/batches.js";
 import { openLoader } from "../../lib/data/loader.js";
 import { type ImageSource, openSource } from "../../lib/data/source.js";
 import { centredView, type ViewSettings } from "../../lib/data/view.js";
@@ -13,6 +13,7 @@ import { pixelErrors } from "../../lib/metrics/pixelErrors.js";
 import { psnrSummary } from "../../lib/metrics/psnr.js";
 import { codesPerImage } from "../../lib/models/tokenizer.js";
 import type { BatchSplit } from "../../lib/train/batchParts.js";
+import { stepsInCall } from "../../lib/train/networks.js";
 import { createReconstructor } from "../../lib/train/reconstructor.js";
 import { runTraining } from "../../lib/train/runTraining.js";
 import { warmupCosine } from "../../lib/train/schedules.js";
@@ -137,6 +138,7 @@ async function train(context: Context, parts: Parts) {
     model: task.model,
     batchSize: Math.min(SHOWN, held.count, config.batchSize),
   });
+  const pixels = config.imageSize ** 2 * config.channels;
   const wait = watchDataWait((warning) => reporter.warn(warning), ABOUT_IMAGES);
   let batches: TrainingBatches | undefined;
   try {
@@ -158,6 +160,7 @@ async function train(context: Context, parts: Parts) {
           seed: config.seed,
           startStep: start,
           strict: config.strict,
+          prefetch: Math.max(DEFAULT_PREFETCH, stepsInCall(engine, 4 * config.batchSize * pixels)),
           onDamaged: onDamaged(source),
         });
         const { next } = batches;
@@ -176,7 +179,6 @@ async function train(context: Context, parts: Parts) {
       illustrate: async (trainer, step) => {
         const images = await reconstructor.reconstruct((await trainer.save()).model, held.images);
         const size = { height: config.imageSize, width: config.imageSize, channels: config.channels };
-        const pixels = config.imageSize ** 2 * config.channels;
         const shown = (all: Float32Array) => all.subarray(0, SHOWN * pixels);
         const grid = comparisonGrid({ originals: shown(held.images), reconstructions: shown(images), size });
         await writeAtomically(path.join(runFolder.samples, pictureName(step)), await encodePng(grid));

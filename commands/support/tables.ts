@@ -15,9 +15,11 @@ export const engineOptions = {
   },
   device: {
     type: "string",
-    choices: ["cpu", "webgpu"],
+    choices: ["cpu", "webgpu", "cuda"],
     default: "cpu",
-    describe: "Where it computes; webgpu is any GPU with Vulkan, Metal or Direct3D 12",
+    describe:
+      "Where it computes; webgpu is any GPU with Vulkan, Metal or Direct3D 12, cuda (never tried yet) one of NVIDIA's after " +
+      "npm run cuda:install",
     group: ENGINE,
   },
   precision: {

@@ -77,7 +77,13 @@ export function probeSharp({ timeout = 30, from = import.meta.url }: ProbeOption
 }
 
 /** The devices that training and inference of this version run on. */
-const TRAINS_ON: readonly string[] = ["onnxruntime cpu", "onnxruntime webgpu", "tensorflow gpu", "tensorflow cpu"];
+const TRAINS_ON: readonly string[] = [
+  "onnxruntime cpu",
+  "onnxruntime webgpu",
+  "onnxruntime cuda",
+  "tensorflow gpu",
+  "tensorflow cpu",
+];
 
 const ONNXRUNTIME = "onnxruntime-node";
 
@@ -158,15 +164,23 @@ function explainCuda(failed: Failed, { platform, arch }: System): Explanation {
     return {
       reason: "its libraries are not installed",
       remedy:
-        "with an NVIDIA GPU, its driver, CUDA 12 and cuDNN 9 here, npm run cuda:install in vitvq's folder " +
+        "with an NVIDIA GPU, its driver, CUDA and cuDNN 9 here, npm run cuda:install in vitvq's folder " +
         "(downloads from nuget.org)",
     };
-  if (missing !== undefined)
-    return {
-      reason: `${missing} is missing`,
-      remedy: "install CUDA 12 and cuDNN 9, and have their folders in LD_LIBRARY_PATH",
-    };
-  return { reason: firstLine(failed.message), remedy: "see that nvidia-smi runs and its driver is fit for CUDA 12" };
+  if (missing !== undefined) return { reason: `${missing} is missing`, remedy: `install ${cudaPartOf(missing)}` };
+  const failure = /CUDA failure \d+: [^;\n]+/.exec(failed.message)?.[0].trim();
+  return {
+    reason: failure ?? firstLine(failed.message),
+    remedy: "see that nvidia-smi runs and that the driver is fit for the CUDA installed",
+  };
+}
+
+/** What brings a library of NVIDIA's. */
+function cudaPartOf(library: string): string {
+  if (library.startsWith("libcuda.")) return "NVIDIA's driver";
+  if (library.startsWith("libcudnn")) return "cuDNN 9, and have its folder in LD_LIBRARY_PATH";
+  const version = /^lib(?:cublasLt|cublas|cudart)\.so\.(\d+)/.exec(library)?.[1];
+  return `CUDA${version === undefined ? "" : ` ${version}`}, and have its folder in LD_LIBRARY_PATH`;
 }
 
 async function probeTensorflow(where: Where): Promise<EngineReport> {

@@ -42,17 +42,19 @@ async function perform(job: Job): Promise<Findings[Job["kind"]]> {
 
 type Onnxruntime = typeof import("onnxruntime-node");
 
-/** Squares two numbers in a session that may not fall back to another provider. */
+/** Squares two numbers in a session that may not fall back to another provider; on CUDA it folds them, too, with cuDNN. */
 async function probeOnnxruntime(
   ort: Onnxruntime,
   { provider, precision }: { provider: string; precision: Precision },
 ): Promise<Findings["onnxruntime"]> {
-  const session = await ort.InferenceSession.create(squareModel(precision), {
+  const model = provider === "cuda" ? foldingModel() : squareModel(precision);
+  const session = await ort.InferenceSession.create(model, {
     executionProviders: [provider],
     ...(provider === "cpu" ? {} : { extra: { session: { disable_cpu_ep_fallback: "1" } } }),
   });
-  const { y } = await session.run({ x: new ort.Tensor("float32", [3, -4], [2]) });
+  const { y, sum } = await session.run({ x: new ort.Tensor("float32", [3, -4], [1, 1, 2]) });
   expectNumbers(y?.data, [9, 16]);
+  if (provider === "cuda") expectNumbers(sum?.data, [25]);
   return { version: ort.env.versions.node ?? ort.env.versions.common };
 }
 
@@ -82,15 +84,24 @@ function expectNumbers(got: unknown, want: readonly number[]): void {
 
 /** The ONNX model `y = x * x` over two floats, multiplied in `precision`. */
 function squareModel(precision: Precision): Uint8Array {
-  const node = (op: string, inputs: string[], output: string, attributes = {}) => {
-    return { op, domain: "", inputs, outputs: [output], attributes };
-  };
   const cast = (input: string, output: string, to: Precision) =>
     node("Cast", [input], output, { to: BigInt(ELEMENT[to]) });
   const nodes =
     precision === "float32"
       ? [node("Mul", ["x", "x"], "y")]
       : [cast("x", "h", precision), node("Mul", ["h", "h"], "p"), cast("p", "y", "float32")];
-  const value = (name: string) => ({ name, type: "float32", shape: [2] }) as const;
-  return writeModel({ name: "square", nodes, inputs: [value("x")], outputs: [value("y")], initializers: [] });
+  return writeModel({ name: "square", nodes, inputs: [pair("x")], outputs: [pair("y")], initializers: [] });
+}
+
+/** The same, and `sum`, x folded with itself. */
+function foldingModel(): Uint8Array {
+  const nodes = [node("Mul", ["x", "x"], "y"), node("Conv", ["x", "x"], "sum")];
+  const outputs = [pair("y"), { ...pair("sum"), shape: [1, 1, 1] }];
+  return writeModel({ name: "square", nodes, inputs: [pair("x")], outputs, initializers: [] });
+}
+
+const pair = (name: string) => ({ name, type: "float32", shape: [1, 1, 2] }) as const;
+
+function node(op: string, inputs: string[], output: string, attributes = {}) {
+  return { op, domain: "", inputs, outputs: [output], attributes };
 }

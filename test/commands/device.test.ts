@@ -13,6 +13,12 @@ onDevice("a training begun on the processor goes on there, and every command aft
   inTemporaryFolder((folder) => expectSameImages(folder, ["--device", "webgpu"])),
 );
 
+/** Everything for CUDA but the device. */
+const cuda = { NODE_OPTIONS: `--import=${new URL("support/cudaOnProcessor.js", import.meta.url).href}` };
+
+test("on CUDA, if it computes like the processor, every command gives the same", () =>
+  inTemporaryFolder((folder) => expectSameImages(folder, ["--device", "cuda"], cuda)));
+
 test("a device that is not here costs nothing but a sentence", () =>
   inTemporaryFolder(async (folder) => {
     const args = [...STAGE_1, "--out", path.join(folder, "run"), "--device", "webgpu"];

@@ -27,8 +27,10 @@ const STAGE_2 = [
 ];
 
 /** Runs a command, requires it to end well and returns what it printed. */
-export async function done(...args: string[]): Promise<string> {
-  const { status, stderr, stdout } = await vitvq([...args, "--quiet"]);
+export const done = (...args: string[]): Promise<string> => doneIn({}, ...args);
+
+async function doneIn(env: NodeJS.ProcessEnv, ...args: string[]): Promise<string> {
+  const { status, stderr, stdout } = await vitvq([...args, "--quiet"], { env });
   assert.is(status, 0, `${args.join(" ")}: ${stderr}`);
   return stdout;
 }
@@ -37,7 +39,12 @@ export async function done(...args: string[]): Promise<string> {
  * Goes on with a training of stage 1, encodes, trains stage 2 and samples in `folder`, by default and with `flags`, and
  * requires equal losses, to four digits, and equal codes. What is made by default lies in `cpu`, `cpu.codes` and `cpu-vim`.
  */
-export async function expectSameImages(folder: string, flags: readonly string[]): Promise<void> {
+export async function expectSameImages(
+  folder: string,
+  flags: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<void> {
+  const done = (...args: string[]) => doneIn(env, ...args);
   const at = (name: string) => path.join(folder, name);
   for (const [name, on] of [
     ["cpu", []],
