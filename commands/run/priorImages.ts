@@ -1,6 +1,6 @@
 /** Images to train on: decoded ahead, augmented, and encoded by the frozen tokenizer batch by batch. */
 import path from "node:path";
-import { sequentialBatches } from "../../lib/data/batches.js";
+import { DEFAULT_PREFETCH, sequentialBatches } from "../../lib/data/batches.js";
 import { heldOutImages, numbersWithout } from "../../lib/data/holdOut.js";
 import { openLoader } from "../../lib/data/loader.js";
 import { classesAmong, type NamedClasses } from "../../lib/data/mergedClasses.js";
@@ -12,6 +12,7 @@ import { expectTokenizer, openTokenFile, type TokenFile } from "../../lib/files/
 import { codeGrid, type TokenizerConfig } from "../../lib/models/tokenizer.js";
 import { streamSeed } from "../../lib/random.js";
 import { createEncoder, type Encoder, encoderPlan } from "../../lib/sample/codec.js";
+import { stepsInCall } from "../../lib/train/networks.js";
 import { SCORED_ROWS, type Validation } from "../../lib/train/validation.js";
 import { augmentOf } from "../support/augment.js";
 import { loadTokenizer } from "../support/models.js";
@@ -50,7 +51,14 @@ export async function openPriorImages(config: TrainVimConfig, { data, tokenizer 
     work: [{ plan: encoderPlan({ model, weights, batchSize }), perStep: Math.ceil(config.batchSize / batchSize) }],
     feed: async (engine, reporter) => {
       const encoder = await createEncoder({ engine, model, weights, batchSize });
-      const reading: Reading = { config, model, encoder, onDamaged: warnOnce((text) => reporter.warn(text)) };
+      const pixels = model.imageSize ** 2 * model.channels;
+      const reading: Reading = {
+        config,
+        model,
+        encoder,
+        prefetch: Math.max(DEFAULT_PREFETCH, stepsInCall(engine, 4 * config.batchSize * pixels)),
+        onDamaged: warnOnce((text) => reporter.warn(text)),
+      };
       return {
         validation: await validation.read(reading),
         batches: (startStep) => encodedBatches(source, reading, startStep),
@@ -65,11 +73,14 @@ type Reading = {
   readonly config: TrainVimConfig;
   readonly model: TokenizerConfig;
   readonly encoder: Encoder;
+  /** Batches of images under way. */
+  readonly prefetch: number;
   readonly onDamaged: ReturnType<typeof warnOnce>;
 };
 
 /** Batches as the trainer takes them; what an image becomes depends on seed, epoch and image alone. */
-function encodedBatches(source: ImageSource, { config, model, encoder, onDamaged }: Reading, startStep: number) {
+function encodedBatches(source: ImageSource, reading: Reading, startStep: number) {
+  const { config, model, encoder, prefetch, onDamaged } = reading;
   const images = openLoader({
     source,
     view: { size: model.imageSize, channels: model.channels },
@@ -78,6 +89,7 @@ function encodedBatches(source: ImageSource, { config, model, encoder, onDamaged
     seed: config.seed,
     startStep,
     strict: config.strict,
+    prefetch,
     onDamaged: onDamaged(source),
   });
   let encodeSeconds = 0;

@@ -28,7 +28,7 @@ const OPTIMIZER: OptimizerOptions = {
 
 const DROPOUT = 0.1;
 
-/** A step of stage 1 on noise; of `full` without R1, which comes every 16th step in training. */
+/** Steps of stage 1 on noise, as many as the engine does in a call; of `full` without R1, which comes every 16th step in training. */
 export async function tokenizerTraining({ size, openEngine, lanes }: Means, losses: Stage1Losses): Promise<Prepared> {
   const { stage1 } = size;
   const task = stage1Task(stage1, losses, SEED);
@@ -50,7 +50,7 @@ export async function tokenizerTraining({ size, openEngine, lanes }: Means, loss
   return { ...runOf(trainer, steps), items: steps * stage1.batch, unit: "images", plans };
 }
 
-/** A step of stage 2 on random codes. */
+/** Steps of stage 2 on random codes, as many as the engine does in a call. */
 export async function priorTraining({ size, openEngine, lanes }: Means): Promise<Prepared> {
   const { prior, priorBatch: batchSize } = size;
   const model = samplingModel(prior);

@@ -137,8 +137,15 @@ function updated(
   return average ? { ...next, average: tf.add(average, tf.mul(tf.sub(w, average), averageRate)) } : next;
 }
 
+/** Summed from the last layers on, whose gradients are made first: where they are made in the same graph none has to wait. */
 function norm(gradients: NamedTensors): tf.Scalar {
-  return tf.sqrt(tf.addN(Object.values(gradients).map((g) => tf.sum(tf.square(g))))) as tf.Scalar;
+  return tf.sqrt(
+    tf.addN(
+      Object.values(gradients)
+        .reverse()
+        .map((g) => tf.sum(tf.square(g))),
+    ),
+  ) as tf.Scalar;
 }
 
 /** `min(1, limit / norm)`; not a number where the norm is not, and then nothing moves. */

@@ -20,7 +20,7 @@ export type MovingOptions = {
 };
 
 /**
- * `plan` on every part of a batch, and the AdamW update by the sum of their gradients.
+ * `plan` on every part of a batch, and the AdamW update by the sum of their gradients, of all networks that the plan reads.
  * Inputs: those of `adamWPlan` less gradients, `PART/*` for what `batch` names (see `batchInputs`), and what else the plan
  * reads. Results: those of the plan less gradients, joined as `runParts` does, and those of `adamWPlan`.
  * @returns the step, and what becomes of its inputs from step to step: state is carried, batches and `update/*` differ

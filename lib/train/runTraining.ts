@@ -58,7 +58,9 @@ export type TrainingResult = {
  */
 export async function runTraining(options: RunTraining): Promise<TrainingResult> {
   const { run, total, onNote } = options;
-  const signals = watchSignals((signal) => onNote(`${signal}: saving after this step; again to stop at once`));
+  const signals = watchSignals((signal) =>
+    onNote(`${signal}: saving when the steps under way are done; again to stop at once`),
+  );
   try {
     const checkpoint = options.resume ? await run.resume() : undefined;
     const start = checkpoint?.step ?? 0;

@@ -13,8 +13,8 @@ export type Saved = {
 export interface Trainer {
   /**
    * One update, number `step` from 0.
-   * @param room steps, this one included, that may be done at once: nothing but `step` is called before the last of them
-   *   was asked for, or the next one that reports none `ahead`; 1 if absent
+   * @param room steps, this one included, that may be done at once; 1 if absent. Until a report says that none is `ahead`,
+   *   only `step` may be called
    */
   step(step: number, room?: number): Promise<StepReport>;
   /** Numbers about the steps since the last call that are not means of their own (usage of codes). */

@@ -16,7 +16,7 @@ onDevice("a training begun on the processor goes on there, and every command aft
 /** Everything for CUDA but the device. */
 const cuda = { NODE_OPTIONS: `--import=${new URL("support/cudaOnProcessor.js", import.meta.url).href}` };
 
-test("on CUDA, if it computes like the processor, every command gives the same", () =>
+test("on CUDA, if it computes like the processor, images come to the same new images", () =>
   inTemporaryFolder((folder) => expectSameImages(folder, ["--device", "cuda"], cuda)));
 
 test("a device that is not here costs nothing but a sentence", () =>

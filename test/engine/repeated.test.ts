@@ -4,7 +4,9 @@ import nodeAssert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import type { OnnxGraph } from "../../lib/engine/onnx.js";
 import { createOnnxEngine, createRepeated } from "../../lib/engine/onnxruntime.js";
+import { repeatedGraph } from "../../lib/engine/repeated.js";
 import type { HostTensor, NamedHostTensors, Repetition, Step, StepOptions } from "../../lib/engine/types.js";
 import { gelu } from "../../lib/nn/gelu.js";
 import { rngFrom } from "../../lib/random.js";
@@ -71,6 +73,21 @@ test("a call gives what as many runs give, whatever their number", async () => {
   }
   await program.dispose();
   await single.dispose();
+});
+
+test("nodes come behind what they read, and those emitted last as early as that allows", () => {
+  const node = (output: string, ...inputs: string[]) => {
+    return { op: "Sum", domain: "", inputs, outputs: [output], attributes: {} };
+  };
+  const value = (name: string) => ({ name, type: "float32", shape: [] }) as const;
+  // In order of emission: forward, backward, what is computed again for a gradient, the gradient.
+  const emitted = [node("a", "x"), node("b", "a"), node("db", "b"), node("again", "a"), node("next", "db", "again")];
+  const nodes = emitted.toReversed();
+  const graph = { name: "g", nodes, inputs: [value("x"), value("y")], outputs: [value("next")], initializers: [] };
+  const [loop] = repeatedGraph(graph, { next: { x: "next" }, each: ["y"] }).nodes;
+  const { body } = loop!.attributes as { body: OnnxGraph };
+  const order = body.nodes.flatMap(({ op, outputs }) => (op === "Sum" ? outputs : []));
+  assert.equal(order, ["a", "again", "b", "db", "next"]);
 });
 
 test("what a call cannot be made of, or is not given, is named", async () => {

@@ -20,11 +20,13 @@ import { inTemporaryFolder } from "../support.js";
 const test = suite("train/runTraining");
 
 /** Adds 1 to its only weight a step; fails or goes bad where told. */
-function countingTrainer(start: number, { failAt, badFrom }: Faults): Trainer & { closed: boolean } {
+function countingTrainer(start: number, { failAt, badFrom }: Faults): Trainer & { closed: boolean; rooms: unknown[] } {
   const weight = floats([1], 0);
   return {
     closed: false,
-    async step(step) {
+    rooms: [],
+    async step(step, room) {
+      this.rooms.push(room);
       if (step === failAt) throw new Error("power cut");
       if (badFrom !== undefined && step >= badFrom) return { metrics: {}, applied: false };
       assert.is(weight.data[0], step, `step ${step} follows on ${start}`);
@@ -58,7 +60,7 @@ async function train({ folder, failAt, badFrom, ...options }: Plan) {
   const notes: string[] = [];
   const starts: number[] = [];
   const illustrated: number[] = [];
-  const trainers: { closed: boolean }[] = [];
+  const trainers: ReturnType<typeof countingTrainer>[] = [];
   const faults = { ...(failAt !== undefined && { failAt }), ...(badFrom !== undefined && { badFrom }) };
   const outcome = await runTraining({
     run,
@@ -90,13 +92,22 @@ async function train({ folder, failAt, badFrom, ...options }: Plan) {
     "the trainer is closed, whatever happens",
   );
   assert.is(process.listenerCount("SIGUSR1"), 0, "no signal handler stays behind");
-  return { outcome, reports, notes, starts, illustrated };
+  const rooms = trainers.flatMap((trainer) => trainer.rooms);
+  return { outcome, reports, notes, starts, illustrated, rooms };
 }
 
 const metricsOf = (folder: string) => readMetrics(path.join(folder, "metrics.jsonl"));
 const stepsOf = async (folder: string) => (await metricsOf(folder)).map(({ step }) => step);
 const inRun = (body: (folder: string) => Promise<void>) => () =>
   inTemporaryFolder((folder) => body(path.join(folder, "run")));
+
+test(
+  "the trainer knows how many steps it may do at once",
+  inRun(async (folder) => {
+    const { rooms } = await train({ folder, logEvery: 3, checkpointEvery: 5 });
+    assert.equal(rooms, [3, 2, 1, 2, 1, 1, 3, 2, 1, 1]);
+  }),
+);
 
 test(
   "a run leaves metrics at every interval, checkpoints, and the finished model",

@@ -11,8 +11,8 @@ const { InferenceSession: sessions } = createRequire(import.meta.url)("onnxrunti
 const create = sessions.create.bind(sessions);
 
 sessions.create = (model, options) => {
-  const { executionProviders: [provider] = [] } = options;
+  const { executionProviders: [provider] = [], extra } = options;
   if (provider !== "cuda") return create(model, options);
-  const { extra: _, ...rest } = options; // whether the processor may help out
-  return create(model, { ...rest, executionProviders: ["cpu"], enableMemPattern: false });
+  const { disable_cpu_ep_fallback: _, ...session } = (extra?.["session"] ?? {}) as Record<string, unknown>;
+  return create(model, { ...options, executionProviders: ["cpu"], extra: { ...extra, session } });
 };
