@@ -118,16 +118,13 @@ async function openSession(
   };
 }
 
-/** What takes less memory of a device. */
-const SAVING = { webgpu: "--accumulate", cuda: "--recompute" } as const;
-
 /** A device that fails does so with words that say what stands. */
 async function guarded<T>(device: OnnxDevice, step: string, work: Promise<T>): Promise<T> {
   if (device === "cpu") return work;
   return work.catch((cause: unknown) => {
     const words = (cause instanceof Error ? cause.message : String(cause)).trim().split("\n")[0];
     throw new EngineError(
-      `${device}: ${step} failed (${words}); if memory ran out, use a smaller batch or ${SAVING[device]}; what was saved ` +
+      `${device}: ${step} failed (${words}); if memory ran out, use a smaller batch or --accumulate; what was saved ` +
         "stands, and --resume goes on from it; `vitvq doctor` says whether the device is there",
       { cause },
     );

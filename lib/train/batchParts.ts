@@ -1,7 +1,7 @@
 /** One batch computed in parts, one after the other to save memory, or side by side to save time. */
 import type { HostTensor, NamedHostTensors, Program } from "../engine/types.js";
 import { inOrder } from "../promises.js";
-import { pickNames } from "../records.js";
+import { mapValues, pickNames } from "../records.js";
 import { GRADIENT } from "./tokenizerSteps.js";
 
 /** How large a batch is, and how it is computed. */
@@ -66,8 +66,19 @@ export async function runParts(
   return results;
 }
 
+/** Results of the parts of a batch as `runParts` joins them: losses averaged, rows of images one after the other. */
+export function joinParts(parts: readonly NamedHostTensors[]): NamedHostTensors {
+  if (parts.length === 1) return parts[0]!;
+  return mapValues(parts[0]!, (one, name) => {
+    const all = parts.map((part) => part[name]!);
+    if (isPerImage(name, one)) return concatenated(all);
+    const mean = all.reduce((sum, { data }) => sum + data[0]!, 0) / all.length;
+    return { dtype: "float32", shape: one.shape, data: Float32Array.of(mean) };
+  });
+}
+
 /** Whether a result has a row for each image; scalars and gradients have not. */
-export function isPerImage(name: string, { shape }: Pick<HostTensor, "shape">): boolean {
+function isPerImage(name: string, { shape }: HostTensor): boolean {
   return shape.length > 0 && !name.startsWith(GRADIENT);
 }
 

@@ -2,9 +2,10 @@
 import type { NamedHostTensors, Repeated, RepeatedProgram } from "../engine/types.js";
 import { mapValues, pickNames } from "../records.js";
 import { asAdamW, NORM, updateScalars } from "./adamWStep.js";
+import { joinParts } from "./batchParts.js";
 import { freeTensors } from "./freeTensors.js";
 import { HostNetworks } from "./hostNetworks.js";
-import { batchInputs, movingPlan } from "./movingPlan.js";
+import { movingPlan, partNumbers } from "./movingPlan.js";
 import { scalarOf } from "./named.js";
 import type { Move, Moved, NetworksOptions } from "./networks.js";
 
@@ -49,19 +50,28 @@ export class RepeatedNetworks extends HostNetworks {
    * one too high, so that they are left out.
    */
   private async callFor(moves: readonly Move[]): Promise<readonly Moved[]> {
-    const { program, reads } = await this.mover(moves[0]!);
+    const { program, reads, sums } = await this.mover(moves[0]!);
     const { carried, results } = await program.run(
-      pickNames({ ...this.everything(), ...this.frozen }, (name) => reads.has(name)),
-      moves.map((move, i) => ({ ...batchInputs(move.parts), ...this.numbers(move, i) })),
+      pickNames({ ...this.everything(), ...this.frozen, ...sums }, (name) => reads.has(name)),
+      moves.flatMap((move, i) => this.runsOf(move, i)),
     );
-    const moved = results.map((result, i) => movedBy(moves[i]!, result));
+    freeTensors(pickNames(carried, (name) => Object.hasOwn(sums, name)));
+    const state = pickNames(carried, (name) => !Object.hasOwn(sums, name));
+    const parts = moves[0]!.parts.length;
+    const moved = moves.map((move, i) => movedBy(move, results.slice(i * parts, (i + 1) * parts)));
     const stuck = moved.findIndex(({ applied }) => !applied);
     if (stuck >= 0 && stuck < moves.length - 1) {
-      freeTensors(carried);
+      freeTensors(state);
       return this.callFor(moves.slice(0, stuck + 1));
     }
-    this.adopt(carried, moved);
+    this.adopt(state, moved);
     return moved;
+  }
+
+  /** What the runs of move `i` of a call are given, one for every part of its batch. */
+  private runsOf(move: Move, i: number): NamedHostTensors[] {
+    const numbers = this.numbers(move, i);
+    return move.parts.map((part, at) => ({ ...part, ...numbers, ...partNumbers(at, move.parts.length) }));
   }
 
   /** Takes over the state after a call. */
@@ -105,7 +115,7 @@ export class RepeatedNetworks extends HostNetworks {
   }
 
   private async compileMover({ plan, moves, parts, loss }: Move): Promise<Mover> {
-    const { step, options, repetition } = movingPlan(plan(), {
+    const { step, options, repetition, sums } = movingPlan(plan(), {
       networks: pickNames(this.networks, (network) => moves.includes(network)),
       batch: Object.keys(parts[0]!),
       parts: parts.length,
@@ -113,15 +123,21 @@ export class RepeatedNetworks extends HostNetworks {
     });
     const program = await this.repeated.compile(step, options, repetition);
     const reads = Object.keys(options.inputs).filter((name) => !repetition.each.includes(name));
-    return { program, reads: new Set(reads) };
+    return { program, reads: new Set(reads), sums };
   }
 }
 
-type Mover = { readonly program: RepeatedProgram; readonly reads: ReadonlySet<string> };
+type Mover = {
+  readonly program: RepeatedProgram;
+  readonly reads: ReadonlySet<string>;
+  /** Where the sums over the parts of a batch start. */
+  readonly sums: NamedHostTensors;
+};
 
-function movedBy({ moves, loss }: Move, all: NamedHostTensors): Moved {
-  const norms = Object.fromEntries(moves.map((network) => [network, scalarOf(all, NORM + network)]));
-  const results = pickNames(all, (name) => !name.startsWith(NORM));
+/** @param parts the results of a move's runs */
+function movedBy({ moves, loss }: Move, parts: readonly NamedHostTensors[]): Moved {
+  const norms = Object.fromEntries(moves.map((network) => [network, scalarOf(parts.at(-1)!, NORM + network)]));
+  const results = joinParts(parts.map((part) => pickNames(part, (name) => !name.startsWith(NORM))));
   const applied = [scalarOf(results, loss), ...Object.values(norms)].every(Number.isFinite);
   return { results, norms, applied, rescaled: false };
 }

@@ -82,7 +82,7 @@ for (const [name, { create, calls }] of Object.entries(kinds)) {
   });
 }
 
-test("parts of a batch give what the whole batch does", async () => {
+test("parts of a batch give what parts in host memory do", async () => {
   const trained = async (on: Engine, accumulate: number) => {
     const trainer = await tokenizerTrainer({ engine: on, accumulate, optimizer, task: ADVERSARIAL });
     const metrics = await advance(trainer, 0, 3);
@@ -90,10 +90,12 @@ test("parts of a batch give what the whole batch does", async () => {
     await trainer.close();
     return { metrics, saved };
   };
-  const [want, got] = [await trained(await engine(), 2), await trained(await repeatingEngine(), 2)];
+  const on = await repeatingEngine();
+  const [want, got] = [await trained(await engine(), 2), await trained(on, 2)];
   for (const [name, value] of Object.entries(want.metrics[2]!))
     expectClose([got.metrics[2]![name]!], [value], name, { relative: 1e-4, absolute: 1e-6 });
   expectCloseState(got.saved, want.saved);
+  assert.equal(on.calls, [2, 2, 4]); // step 0, its R1, steps 1 and 2: a run for each part
 });
 
 test("codes are moved, by revival and by averages, as step by step", async () => {
@@ -134,14 +136,14 @@ test("without a moving average, an evaluation uses the weights in training", asy
   expectClose([scores[1]!], [scores[0]!], "nll", { relative: 1e-5 });
 });
 
-/** A step whose images are no numbers, among others. */
-const damagedAt = (bad: number) => (on: Engine) => {
+/** A trainer whose images of one step begin with one that is no numbers. */
+const damagedAt = (bad: number, on: Engine, accumulate = 1) => {
   let next = 0;
   const nextImages = async () => {
     const images = imagesOf(next);
-    return next++ === bad ? images.fill(Number.NaN) : images;
+    return next++ === bad ? images.fill(Number.NaN, 0, 64) : images;
   };
-  return tokenizerTrainer({ engine: on, optimizer, nextImages });
+  return tokenizerTrainer({ engine: on, optimizer, accumulate, nextImages });
 };
 
 async function reportsOf(trainer: Trainer, steps: number) {
@@ -150,21 +152,26 @@ async function reportsOf(trainer: Trainer, steps: number) {
   return applied;
 }
 
-test("a step that is not finite moves nothing, and those after it are as if it had not been", async () => {
-  const on = await repeatingEngine();
-  const [judge, trainer] = [await damagedAt(2)(await engine()), await damagedAt(2)(on)];
-  const want = await reportsOf(judge, 6);
-  assert.equal(want, [true, true, false, true, true, true]);
-  assert.equal(await reportsOf(trainer, 6), want);
-  assert.equal(on.calls, [6, 3, 1, 1, 1]); // all, once more up to it, then one by one
-  expectCloseState(await snapshot(trainer), await snapshot(judge));
-  await judge.close();
-  await trainer.close();
-});
+for (const accumulate of [1, 2])
+  test(`a step that is not finite moves nothing, and those after it are as if it had not been, ${accumulate} a batch`, async () => {
+    const on = await repeatingEngine();
+    const [judge, trainer] = [await damagedAt(2, await engine(), accumulate), await damagedAt(2, on, accumulate)];
+    const want = await reportsOf(judge, 6);
+    assert.equal(want, [true, true, false, true, true, true]);
+    assert.equal(await reportsOf(trainer, 6), want);
+    // All, once more up to it, then one by one; a run for each part.
+    assert.equal(
+      on.calls,
+      [6, 3, 1, 1, 1].map((steps) => steps * accumulate),
+    );
+    expectCloseState(await snapshot(trainer), await snapshot(judge));
+    await judge.close();
+    await trainer.close();
+  });
 
 test("the last step of a call that is not finite leaves the state as it was", async () => {
   const on = await repeatingEngine();
-  const trainer = await damagedAt(3)(on);
+  const trainer = await damagedAt(3, on);
   await advance(trainer, 0, 3);
   const before = await snapshot(trainer);
   assert.equal((await trainer.step(3)).applied, false);
