@@ -11,6 +11,7 @@ import { createOnnxEngine } from "../lib/engine/onnxruntime.js";
 import { sequenceLength } from "../lib/models/vim.js";
 import { samplingModel } from "../lib/speed/sampling.js";
 import { SPEED_SIZES } from "../lib/speed/sizes.js";
+import { SPEED_OPTIMIZER } from "../lib/speed/training.js";
 import { stepsInCall } from "../lib/train/networks.js";
 import { PriorTrainer } from "../lib/train/priorTrainer.js";
 import { positiveInteger } from "./options.js";
@@ -29,16 +30,7 @@ const trainer = new PriorTrainer({
   model,
   dropout: 0.1,
   classDropout: 0,
-  optimizer: {
-    rule: "adamw",
-    schedule: () => 1e-4,
-    beta1: 0.9,
-    beta2: 0.96,
-    epsilon: 1e-8,
-    weightDecay: 0.045,
-    clip: 1,
-    ema: 0.999,
-  },
+  optimizer: SPEED_OPTIMIZER,
   batchSize,
   seed: 1,
   dimensions: 1,

@@ -15,7 +15,7 @@ import { samplingModel } from "./sampling.js";
 import { randomImages, type Stage1Losses, stage1Plan, stage1Specs, stage1Task } from "./stage1.js";
 
 /** `vitvq train-vim`'s; none of the values changes what an update takes. */
-const OPTIMIZER: OptimizerOptions = {
+export const SPEED_OPTIMIZER: OptimizerOptions = {
   rule: "adamw",
   schedule: () => 1e-4,
   beta1: 0.9,
@@ -38,7 +38,7 @@ export async function tokenizerTraining({ size, openEngine, lanes }: Means, loss
   const trainer = new TokenizerTrainer({
     engine,
     task,
-    optimizer: OPTIMIZER,
+    optimizer: SPEED_OPTIMIZER,
     batchSize: stage1.batch,
     lanes: lanes ?? chooseLanes(engine, { batchSize: stage1.batch, parameters, leastImages: leastImages(task) }),
     seed: SEED,
@@ -64,7 +64,7 @@ export async function priorTraining({ size, openEngine, lanes }: Means): Promise
     model,
     dropout: DROPOUT,
     classDropout: 0,
-    optimizer: OPTIMIZER,
+    optimizer: SPEED_OPTIMIZER,
     batchSize,
     lanes: lanes ?? chooseLanes(engine, { batchSize, parameters }),
     seed: SEED,
