@@ -98,9 +98,10 @@ test("small sets are decoded once and stay the same", () =>
     } as const;
     const uncached = await take(trainingBatches({ ...options, cacheBytes: 0 }), 6);
     const batches = trainingBatches(options);
-    const first = await batches.next();
+    // The second batch may have been begun before all images of the first were kept; the third was not.
+    const begun = [await batches.next(), await batches.next()];
     for (let i = 0; i < source.count; i++) await rm(path.join(root, source.name(i)));
-    assert.equal([first, ...(await take(batches, 5))], uncached);
+    assert.equal([...begun, ...(await take(batches, 4))], uncached);
     assert.equal(batches.damaged, []);
   }));
 
@@ -123,9 +124,10 @@ test("small images that are enlarged differently every time are read once, and t
     for (const cacheBytes of [decoded, all - 1, all]) {
       await cp(fixture("emoji-mini", "val", "food"), root, { recursive: true });
       const batches = trainingBatches({ ...options, cacheBytes });
-      const first = await batches.next();
+      // The second batch may have been begun before all images of the first were kept; the third was not.
+      const begun = [await batches.next(), await batches.next()];
       for (let i = 0; i < source.count; i++) await rm(path.join(root, source.name(i)));
-      assert.equal([first, ...(await take(batches, 5))], uncached);
+      assert.equal([...begun, ...(await take(batches, 4))], uncached);
       assert.equal(batches.damaged, []);
     }
   }));
