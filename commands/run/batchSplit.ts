@@ -1,8 +1,10 @@
-/** In what parts a training computes its batches. */
+/** In what parts a training computes its batches, and how many it has under way. */
+import { DEFAULT_PREFETCH } from "../../lib/data/batches.js";
 import type { Engine } from "../../lib/engine/types.js";
 import { UsageError } from "../../lib/errors.js";
 import type { BatchSplit } from "../../lib/train/batchParts.js";
 import { chooseLanes } from "../../lib/train/lanes.js";
+import { stepsInCall } from "../../lib/train/networks.js";
 
 /** The options that say so. */
 export type SplitConfig = { readonly batchSize: number; readonly accumulate: number; readonly lanes?: number };
@@ -29,4 +31,16 @@ export function splitOf(
   }
   const choose = () => chooseLanes(engine, { batchSize, accumulate, parameters, leastImages });
   return { batchSize, accumulate, lanes: lanes ?? choose() };
+}
+
+/** Batches of images to have under way: as many as the engine takes in a call. */
+export function imageBatchesAhead(
+  engine: Engine,
+  {
+    batchSize,
+    imageSize,
+    channels,
+  }: { readonly batchSize: number; readonly imageSize: number; readonly channels: number },
+): number {
+  return Math.max(DEFAULT_PREFETCH, stepsInCall(engine, 4 * batchSize * imageSize ** 2 * channels));
 }

@@ -1,6 +1,6 @@
 /** Images to train on: decoded ahead, augmented, and encoded by the frozen tokenizer batch by batch. */
 import path from "node:path";
-import { DEFAULT_PREFETCH, sequentialBatches } from "../../lib/data/batches.js";
+import { sequentialBatches } from "../../lib/data/batches.js";
 import { heldOutImages, numbersWithout } from "../../lib/data/holdOut.js";
 import { openLoader } from "../../lib/data/loader.js";
 import { classesAmong, type NamedClasses } from "../../lib/data/mergedClasses.js";
@@ -12,11 +12,11 @@ import { expectTokenizer, openTokenFile, type TokenFile } from "../../lib/files/
 import { codeGrid, type TokenizerConfig } from "../../lib/models/tokenizer.js";
 import { streamSeed } from "../../lib/random.js";
 import { createEncoder, type Encoder, encoderPlan } from "../../lib/sample/codec.js";
-import { stepsInCall } from "../../lib/train/networks.js";
 import { SCORED_ROWS, type Validation } from "../../lib/train/validation.js";
 import { augmentOf } from "../support/augment.js";
 import { loadTokenizer } from "../support/models.js";
 import type { TrainVimConfig } from "../trainVim.js";
+import { imageBatchesAhead } from "./batchSplit.js";
 import { warnOnce } from "./damagedImages.js";
 import type { PriorBatches, PriorData } from "./priorData.js";
 import { fileValidation } from "./priorTokens.js";
@@ -51,12 +51,11 @@ export async function openPriorImages(config: TrainVimConfig, { data, tokenizer 
     work: [{ plan: encoderPlan({ model, weights, batchSize }), perStep: Math.ceil(config.batchSize / batchSize) }],
     feed: async (engine, reporter) => {
       const encoder = await createEncoder({ engine, model, weights, batchSize });
-      const pixels = model.imageSize ** 2 * model.channels;
       const reading: Reading = {
         config,
         model,
         encoder,
-        prefetch: Math.max(DEFAULT_PREFETCH, stepsInCall(engine, 4 * config.batchSize * pixels)),
+        prefetch: imageBatchesAhead(engine, { ...model, batchSize: config.batchSize }),
         onDamaged: warnOnce((text) => reporter.warn(text)),
       };
       return {

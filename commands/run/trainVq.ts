@@ -1,6 +1,6 @@
 /** The work of `train-vq`: from options to networks, data and a run directory. */
 import path from "node:path";
-import { DEFAULT_PREFETCH, sequentialBatches, type TrainingBatches } from "../../lib/data/batches.js";
+import { sequentialBatches, type TrainingBatches } from "../../lib/data/batches.js";
 import { openLoader } from "../../lib/data/loader.js";
 import { type ImageSource, openSource } from "../../lib/data/source.js";
 import { centredView, type ViewSettings } from "../../lib/data/view.js";
@@ -13,7 +13,6 @@ import { pixelErrors } from "../../lib/metrics/pixelErrors.js";
 import { psnrSummary } from "../../lib/metrics/psnr.js";
 import { codesPerImage } from "../../lib/models/tokenizer.js";
 import type { BatchSplit } from "../../lib/train/batchParts.js";
-import { stepsInCall } from "../../lib/train/networks.js";
 import { createReconstructor } from "../../lib/train/reconstructor.js";
 import { runTraining } from "../../lib/train/runTraining.js";
 import { warmupCosine } from "../../lib/train/schedules.js";
@@ -29,7 +28,7 @@ import { openReporter, reportRow } from "../support/reporter.js";
 import { threadsOf } from "../support/threads.js";
 import { version } from "../support/version.js";
 import type { options, TrainVqConfig } from "../trainVq.js";
-import { splitOf } from "./batchSplit.js";
+import { imageBatchesAhead, splitOf } from "./batchSplit.js";
 import { warnOnce } from "./damagedImages.js";
 import { ABOUT_IMAGES, watchDataWait } from "./dataWait.js";
 import { estimateRun, reportDryRun } from "./dryRun.js";
@@ -138,7 +137,6 @@ async function train(context: Context, parts: Parts) {
     model: task.model,
     batchSize: Math.min(SHOWN, held.count, config.batchSize),
   });
-  const pixels = config.imageSize ** 2 * config.channels;
   const wait = watchDataWait((warning) => reporter.warn(warning), ABOUT_IMAGES);
   let batches: TrainingBatches | undefined;
   try {
@@ -160,7 +158,7 @@ async function train(context: Context, parts: Parts) {
           seed: config.seed,
           startStep: start,
           strict: config.strict,
-          prefetch: Math.max(DEFAULT_PREFETCH, stepsInCall(engine, 4 * config.batchSize * pixels)),
+          prefetch: imageBatchesAhead(engine, config),
           onDamaged: onDamaged(source),
         });
         const { next } = batches;
@@ -179,6 +177,7 @@ async function train(context: Context, parts: Parts) {
       illustrate: async (trainer, step) => {
         const images = await reconstructor.reconstruct((await trainer.save()).model, held.images);
         const size = { height: config.imageSize, width: config.imageSize, channels: config.channels };
+        const pixels = config.imageSize ** 2 * config.channels;
         const shown = (all: Float32Array) => all.subarray(0, SHOWN * pixels);
         const grid = comparisonGrid({ originals: shown(held.images), reconstructions: shown(images), size });
         await writeAtomically(path.join(runFolder.samples, pictureName(step)), await encodePng(grid));

@@ -4,7 +4,9 @@
  * onnxruntime-node lets no tensor stay on a CUDA device between two calls, so that all state would be copied there and back
  * at every step. It is copied once for many steps then.
  */
+
 import { LEAST_BESIDE, type OnnxGraph, type OnnxNode, type OnnxValue } from "./onnx.js";
+import { inReadingOrder } from "./readingOrder.js";
 import type {
   HostTensor,
   NamedHostTensors,
@@ -31,7 +33,7 @@ export function repeatedGraph(step: OnnxGraph, repetition: Repetition): OnnxGrap
     name: step.name,
     nodes: [
       ...each.map(({ name }) => node("Gather", [EACH + name, "%run"], [name])),
-      ...inOrder(step.nodes),
+      ...inReadingOrder(step.nodes),
       node("Identity", ["%more"], ["%again"]),
     ],
     inputs: [{ name: "%run", type: "int64", shape: [] }, { name: "%more", type: "bool", shape: [] }, ...carried],
@@ -84,29 +86,6 @@ export function repeatedProgram(program: ResidentProgram, { next }: Repetition):
     },
     dispose: () => program.dispose(),
   };
-}
-
-/**
- * Nodes so that each comes behind what it reads, as is demanded of a graph inside another, and those given first come as early
- * as that allows. Of what a node reads ONNX Runtime runs later nodes of the file first. So, as the nodes come in reverse order of
- * emission, it runs them about in the order of emission: see `GraphBuilder.finish`.
- */
-function inOrder(nodes: readonly OnnxNode[]): OnnxNode[] {
-  const makers = new Map<string, number>();
-  for (const [i, { outputs }] of nodes.entries()) for (const output of outputs) makers.set(output, i);
-  const readers: number[][] = nodes.map(() => []);
-  const missing = nodes.map(({ inputs }, i) => {
-    const read = new Set(inputs.flatMap((input) => makers.get(input) ?? []));
-    for (const maker of read) readers[maker]!.push(i);
-    return read.size;
-  });
-  const ready = new SmallestFirst(nodes.flatMap((_, i) => (missing[i] === 0 ? i : [])));
-  const ordered: OnnxNode[] = [];
-  for (let next = ready.take(); next !== undefined; next = ready.take()) {
-    ordered.push(nodes[next]!);
-    for (const reader of readers[next]!) if (--missing[reader]! === 0) ready.add(reader);
-  }
-  return ordered;
 }
 
 function sortInputs<T extends { readonly name: string }>(
@@ -162,40 +141,4 @@ function stack(tensors: readonly HostTensor[]): HostTensor {
 function entry({ dtype, shape: [count = 1, ...shape], data }: HostTensor, i: number): HostTensor {
   const size = data.length / count;
   return { dtype, shape, data: data.subarray(i * size, (i + 1) * size) };
-}
-
-/** Numbers, of which the smallest is taken first: a binary heap. */
-class SmallestFirst {
-  private readonly heap: number[] = [];
-
-  constructor(numbers: readonly number[]) {
-    for (const one of numbers) this.add(one);
-  }
-
-  add(one: number): void {
-    const { heap } = this;
-    let at = heap.length;
-    for (let parent = (at - 1) >> 1; at > 0 && heap[parent]! > one; parent = (at - 1) >> 1) {
-      heap[at] = heap[parent]!;
-      at = parent;
-    }
-    heap[at] = one;
-  }
-
-  take(): number | undefined {
-    const { heap } = this;
-    const [smallest] = heap;
-    const last = heap.pop();
-    if (last === undefined || heap.length === 0) return smallest;
-    let at = 0;
-    for (;;) {
-      let child = 2 * at + 1;
-      if (child + 1 < heap.length && heap[child + 1]! < heap[child]!) child++;
-      if (child >= heap.length || heap[child]! >= last) break;
-      heap[at] = heap[child]!;
-      at = child;
-    }
-    heap[at] = last;
-    return smallest;
-  }
 }

@@ -139,13 +139,8 @@ function updated(
 
 /** Summed from the last layers on, whose gradients are made first: where they are made in the same graph none has to wait. */
 function norm(gradients: NamedTensors): tf.Scalar {
-  return tf.sqrt(
-    tf.addN(
-      Object.values(gradients)
-        .reverse()
-        .map((g) => tf.sum(tf.square(g))),
-    ),
-  ) as tf.Scalar;
+  const lastFirst = Object.values(gradients).reverse();
+  return tf.sqrt(tf.addN(lastFirst.map((g) => tf.sum(tf.square(g))))) as tf.Scalar;
 }
 
 /** `min(1, limit / norm)`; not a number where the norm is not, and then nothing moves. */

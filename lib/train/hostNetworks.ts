@@ -4,7 +4,7 @@ import { mapValues, pickNames } from "../records.js";
 import { globalNorm } from "./adamW.js";
 import { runParts } from "./batchParts.js";
 import { freeTensors } from "./freeTensors.js";
-import { scalarOf, underPrefix, withPrefix } from "./named.js";
+import { bare, scalarOf, underPrefix, withPrefix } from "./named.js";
 import type { Move, Moved, NamedPlan, Networks, NetworksOptions, Rows } from "./networks.js";
 import { Optimizer } from "./optimizer.js";
 import { compilePlan } from "./plans.js";
@@ -51,7 +51,7 @@ export class HostNetworks implements Networks {
   }
 
   async state() {
-    const states = mapValues(this.optimizers, (optimizer, network) => optimizer.state(network.slice(0, -1)));
+    const states = mapValues(this.optimizers, (optimizer, network) => optimizer.state(bare(network)));
     const tensors: NamedHostTensors = Object.assign({}, ...Object.values(states).map((state) => state.tensors));
     return { tensors, updates: mapValues(states, ({ updates }) => updates) };
   }
@@ -60,7 +60,7 @@ export class HostNetworks implements Networks {
     for (const [network, optimizer] of Object.entries(this.optimizers)) {
       const average = weights[network];
       const saved = { tensors, updates: updates[network] ?? 0, ...(average ? { weights: average } : {}) };
-      optimizer.restore(network.slice(0, -1), saved);
+      optimizer.restore(bare(network), saved);
     }
   }
 

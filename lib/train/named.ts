@@ -16,6 +16,11 @@ export function underPrefix<T>(prefix: string, named: Readonly<Record<string, T>
   );
 }
 
+/** A network's name, `model/`, as `Optimizer` takes it: `model`. */
+export function bare(network: string): string {
+  return network.slice(0, -1);
+}
+
 /** Step inputs for parameters. */
 export function inputSpecs(specs: Readonly<Record<string, ParamSpec>>): Record<string, TensorSpec> {
   return mapValues(specs, ({ shape }) => ({ dtype: "float32", shape }));

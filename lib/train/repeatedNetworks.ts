@@ -6,7 +6,7 @@ import { joinParts } from "./batchParts.js";
 import { freeTensors } from "./freeTensors.js";
 import { HostNetworks } from "./hostNetworks.js";
 import { movingPlan, partNumbers } from "./movingPlan.js";
-import { scalarOf } from "./named.js";
+import { bare, scalarOf } from "./named.js";
 import type { Move, Moved, NetworksOptions } from "./networks.js";
 
 /** Between calls the state is that of networks in host memory, so that all but moving is done as there. */
@@ -81,16 +81,14 @@ export class RepeatedNetworks extends HostNetworks {
     const updates = moved.filter(({ applied }) => applied).length;
     for (const [network, optimizer] of Object.entries(this.optimizers)) {
       const moves = Object.keys(carried).some((name) => name.startsWith(network));
-      if (moves) optimizer.adopt(network.slice(0, -1), now, updates);
+      if (moves) optimizer.adopt(bare(network), now, updates);
     }
     freeTensors(pickNames(this.own, (name) => Object.hasOwn(carried, name)));
     this.own = { ...this.own, ...carried };
   }
 
   private everything(): NamedHostTensors {
-    const all = Object.entries(this.optimizers).map(([network, optimizer]) =>
-      optimizer.everything(network.slice(0, -1)),
-    );
+    const all = Object.entries(this.optimizers).map(([network, optimizer]) => optimizer.everything(bare(network)));
     return Object.assign({}, ...all);
   }
 

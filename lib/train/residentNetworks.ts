@@ -7,7 +7,7 @@ import { adamWPlan, asAdamW, NEXT, NORM, updateScalars } from "./adamWStep.js";
 import { runParts } from "./batchParts.js";
 import { copyTensors } from "./ema.js";
 import { LOSS_SCALE, LossScale } from "./lossScale.js";
-import { scalarOf, underPrefix, withPrefix } from "./named.js";
+import { bare, scalarOf, underPrefix, withPrefix } from "./named.js";
 import type { Move, Moved, NamedPlan, Networks, NetworksOptions, Rows } from "./networks.js";
 import { AVERAGE, Optimizer } from "./optimizer.js";
 import type { Plan } from "./plans.js";
@@ -215,8 +215,6 @@ const SUM = "sum/";
 const MORE = "more/";
 
 const isGradient = (name: string) => name.startsWith(GRADIENT);
-/** A network's name as `Optimizer` takes it. */
-const bare = (network: string) => network.slice(0, -1);
 
 async function compile(resident: Resident, { step, options }: Plan, stays: (result: string) => boolean) {
   return { program: await resident.compile(step, options, stays), inputs: new Set(Object.keys(options.inputs)) };

@@ -153,7 +153,7 @@ async function reportsOf(trainer: Trainer, steps: number) {
 }
 
 for (const accumulate of [1, 2])
-  test(`a step that is not finite moves nothing, and those after it are as if it had not been, ${accumulate} a batch`, async () => {
+  test(`a step that is not finite moves nothing, and those after it are as if it had not been, parts: ${accumulate}`, async () => {
     const on = await repeatingEngine();
     const [judge, trainer] = [await damagedAt(2, await engine(), accumulate), await damagedAt(2, on, accumulate)];
     const want = await reportsOf(judge, 6);
