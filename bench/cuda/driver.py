@@ -68,6 +68,7 @@ int cudaDeviceGetAttribute(int* v, int attribute, int device) {
 int cudaFuncGetAttributes(struct cudaFuncAttributes* a, const void* f) {
   memset(a, 0, sizeof *a);
   a->maxThreadsPerBlock = 1024;
+  a->ptxVersion = a->binaryVersion = 90;
   return 0;
 }
 int cudaPointerGetAttributes(struct cudaPointerAttributes* a, const void* p) { memset(a, 0, sizeof *a); return 0; }

@@ -1,11 +1,14 @@
 /** The two steps of sampling: the first positions at once, and one further position over a KV cache. */
-import type * as tf from "@tensorflow/tfjs";
-import type { NamedTensors, Step, TensorSpec } from "../engine/types.js";
+import * as tf from "@tensorflow/tfjs";
+import type { NamedHostTensors, NamedTensors, Step, TensorSpec } from "../engine/types.js";
 import { type VimConfig, type VimStep, vimPrefill, vimSpec, vimStep } from "../models/vim.js";
 import { headWidth } from "../nn/attention.js";
 import type { KvCache } from "../nn/cachedAttention.js";
 import { paramTree } from "../nn/params.js";
 import { cacheNames } from "./kvCaches.js";
+
+/** What the name of a result begins with that a later step takes, under the rest of it. */
+export const NEW = "new/";
 
 export type SamplingStep = { readonly step: Step; readonly inputs: Record<string, TensorSpec> };
 
@@ -37,10 +40,37 @@ export function cachedStep(model: VimConfig, batchSize: number): SamplingStep {
   return { step, inputs: { code, position: { dtype: "int32", shape: [1] }, ...cacheInputs(model, batchSize) } };
 }
 
+/**
+ * `cachedStep` whose results `new/k0`, ... are the caches with the new rows in them: `cache + place * row`, `place` [C, 1]
+ * being 1 at one position where the cache is 0.
+ */
+export function growingStep(model: VimConfig, rows: number): SamplingStep {
+  const { step, inputs } = cachedStep(model, rows);
+  const growing: Step = ({ place, ...given }) => {
+    const results = step(given);
+    const caches = Object.fromEntries(
+      cacheNames(model).map((name) => [NEW + name, tf.add(given[name]!, tf.mul(place!, results[NEW + name]!))]),
+    );
+    return { ...results, ...caches };
+  };
+  return { step: growing, inputs: { ...inputs, place: { dtype: "float32", shape: ["C", 1] } } };
+}
+
+/** Which of C places are filled, as a mask for attention, and which gets the new position. */
+export function places(filled: number, room: number): NamedHostTensors {
+  const mask = new Float32Array(room).fill(Number.NEGATIVE_INFINITY).fill(0, 0, filled);
+  const place = new Float32Array(room);
+  place[filled] = 1;
+  return {
+    mask: { dtype: "float32", shape: [room], data: mask },
+    place: { dtype: "float32", shape: [room, 1], data: place },
+  };
+}
+
 function stepOutputs({ logits, cache, last }: VimStep): NamedTensors {
   const outputs: NamedTensors = { logits };
-  for (const [i, { k, v }] of cache.entries()) Object.assign(outputs, { [`new/k${i}`]: k, [`new/v${i}`]: v });
-  for (const [i, u] of last.entries()) outputs[`new/u${i}`] = u;
+  for (const [i, { k, v }] of cache.entries()) Object.assign(outputs, { [`${NEW}k${i}`]: k, [`${NEW}v${i}`]: v });
+  for (const [i, u] of last.entries()) outputs[`${NEW}u${i}`] = u;
   return outputs;
 }
 

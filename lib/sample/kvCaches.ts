@@ -4,7 +4,12 @@ import { sequenceLength, type VimConfig } from "../models/vim.js";
 import { headWidth } from "../nn/attention.js";
 
 /** Positions by which caches grow. */
-export const GROWTH = 64;
+const GROWTH = 64;
+
+/** Positions that caches of `filled` positions, at least 1, have room for: a multiple of 64, at most T. */
+export function roomFor(filled: number, T: number): number {
+  return Math.min(Math.ceil(filled / GROWTH) * GROWTH, T);
+}
 
 /**
  * Caches of all blocks, `k0`, `v0`, `k1`, ..., each [B, heads, C, d], and `mask` [C] for `cachedAttention`.
@@ -44,7 +49,7 @@ export class KvCaches {
     const filled = this.filled + added;
     if (filled > this.mask.length)
       throw new RangeError(`caches: want at most ${this.mask.length} positions, got ${filled}`);
-    if (filled > this.room) this.grow(Math.min(Math.ceil(filled / GROWTH) * GROWTH, this.mask.length));
+    if (filled > this.room) this.grow(roomFor(filled, this.mask.length));
     for (const [i, name] of this.names.entries()) this.write(this.arrays[i]!, results[`new/${name}`]!.data, added);
     this.mask.fill(0, this.filled, filled);
     this.filled = filled;

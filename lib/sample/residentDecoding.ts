@@ -17,15 +17,15 @@ import type {
 import { sequenceLength, type VimConfig } from "../models/vim.js";
 import { headWidth } from "../nn/attention.js";
 import { mapNames, mapValues, pickNames } from "../records.js";
-import { cachedStep, lastNames, prefillStep, type SamplingStep } from "./cachedSteps.js";
-import type { Decoder, DecoderOptions, Decoding } from "./decoding.js";
-import { cacheNames, GROWTH } from "./kvCaches.js";
-
-const NEW = "new/";
+import { growingStep, lastNames, NEW, places, prefillStep, type SamplingStep } from "./cachedSteps.js";
+import { type DecoderOptions, rowsOf } from "./decoder.js";
+import { roomFor } from "./kvCaches.js";
+import type { Steps, Stepwise } from "./stepwise.js";
 
 /** Places the weights, once for both steps, and compiles these. */
-export async function createResidentDecoder(options: DecoderOptions, resident: Resident): Promise<Decoder> {
-  const { model, rows, prefixLength } = options;
+export async function createResidentSteps(options: DecoderOptions, resident: Resident): Promise<Stepwise> {
+  const { model, prefixLength = 0 } = options;
+  const rows = rowsOf(options);
   const weights = await resident.place(options.weights);
   const specs = mapValues(weights, ({ dtype, shape }) => ({ dtype, shape }));
   const compile = (name: string, { step, inputs }: SamplingStep) =>
@@ -34,7 +34,7 @@ export async function createResidentDecoder(options: DecoderOptions, resident: R
   const step = await compile("sample step", growingStep(model, rows));
   const widen = widening(options, resident);
   return {
-    begin: () => decode({ model, weights, prefill, step, widen }),
+    begin: () => start({ model, weights, prefill, step, widen }),
     async close() {
       disposeAll(weights);
       for (const program of [prefill, step, widen]) await program.dispose();
@@ -50,7 +50,7 @@ type Parts = {
   readonly widen: Widening;
 };
 
-function decode({ model, weights, prefill, step, widen }: Parts): Decoding {
+function start({ model, weights, prefill, step, widen }: Parts): Steps {
   const T = sequenceLength(model);
   let held: NamedDeviceTensors = {};
   let [filled, room] = [0, 0];
@@ -69,7 +69,7 @@ function decode({ model, weights, prefill, step, widen }: Parts): Decoding {
     },
     async next(newest) {
       if (filled >= room) {
-        const wider = Math.min(Math.ceil((filled + 1) / GROWTH) * GROWTH, T);
+        const wider = roomFor(filled + 1, T);
         held = { ...held, ...(await widen.run(held, { from: room, to: wider })) };
         room = wider;
       }
@@ -84,47 +84,21 @@ function decode({ model, weights, prefill, step, widen }: Parts): Decoding {
   };
 }
 
-/** Which of C places are filled, as a mask for attention, and which gets the new position. */
-function places(filled: number, room: number): NamedHostTensors {
-  const mask = new Float32Array(room).fill(Number.NEGATIVE_INFINITY).fill(0, 0, filled);
-  const place = new Float32Array(room);
-  place[filled] = 1;
-  return {
-    mask: { dtype: "float32", shape: [room], data: mask },
-    place: { dtype: "float32", shape: [room, 1], data: place },
-  };
-}
-
-/**
- * `cachedStep` whose results `new/k0`, ... are the caches with the new rows in them: `cache + place * row`, `place` [C, 1]
- * being 1 at one position where the cache is 0.
- */
-function growingStep(model: VimConfig, rows: number): SamplingStep {
-  const { step, inputs } = cachedStep(model, rows);
-  const growing: Step = ({ place, ...given }) => {
-    const results = step(given);
-    const caches = Object.fromEntries(
-      cacheNames(model).map((name) => [NEW + name, tf.add(given[name]!, tf.mul(place!, results[NEW + name]!))]),
-    );
-    return { ...results, ...caches };
-  };
-  return { step: growing, inputs: { ...inputs, place: { dtype: "float32", shape: ["C", 1] } } };
-}
-
 type Widening = {
   /** Takes caches of `from` positions over, and gives those of `to`, zeros behind. */
   run(held: NamedDeviceTensors, size: { readonly from: number; readonly to: number }): Promise<NamedDeviceTensors>;
   dispose(): Promise<void>;
 };
 
-function widening({ model, rows }: DecoderOptions, resident: Resident): Widening {
+function widening(options: DecoderOptions, resident: Resident): Widening {
+  const { model } = options;
   const programs = new Map<string, Promise<ResidentProgram>>();
   const isCache = (name: string) => !lastNames(model).includes(name);
   return {
     async run(held, { from, to }) {
       const caches = pickNames(held, isCache);
       const inputs = mapValues(caches, () => {
-        return { dtype: "float32", shape: [rows, model.heads, from, headWidth(model)] } as const;
+        return { dtype: "float32", shape: [rowsOf(options), model.heads, from, headWidth(model)] } as const;
       });
       const step: Step = (given) =>
         mapNames(

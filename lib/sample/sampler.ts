@@ -1,36 +1,20 @@
 /**
  * Draws code sequences one position at a time with a KV cache.
- *
- * The logits of a position come to the host, where codes are drawn; keys and values are the decoder's affair.
  */
-import type { Engine, HostTensor, NamedHostTensors } from "../engine/types.js";
-import { noClass, sequenceLength, type VimConfig } from "../models/vim.js";
-import { uniformAt } from "../random.js";
-import { createDecoder, type Decoder } from "./decoding.js";
-import { checkFilter, drawCode, type Filter } from "./draw.js";
-import { checkGuidance, type Guidance, guidedLogits, scaleAt } from "./guidance.js";
+import type { NamedHostTensors } from "../engine/types.js";
+import { noClass, sequenceLength } from "../models/vim.js";
+import { type Decoder, type DecoderOptions, type Drawing, rowsOf } from "./decoder.js";
+import { createDecoder } from "./decoding.js";
+import { checkFilter } from "./draw.js";
+import { checkGuidance } from "./guidance.js";
+import { int32, repeated } from "./tensors.js";
 
-export type SamplerOptions = {
-  readonly engine: Engine;
-  readonly model: VimConfig;
-  readonly weights: NamedHostTensors;
-  /** Sequences drawn together. */
-  readonly batchSize: number;
-  /** Leads every sequence away from its like without a class, for twice the work; none when absent. */
-  readonly guidance?: Guidance | undefined;
-  /** S, first codes of each sequence that are given; 0 when absent, less than T. */
-  readonly prefixLength?: number | undefined;
-  /** Bytes of weights that are built into the graphs, see `weightFeeds`. */
-  readonly largestBuiltIn?: number;
-};
+export type SamplerOptions = DecoderOptions;
 
-export type SampleRequest = {
+/** The seed of a sequence, with its class, filter, guidance and given codes, decides it. */
+export type SampleRequest = Drawing & {
   /** Class of each sequence, [B]; `noClass(model)` for none. */
   readonly classIds: Int32Array;
-  /** Seed of each sequence, [B]: with its class, filter, guidance and given codes it decides the sequence. */
-  readonly seeds: readonly number[];
-  /** Filter of each sequence, [B]. */
-  readonly filters: readonly Filter[];
   /** Given codes, int32 [B, S] row by row; absent when S is 0. */
   readonly prefix?: Int32Array;
   /** Called after each position with the number of positions drawn, which given ones are not. */
@@ -50,7 +34,7 @@ export type Sampler = {
  */
 export async function createSampler(options: SamplerOptions): Promise<Sampler> {
   checkOptions(options);
-  const decoder = await createDecoder({ ...options, rows: rowsOf(options), prefixLength: options.prefixLength ?? 0 });
+  const decoder = await createDecoder(options);
   return {
     sample: (request) => drawSequences({ ...options, decoder }, request),
     close: () => decoder.close(),
@@ -66,31 +50,16 @@ async function drawSequences(sampler: Compiled, request: SampleRequest): Promise
   const T = sequenceLength(model);
   const sequences = new Int32Array(batchSize * T);
   for (let b = 0; b < batchSize; b++) sequences.set(prefix.subarray(b * S, (b + 1) * S), b * T);
-  const rows = rowsOf(sampler);
-  const decoding = decoder.begin();
-  try {
-    let logits = await decoding.first(prefillInputs(sampler, request));
-    for (let position = S; ; position++) {
-      const code = drawRow(sampler, request, { logits, position });
-      for (let b = 0; b < batchSize; b++) sequences[b * T + position] = code[b]!;
-      request.onPosition?.(position + 1 - S);
-      if (position + 1 === T) return sequences;
-      logits = await decoding.next({
-        code: int32([rows], repeated(code, rows)),
-        position: int32([1], Int32Array.of(position)),
-      });
-    }
-  } finally {
-    decoding.end();
+  let position = S;
+  for await (const codes of decoder.decode(promptOf(sampler, request), request)) {
+    for (const [b, code] of codes.entries()) sequences[b * T + position] = code;
+    position++;
+    request.onPosition?.(position - S);
   }
+  return sequences;
 }
 
-/** Rows of the graphs: with guidance every sequence has a second one, without a class, after those of all the others. */
-function rowsOf({ batchSize, guidance }: Pick<SamplerOptions, "batchSize" | "guidance">): number {
-  return guidance ? 2 * batchSize : batchSize;
-}
-
-function prefillInputs(sampler: Compiled, { classIds, prefix }: SampleRequest): NamedHostTensors {
+function promptOf(sampler: Compiled, { classIds, prefix }: SampleRequest): NamedHostTensors {
   const { model, batchSize, guidance, prefixLength: S = 0 } = sampler;
   const rows = rowsOf(sampler);
   const ids = new Int32Array(rows);
@@ -100,23 +69,6 @@ function prefillInputs(sampler: Compiled, { classIds, prefix }: SampleRequest): 
     classIds: int32([rows], ids),
     ...(prefix && S > 0 ? { prefix: int32([rows, S], repeated(prefix, rows * S)) } : {}),
   };
-}
-
-type Position = { readonly logits: HostTensor; readonly position: number };
-
-function drawRow(
-  { model, batchSize, guidance }: SamplerOptions,
-  { seeds, filters }: SampleRequest,
-  { logits, position }: Position,
-): Int32Array {
-  const K = logits.shape[1]!;
-  const values = logits.data as Float32Array;
-  const row = (b: number) => values.subarray(b * K, (b + 1) * K);
-  const scale = guidance && scaleAt(guidance, position, sequenceLength(model));
-  return Int32Array.from(seeds, (seed, b) => {
-    const own = scale === undefined ? row(b) : guidedLogits(row(b), { unconditional: row(batchSize + b), scale });
-    return drawCode(own, filters[b]!, uniformAt(position, seed));
-  });
 }
 
 function checkOptions({ model, guidance, prefixLength: S = 0 }: SamplerOptions): void {
@@ -139,13 +91,4 @@ function checkRequest(
     throw new RangeError(`sampler: want ${batchSize} classes, seeds and filters, got ${counts.join(", ")}`);
   const given = prefix?.length ?? 0;
   if (given !== batchSize * S) throw new RangeError(`sampler: want prefixes [${batchSize}, ${S}], got ${given} codes`);
-}
-
-/** All of `data` again and again, `length` numbers. */
-function repeated(data: Int32Array, length: number): Int32Array {
-  return Int32Array.from({ length }, (_, i) => data[i % data.length]!);
-}
-
-function int32(shape: readonly number[], data: Int32Array): HostTensor {
-  return { dtype: "int32", shape, data };
 }

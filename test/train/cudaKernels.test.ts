@@ -8,8 +8,9 @@ import { discriminatorOf } from "../../lib/models/discriminator.js";
 import { tokenizerOf } from "../../lib/models/tokenizer.js";
 import { type VimConfig, vimSpec } from "../../lib/models/vim.js";
 import { flattenSpecs, initialise, type SpecTree } from "../../lib/nn/params.js";
-import { cachedStep, prefillStep } from "../../lib/sample/cachedSteps.js";
+import { prefillStep } from "../../lib/sample/cachedSteps.js";
 import { decoderPlan, encoderPlan } from "../../lib/sample/codec.js";
+import { drawingStep } from "../../lib/sample/repeatedDecoding.js";
 import { asAdamW } from "../../lib/train/adamWStep.js";
 import { movingPlan } from "../../lib/train/movingPlan.js";
 import { type Plan, priorLossPlan, priorPlan, reconstructionPlan, tokenizerPlan } from "../../lib/train/plans.js";
@@ -73,7 +74,11 @@ test("images to codes, codes to images, and further codes", () => {
   const codec = { model: MODEL_16, weights, batchSize: BATCH };
   for (const plan of [encoderPlan(codec), decoderPlan(codec), reconstructionPlan(MODEL_16, BATCH)]) expectKernels(plan);
   const constants = initialise(flattenSpecs(vimSpec(VIM)), 1);
-  for (const { step, inputs } of [prefillStep(VIM, BATCH, 2), cachedStep(VIM, BATCH)])
+  const sampling = { model: VIM, batchSize: BATCH, guidance: { scale: 2, schedule: "linear" } } as const;
+  for (const { step, inputs } of [
+    prefillStep(VIM, BATCH, 2),
+    ...[false, true].map((cut) => drawingStep(sampling, cut)),
+  ])
     expectKernels({ step, options: { name: "sample", inputs, constants } });
 });
 

@@ -5,6 +5,7 @@ import "./elementwise.js";
 import "./fused.js";
 import "./indexing.js";
 import "./matmul.js";
+import "./order.js";
 import "./pooling.js";
 import "./reductions.js";
 import "./shapes.js";

@@ -23,6 +23,7 @@ const KERNELS: Readonly<Record<string, readonly ElementType[]>> = {
   Concat: MOVED,
   Conv: FLOAT,
   ConvTranspose: FLOAT,
+  CumSum: SIGNED,
   Div: NUMBERS,
   Equal: [...NUMBERS, "bool"],
   Erf: FLOAT,
@@ -65,6 +66,7 @@ const KERNELS: Readonly<Record<string, readonly ElementType[]>> = {
   Sqrt: FLOAT,
   Sub: NUMBERS,
   Tanh: FLOAT,
+  TopK: SIGNED,
   Transpose: MOVED,
   Where: SIGNED,
 };
