@@ -1,13 +1,15 @@
 import path from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { createRepeated } from "../../lib/engine/onnxruntime.js";
 import { openEngine } from "../../lib/engine/open.js";
 import { stepCost } from "../../lib/engine/stepCost.js";
-import { DataError } from "../../lib/errors.js";
+import { DataError, UsageError } from "../../lib/errors.js";
 import type { Means, Prepared } from "../../lib/speed/measurement.js";
 import { MEASUREMENTS, type MeasurementName } from "../../lib/speed/names.js";
 import { prepare } from "../../lib/speed/prepare.js";
-import { namesIn } from "../files/support.js";
+import { residentOnHost } from "../engine/support/residentOnHost.js";
+import { expectRejection, namesIn } from "../files/support.js";
 import { fixture, inTemporaryFolder, projectRoot } from "../support.js";
 import { SMALLEST } from "./support.js";
 
@@ -71,6 +73,37 @@ test("a step of sampling multiplies by every weight, and by the keys and values 
     // The cache has room for all of the 9 positions: scores with them and mixes of them, 2 blocks, width 16, 8 sequences.
     assert.is(multiplyAdds, work!.multiplyAdds + 2 * 2 * 9 * 16 * 8);
   }));
+
+test("where keys and values stay on the device, sequences go on from run to run, and begin again at their end", async () => {
+  const device = residentOnHost(await openEngine("onnxruntime", { threads: 1 }));
+  const live: number[] = [];
+  const onDevice = { ...MEANS, openEngine: async () => device };
+  await prepared(
+    "sample-8",
+    async ({ run, items }) => {
+      assert.is(items, 8);
+      // Of 9 codes 3 are given, and the first of the others is drawn before anything is timed; the sixth run begins again.
+      for (let i = 0; i < 7; i++) {
+        live.push(device.live());
+        await run();
+      }
+    },
+    onDevice,
+  );
+  assert.ok(live[0]! > 0);
+  assert.equal(live, new Array(7).fill(live[0]), "as much as at the first position");
+  assert.is(device.live(), 0);
+});
+
+test("calls that draw many codes are not measured", async () => {
+  const host = await openEngine("onnxruntime", { threads: 1 });
+  const openRepeated = async () => ({ ...host, device: "cuda", repeated: await createRepeated() });
+  await expectRejection(
+    prepare("sample-1", { ...MEANS, openEngine: openRepeated }),
+    UsageError,
+    /^sample-1: calls that draw many codes are not measured; vitvq sample tells codes\/s on cuda/,
+  );
+});
 
 test("loading gives images of the wanted size, decoded anew, and takes its pictures away again", () =>
   inTemporaryFolder(async (folder) => {
