@@ -1,11 +1,12 @@
 /**
- * A long training of a tiny model by the program as it is, watched for memory or time that grows.
+ * A long training by the program as it is, watched for memory or time that grows.
  *
- *     node dist/bench/soak.js [--stage vq,vim] [--steps N] [--threads 2] [--name NAME]
+ *     node dist/bench/soak.js [--stage vq,vim,large] [--steps N] [--threads 2] [--name NAME]
  *
- * Stage 1 trains with discriminator, R1, pictures and checkpoints on images that are decoded anew at every step; stage 2 with
- * dropout, held-out rows, best weights and checkpoints on a token file. 40,000 steps of stage 1, whose memory takes 16,000 to
- * find its size, and 10,000 of stage 2, unless `--steps` says otherwise. Prints a line for each tenth of the steps, at whose end
+ * A tiny stage 1 trains with discriminator, R1, pictures and checkpoints on images that are decoded anew at every step; a tiny stage
+ * 2 with dropout, held-out rows, best weights and checkpoints on a token file, and one of 22 million parameters, whose steps give
+ * memory back. 40,000 steps of stage 1, whose memory takes 16,000 to find its size, 10,000 of stage 2 and 600 of the large one,
+ * unless `--steps` says otherwise. Prints a line for each tenth of the steps, at whose end
  * garbage is collected: left alone, the heap takes anything between 3,000 and many more steps to reach the size at which that
  * happens. Ends with exit code 1 when over the last 80% resident memory, or the memory in use after collecting, rises by more than
  * 3%, or the processor time of a step by more than 10%: that of processors, because the clock's tells more of other programs,
@@ -34,17 +35,18 @@ type Judged = keyof typeof MOST;
 type Verdict = Readonly<Record<Judged, number>>;
 
 const LOG_EVERY = 10; // steps
-const STEPS = { vq: 40_000, vim: 10_000 } as const;
+const STEPS = { vq: 40_000, vim: 10_000, large: 600 } as const;
 const TENTHS = 10;
 const SETTLED = 8; // tenths; memory may still find its size in the first two
 const JUDGED = Object.keys(MOST) as Judged[];
 
 const TOKENS = { rows: 2000, grid: [4, 4], vocabulary: 64, classes: 4 } as const;
+const PRIORS = { vim: { dim: 16, depth: 2, heads: 2 }, large: { dim: 512, depth: 7, heads: 8 } } as const;
 const HEADER = ["step", "time a step", "of processors", "resident", "heap", "external", "array buffers", "in use"];
 
 const { values } = parseArgs({
   options: {
-    stage: { type: "string", default: "vq,vim" },
+    stage: { type: "string", default: "vq,vim,large" },
     steps: { type: "string" },
     threads: { type: "string", default: String(availableParallelism()) },
     name: { type: "string" },
@@ -68,16 +70,17 @@ await runBenchmark(async () => {
   if (values.name !== undefined) await saveResults(`${values.name}-soak`, { threads: Number(values.threads), results });
 });
 
-type Stage = "vq" | "vim";
+type Stage = keyof typeof STEPS;
 
 function stageOf(text: string): Stage {
-  if (text === "vq" || text === "vim") return text;
-  throw new UsageError(`--stage: want vq, vim or both, got "${text}"`);
+  if (Object.hasOwn(STEPS, text)) return text as Stage;
+  throw new UsageError(`--stage: want some of ${Object.keys(STEPS).join(", ")}, got "${text}"`);
 }
 
 async function soak(stage: Stage, steps: number): Promise<Tenth[]> {
   return await inFolder(async (folder) => {
-    const args = stage === "vq" ? tokenizerArguments() : await priorArguments(path.join(folder, "tokens.safetensors"));
+    const tokens = path.join(folder, "tokens.safetensors");
+    const args = stage === "vq" ? tokenizerArguments() : await priorArguments(tokens, PRIORS[stage]);
     return await watch(path.join(folder, "run"), [...args, ...runArguments(steps)], steps);
   });
 }
@@ -100,9 +103,10 @@ function tokenizerArguments(): string[] {
   ];
 }
 
-async function priorArguments(file: string): Promise<string[]> {
+async function priorArguments(file: string, size: Readonly<Record<string, number>>): Promise<string[]> {
   await writeRandomTokens(file, TOKENS);
-  return ["train-vim", file, "--hold-out", "0.01", "--dim", "16", "--depth", "2", "--heads", "2", "--batch-size", "4"];
+  const model = Object.entries(size).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  return ["train-vim", file, "--hold-out", "0.01", ...model, "--batch-size", "4"];
 }
 
 /** Trains, and tells of every tenth of the steps when it is over. */

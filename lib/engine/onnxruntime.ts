@@ -10,6 +10,7 @@ import { loadOrt, type Ort } from "./ort.js";
 import { repeatedGraph, repeatedInputs, repeatedProgram } from "./repeated.js";
 import { createResident } from "./resident.js";
 import { type OpenSession, sessionProgram } from "./sessionProgram.js";
+import { sizeOf } from "./shapeMath.js";
 import { trace } from "./traceBackend.js";
 import type { Engine, Precision, Repeated, Resident, Step, StepOptions } from "./types.js";
 
@@ -106,6 +107,7 @@ async function openSession(
   const staying = graph.outputs.filter(({ name }) => stays(name)).map(({ name }) => [name, "gpu-buffer"] as const);
   const settings: InferenceSession.SessionOptions = {
     ...sessionOptions(options),
+    enableCpuMemArena: !givesMemoryBack(options, graph),
     externalData: files,
     ...(staying.length === 0 ? {} : { preferredOutputLocation: Object.fromEntries(staying) }),
   };
@@ -116,6 +118,25 @@ async function openSession(
     run: (feeds) => guarded(device, name, session.run(feeds)),
     release: () => session.release(),
   };
+}
+
+/** Bytes of weights that are fed, from which on memory is given back. */
+const LARGE = 80e6;
+
+/**
+ * Whether a session gives memory back as tensors die, where it would keep it for those to come: a train step of a large model,
+ * which takes a tenth less memory then and a few percent less time (bench/README.md). Small models and inference take more time,
+ * and so do convolutions, whose buffers are so large that the system's zeroing of them counts.
+ */
+export function givesMemoryBack(
+  { device = "cpu" }: OnnxEngineOptions,
+  { inputs, nodes }: Pick<OnnxGraph, "inputs" | "nodes">,
+  platform: NodeJS.Platform = process.platform,
+): boolean {
+  if (device !== "cpu" || platform !== "linux") return false; // measured there alone
+  const fixed = inputs.map(({ shape }) => 4 * sizeOf(shape.filter((dim) => typeof dim === "number")));
+  const fed = fixed.reduce((sum, bytes) => sum + bytes, 0);
+  return fed >= LARGE && !nodes.some(({ op }) => op === "Conv" || op === "ConvTranspose");
 }
 
 /** A device that fails does so with words that say what stands. */

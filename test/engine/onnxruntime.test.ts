@@ -5,7 +5,7 @@ import * as ort from "onnxruntime-node";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { writeModel } from "../../lib/engine/onnx.js";
-import { createOnnxEngine, sessionOptions } from "../../lib/engine/onnxruntime.js";
+import { createOnnxEngine, givesMemoryBack, sessionOptions } from "../../lib/engine/onnxruntime.js";
 import { recomputed, trace } from "../../lib/engine/traceBackend.js";
 import type { HostTensor, NamedHostTensors, Program, Step, StepOptions } from "../../lib/engine/types.js";
 import { customGradient } from "../../lib/nn/customGradient.js";
@@ -200,6 +200,24 @@ const layer = (x: tf.Tensor): tf.Tensor =>
     },
     x,
   );
+
+test("memory is given back where large weights are fed, unless there are convolutions", () => {
+  const product: Step = ({ x, W }) => ({ y: tf.matMul(x as tf.Tensor2D, W as tf.Tensor2D) });
+  const filtered: Step = (inputs) => {
+    const images = tf.reshape(inputs["x"]!, [1, 20, 20, 10]) as tf.Tensor4D;
+    return { ...product(inputs), z: tf.conv2d(images, tf.ones([3, 3, 10, 1]) as tf.Tensor4D, 1, "same") };
+  };
+  const graphOf = (step: Step, columns: number) => {
+    const matrix = (...shape: number[]) => ({ dtype: "float32", shape }) as const;
+    return trace(step, { name: "step", inputs: { x: matrix(1, 4000), W: matrix(4000, columns) } }, "cpu");
+  };
+  const large = graphOf(product, 5000);
+  assert.ok(givesMemoryBack({}, large, "linux"));
+  assert.not.ok(givesMemoryBack({}, graphOf(product, 4990), "linux"), "less than 80 MB");
+  assert.not.ok(givesMemoryBack({}, graphOf(filtered, 5000), "linux"));
+  assert.not.ok(givesMemoryBack({ device: "webgpu" }, large, "linux"));
+  for (const platform of ["darwin", "win32"] as const) assert.not.ok(givesMemoryBack({}, large, platform));
+});
 
 test("recomputed nodes run twice, in the order in which the step made them", async () => {
   const step: Step = ({ x }) => ({ g: tf.grad((a: tf.Tensor) => tf.sum(tf.exp(layer(layer(layer(a))))))(x!) });
