@@ -3,6 +3,8 @@ import type { HostTensor, NamedHostTensors, Program } from "../engine/types.js";
 import { inOrder } from "../promises.js";
 import { mapValues, pickNames } from "../records.js";
 import { GRADIENT } from "./tokenizerSteps.js";
+import { floatsOf } from "./updateRule.js";
+import { vectorKernel } from "./vectorKernel.js";
 
 /** How large a batch is, and how it is computed. */
 export type BatchSplit = {
@@ -59,7 +61,7 @@ export async function runParts(
     const factor = added === parts.length ? 1 / added : 1;
     for (const [name, result] of Object.entries(part))
       if (isPerImage(name, result)) rows.set(name, [...(rows.get(name) ?? []), result]);
-      else if (added > 1) add(results[name]!.data, result.data, factor);
+      else if (added > 1) addTo({ sum: floatsOf(results, name), more: floatsOf(part, name) }, { factor });
     if (added > 1) free(pickNames(part, (name) => name.startsWith(GRADIENT)));
   }
   if (added > 1) for (const [name, joined] of rows) results[name] = concatenated(joined);
@@ -83,9 +85,9 @@ function isPerImage(name: string, { shape }: HostTensor): boolean {
 }
 
 /** `sum = (sum + more) factor`. */
-function add(sum: HostTensor["data"], more: HostTensor["data"], factor: number): void {
-  for (let i = 0; i < sum.length; i++) sum[i] = (sum[i]! + more[i]!) * factor;
-}
+const addTo = vectorKernel({ arrays: ["sum", "more"], numbers: ["factor"] }, ({ add, mul }, { sum, more, factor }) => ({
+  sum: mul(add(sum, more), factor),
+}));
 
 function concatenated(rows: readonly HostTensor[]): HostTensor {
   const { dtype, shape } = rows[0]!;

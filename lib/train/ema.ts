@@ -1,4 +1,6 @@
 import type { NamedHostTensors } from "../engine/types.js";
+import { floatsOf } from "./updateRule.js";
+import { vectorKernel } from "./vectorKernel.js";
 
 /** A copy of all parameters, to start an exponential moving average from. */
 export function copyTensors(params: NamedHostTensors): NamedHostTensors {
@@ -16,11 +18,13 @@ export function emaDecayAt(step: number, decay: number): number {
   return Math.min(decay, (1 + step) / (10 + step));
 }
 
-/** `average = d average + (1 - d) params` for every parameter, in place. */
+/** `average = average + (1 - d) (params - average)` for every parameter, in place. */
 export function emaUpdate(average: NamedHostTensors, params: NamedHostTensors, d: number): void {
-  for (const [name, { data: weights }] of Object.entries(params)) {
-    const mean = average[name]?.data;
-    if (!mean) throw new RangeError(`moving average: ${name} is missing`);
-    for (let i = 0; i < weights.length; i++) mean[i] = d * mean[i]! + (1 - d) * weights[i]!;
-  }
+  for (const name of Object.keys(params))
+    moveMean({ mean: floatsOf(average, name), weights: floatsOf(params, name) }, { share: 1 - d });
 }
+
+const moveMean = vectorKernel(
+  { arrays: ["mean", "weights"], numbers: ["share"] },
+  ({ add, sub, mul }, { mean, weights, share }) => ({ mean: add(mean, mul(share, sub(weights, mean))) }),
+);
