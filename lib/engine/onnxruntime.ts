@@ -120,13 +120,14 @@ async function openSession(
   };
 }
 
-/** Bytes of weights that are fed, from which on memory is given back. */
+/** Bytes that are fed, from which on memory is given back. */
 const LARGE = 80e6;
 
 /**
- * Whether a session gives memory back as tensors die, where it would keep it for those to come: a train step of a large model,
- * which takes a tenth less memory then and a few percent less time (bench/README.md). Small models and inference take more time,
- * and so do convolutions, whose buffers are so large that the system's zeroing of them counts.
+ * Whether a session gives memory back as tensors die, where it would keep it for those to come: where large weights are fed, as
+ * in a train step, which takes a few percent less time then and a tenth less memory (bench/README.md). Small models and codecs,
+ * whose weights are built in, take more time, and so do convolutions, whose buffers are so large that the system's zeroing of them
+ * counts. Lanes keep their memory.
  */
 export function givesMemoryBack(
   { device = "cpu" }: OnnxEngineOptions,

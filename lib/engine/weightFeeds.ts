@@ -3,6 +3,14 @@ import type { NamedHostTensors, StepOptions, TensorSpec } from "./types.js";
 /** Weights that are built in are in memory again in each graph, packed: too much for those of a VIM-Large. */
 export const LARGEST_BUILT_IN = 4e9; // bytes
 
+/** How a step is compiled that takes weights besides `inputs`. */
+export function withWeights(
+  weights: WeightFeeds["options"],
+  { name, inputs }: Pick<StepOptions, "name" | "inputs">,
+): StepOptions {
+  return { ...weights, name, inputs: { ...weights.inputs, ...inputs } };
+}
+
 export type WeightFeeds = {
   /** What `compile` is to be told of the weights. */
   readonly options: Pick<StepOptions, "inputs" | "constants">;

@@ -1,7 +1,7 @@
 /** How well a frozen VIM predicts codes, position by position. */
 import * as tf from "@tensorflow/tfjs";
 import type { Engine, NamedHostTensors, Step } from "../engine/types.js";
-import { weightFeeds } from "../engine/weightFeeds.js";
+import { weightFeeds, withWeights } from "../engine/weightFeeds.js";
 import { sequenceLength, type VimConfig, vimForward, vimSpec } from "../models/vim.js";
 import { paramTree } from "../nn/params.js";
 
@@ -36,15 +36,8 @@ export async function createCodeLikelihood(options: CodeLikelihoodOptions): Prom
   const { engine, model, weights, batchSize: B } = options;
   const T = sequenceLength(model);
   const { options: held, feeds } = weightFeeds(weights);
-  const program = await engine.compile(predictionStep(model), {
-    ...held,
-    name: "likelihood",
-    inputs: {
-      ...held.inputs,
-      imageCodes: { dtype: "int32", shape: [B, T] },
-      classIds: { dtype: "int32", shape: [B] },
-    },
-  });
+  const inputs = { imageCodes: { dtype: "int32", shape: [B, T] }, classIds: { dtype: "int32", shape: [B] } } as const;
+  const program = await engine.compile(predictionStep(model), withWeights(held, { name: "likelihood", inputs }));
   const runBatch = (codes: Int32Array, classIds: Int32Array) => {
     const [imageCodes, ids] = [new Int32Array(B * T), new Int32Array(B)];
     imageCodes.set(codes);

@@ -1,7 +1,7 @@
 /** Programs that take codes of images through the first blocks of a frozen VIM. */
 import * as tf from "@tensorflow/tfjs";
 import type { Engine, NamedHostTensors, NamedTensors, Program, Step, TensorSpec } from "../engine/types.js";
-import { weightFeeds } from "../engine/weightFeeds.js";
+import { weightFeeds, withWeights } from "../engine/weightFeeds.js";
 import { noClass, sequenceLength, type VimConfig, vimForward, vimSpec } from "../models/vim.js";
 import { flattenSpecs, paramTree } from "../nn/params.js";
 
@@ -52,7 +52,7 @@ export async function compileOnCodes(options: CodeProgramOptions): Promise<CodeP
     classIds: { dtype: "int32", shape: [batchSize] },
   };
   const pooled: Step = (inputs) => step(pooledBlocks(model, inputs, blocks), inputs);
-  const program = await engine.compile(pooled, { ...held, name, inputs: { ...held.inputs, ...codeInputs } });
+  const program = await engine.compile(pooled, withWeights(held, { name, inputs: codeInputs }));
   return {
     run: (codes) => runInBatches({ program, feeds, model, batchSize }, codes),
     close: () => program.dispose(),

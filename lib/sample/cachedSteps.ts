@@ -5,10 +5,7 @@ import { type VimConfig, type VimStep, vimPrefill, vimSpec, vimStep } from "../m
 import { headWidth } from "../nn/attention.js";
 import type { KvCache } from "../nn/cachedAttention.js";
 import { paramTree } from "../nn/params.js";
-import { cacheNames } from "./kvCaches.js";
-
-/** What the name of a result begins with that a later step takes, under the rest of it. */
-export const NEW = "new/";
+import { cacheNames, NEW } from "./kvCaches.js";
 
 export type SamplingStep = { readonly step: Step; readonly inputs: Record<string, TensorSpec> };
 

@@ -5,7 +5,7 @@ import { createResidentSteps } from "./residentDecoding.js";
 import { stepwiseDecoder } from "./stepwise.js";
 
 /**
- * Compiles the two steps of sampling for the engine. Keys and values stay on its device where that has memory of its own, or,
+ * Compiles what sampling takes. Keys and values stay on its device where that has memory of its own, or,
  * where they can stay there within a call alone, one call draws many codes.
  */
 export async function createDecoder(options: DecoderOptions): Promise<Decoder> {

@@ -4,9 +4,13 @@ import type { NamedHostTensors, NamedTensors, TensorSpec } from "../engine/types
 import type { Filter } from "./draw.js";
 import { float32 } from "./tensors.js";
 
+const LEAST = 2 ** -126; // the least normal float32
+
+const isGreedy = ({ temperature }: Filter) => temperature < LEAST;
+
 /** Whether some filter leaves codes out, for which a graph has to sort them. */
-export function cutCodes(filters: readonly Filter[]): boolean {
-  return filters.some(({ temperature, topK, topP }) => temperature === 0 || topK > 0 || topP < 1);
+export function cutsCodes(filters: readonly Filter[]): boolean {
+  return filters.some((filter) => isGreedy(filter) || filter.topK > 0 || filter.topP < 1);
 }
 
 /** What `drawCodes` takes besides logits, each [B]: filters, `topK` and `topP` only where codes are cut, and a `uniform` in [0, 1). */
@@ -16,23 +20,20 @@ export function drawInputs(batchSize: number, cut: boolean): Record<string, Tens
 }
 
 /**
- * Filters as inputs of `drawCodes`. A temperature of 0 becomes the smallest mass, of which the likeliest code alone is left; a top-k
+ * Filters as inputs of `drawCodes`. A temperature that float32 takes for 0 becomes the smallest mass, of which the likeliest code alone is left; a top-k
  * of 0, all codes; a top-p of 1, more than there is, so that no rounding cuts the tail.
  * @param vocabulary K
  */
 export function filterTensors(filters: readonly Filter[], vocabulary: number): NamedHostTensors {
-  const greedy = ({ temperature }: Filter) => temperature === 0;
   const rows = (value: (filter: Filter) => number) => float32(filters.map(value));
-  const temperature = rows((filter) => (greedy(filter) ? 1 : filter.temperature));
-  if (!cutCodes(filters)) return { temperature };
+  const temperature = rows((filter) => (isGreedy(filter) ? 1 : filter.temperature));
+  if (!cutsCodes(filters)) return { temperature };
   return {
     temperature,
-    topK: rows((filter) => (greedy(filter) || filter.topK === 0 ? vocabulary : filter.topK)),
-    topP: rows((filter) => (greedy(filter) ? LEAST_MASS : filter.topP === 1 ? 2 : filter.topP)),
+    topK: rows((filter) => (isGreedy(filter) || filter.topK === 0 ? vocabulary : filter.topK)),
+    topP: rows((filter) => (isGreedy(filter) ? LEAST : filter.topP === 1 ? 2 : Math.max(filter.topP, LEAST))),
   };
 }
-
-const LEAST_MASS = 2 ** -126; // the least normal float32
 
 /**
  * A code of every row by `drawCode`'s rule, in float32: the first whose cumulative weight, in code order, exceeds `uniform` times

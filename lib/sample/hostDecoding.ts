@@ -1,10 +1,10 @@
 /** Decoding with keys and values in host memory, fed to the engine where they lie. */
-import type { NamedHostTensors, StepOptions } from "../engine/types.js";
-import { weightFeeds } from "../engine/weightFeeds.js";
+import type { NamedHostTensors } from "../engine/types.js";
+import { weightFeeds, withWeights } from "../engine/weightFeeds.js";
 import type { VimConfig } from "../models/vim.js";
-import { cachedStep, lastNames, NEW, prefillStep } from "./cachedSteps.js";
+import { cachedStep, lastNames, prefillStep } from "./cachedSteps.js";
 import { type DecoderOptions, rowsOf } from "./decoder.js";
-import { KvCaches } from "./kvCaches.js";
+import { KvCaches, NEW } from "./kvCaches.js";
 import type { Stepwise } from "./stepwise.js";
 
 /** Compiles both steps for the engine. */
@@ -12,15 +12,10 @@ export async function createHostSteps(options: DecoderOptions): Promise<Stepwise
   const { engine, model, prefixLength = 0 } = options;
   const rows = rowsOf(options);
   const { options: held, feeds } = weightFeeds(options.weights, options.largestBuiltIn);
-  const withWeights = (name: string, inputs: StepOptions["inputs"]) => ({
-    ...held,
-    name,
-    inputs: { ...held.inputs, ...inputs },
-  });
   const first = prefillStep(model, rows, prefixLength);
   const next = cachedStep(model, rows);
-  const prefill = await engine.compile(first.step, withWeights("sample prefill", first.inputs));
-  const step = await engine.compile(next.step, withWeights("sample step", next.inputs));
+  const prefill = await engine.compile(first.step, withWeights(held, { name: "sample prefill", inputs: first.inputs }));
+  const step = await engine.compile(next.step, withWeights(held, { name: "sample step", inputs: next.inputs }));
   return {
     begin() {
       const caches = new KvCaches(model, rows);

@@ -3,6 +3,9 @@ import type { NamedHostTensors } from "../engine/types.js";
 import { sequenceLength, type VimConfig } from "../models/vim.js";
 import { headWidth } from "../nn/attention.js";
 
+/** What the name of a result begins with that a later step takes, under the rest of it. */
+export const NEW = "new/";
+
 /** Positions by which caches grow. */
 const GROWTH = 64;
 
@@ -45,12 +48,12 @@ export class KvCaches {
    * @throws RangeError when they are more than a sequence has
    */
   append(results: NamedHostTensors): void {
-    const added = results[`new/${this.names[0]}`]!.shape[2]!;
+    const added = results[NEW + this.names[0]]!.shape[2]!;
     const filled = this.filled + added;
     if (filled > this.mask.length)
       throw new RangeError(`caches: want at most ${this.mask.length} positions, got ${filled}`);
     if (filled > this.room) this.grow(roomFor(filled, this.mask.length));
-    for (const [i, name] of this.names.entries()) this.write(this.arrays[i]!, results[`new/${name}`]!.data, added);
+    for (const [i, name] of this.names.entries()) this.write(this.arrays[i]!, results[NEW + name]!.data, added);
     this.mask.fill(0, this.filled, filled);
     this.filled = filled;
   }

@@ -3,55 +3,44 @@
  * included. Keys and values are copied once a call, and in between lie in host memory, where they get room for the next.
  */
 import * as tf from "@tensorflow/tfjs";
-import type { HostTensor, NamedHostTensors, Repeated, Repetition, Step, StepOptions } from "../engine/types.js";
-import { weightFeeds } from "../engine/weightFeeds.js";
+import type { HostTensor, NamedHostTensors, Repeated, RepeatedProgram, Repetition, Step } from "../engine/types.js";
+import { weightFeeds, withWeights } from "../engine/weightFeeds.js";
 import { sequenceLength } from "../models/vim.js";
 import { uniformAt } from "../random.js";
 import { mapNames, mapValues } from "../records.js";
-import { growingStep, lastNames, NEW, places, prefillStep, type SamplingStep } from "./cachedSteps.js";
+import { growingStep, lastNames, places, prefillStep, type SamplingStep } from "./cachedSteps.js";
 import { type Decoder, type DecoderOptions, type Drawing, rowsOf } from "./decoder.js";
-import { cutCodes, drawCodes, drawInputs, filterTensors, guidedBatch } from "./drawStep.js";
+import { cutsCodes, drawCodes, drawInputs, filterTensors, guidedBatch } from "./drawStep.js";
 import { scaleAt } from "./guidance.js";
-import { cacheNames, roomFor } from "./kvCaches.js";
+import { cacheNames, NEW, roomFor } from "./kvCaches.js";
 import { drawPosition } from "./stepwise.js";
 import { float32, int32 } from "./tensors.js";
 
-/**
- * Compiles the prefill, and the step that draws a code and goes on, which a call repeats; one that sorts the codes to cut some only
- * when it is wanted.
- */
+/** Compiles the prefill, and when it is known whether filters cut codes, the step that a call repeats. */
 export async function createRepeatedDecoder(options: DecoderOptions, repeated: Repeated): Promise<Decoder> {
   const { engine, model, prefixLength = 0 } = options;
   const { options: held, feeds } = weightFeeds(options.weights, options.largestBuiltIn);
-  const withWeights = (name: string, inputs: StepOptions["inputs"]) => ({
-    ...held,
-    name,
-    inputs: { ...held.inputs, ...inputs },
-  });
-  const first = prefillStep(model, rowsOf(options), prefixLength);
-  const prefill = await engine.compile(first.step, withWeights("sample prefill", first.inputs));
-  const furtherOf = (cut: boolean) => {
+  const { step, inputs } = prefillStep(model, rowsOf(options), prefixLength);
+  const prefill = await engine.compile(step, withWeights(held, { name: "sample prefill", inputs }));
+  const further = furtherPrograms((cut) => {
     const { step, inputs } = drawingStep(options, cut);
-    return repeated.compile(step, withWeights("sample step", inputs), repetition(options));
-  };
-  const programs = new Map([[false, furtherOf(false)]]);
-  await programs.get(false);
+    return repeated.compile(step, withWeights(held, { name: "sample step", inputs }), repetition(options));
+  });
+  const begin = async (prompt: NamedHostTensors) =>
+    mapNames(await prefill.run({ ...feeds, ...prompt }), (name) => name.replace(NEW, ""));
   const T = sequenceLength(model);
   return {
     async *decode(prompt, drawing) {
-      const cut = cutCodes(drawing.filters);
-      const compiled = programs.get(cut) ?? furtherOf(cut);
-      programs.set(cut, compiled);
-      const further = await compiled;
-      const results = await prefill.run({ ...feeds, ...prompt });
-      const filters = filterTensors(drawing.filters, model.vocabulary);
-      let carried = mapNames(results, (name) => (name.startsWith(NEW) ? name.slice(NEW.length) : name));
+      const program = await further.of(cutsCodes(drawing.filters));
+      const shared = { ...feeds, ...filterTensors(drawing.filters, model.vocabulary) };
+      let carried = await begin(prompt);
       for (let position = prefixLength; position < T - 1; ) {
         const [filled, room] = [position + 1, roomFor(position + 2, T)];
         const turns = Array.from({ length: room - filled }, (_, i) =>
           turnInputs(options, drawing, { position: position + i, room }),
         );
-        const called = await further.run({ ...feeds, ...filters, ...widened(options, carried, room) }, turns);
+        carried = widened(options, carried, room);
+        const called = await program.run({ ...shared, ...carried }, turns);
         carried = called.carried;
         for (const { code } of called.results) yield code!.data as Int32Array;
         position += turns.length;
@@ -60,6 +49,26 @@ export async function createRepeatedDecoder(options: DecoderOptions, repeated: R
     },
     async close() {
       await prefill.dispose();
+      await further.close();
+    },
+  };
+}
+
+/** The programs that cut codes and that do not, each compiled when it is first wanted, and again where that failed. */
+function furtherPrograms(compile: (cut: boolean) => Promise<RepeatedProgram>) {
+  const programs = new Map<boolean, Promise<RepeatedProgram>>();
+  return {
+    of(cut: boolean): Promise<RepeatedProgram> {
+      const program =
+        programs.get(cut) ??
+        compile(cut).catch((error: unknown) => {
+          programs.delete(cut);
+          throw error;
+        });
+      programs.set(cut, program);
+      return program;
+    },
+    async close(): Promise<void> {
       for (const program of programs.values()) await (await program).dispose();
     },
   };

@@ -17,9 +17,9 @@ import type {
 import { sequenceLength, type VimConfig } from "../models/vim.js";
 import { headWidth } from "../nn/attention.js";
 import { mapNames, mapValues, pickNames } from "../records.js";
-import { growingStep, lastNames, NEW, places, prefillStep, type SamplingStep } from "./cachedSteps.js";
+import { growingStep, lastNames, places, prefillStep, type SamplingStep } from "./cachedSteps.js";
 import { type DecoderOptions, rowsOf } from "./decoder.js";
-import { roomFor } from "./kvCaches.js";
+import { NEW, roomFor } from "./kvCaches.js";
 import type { Steps, Stepwise } from "./stepwise.js";
 
 /** Places the weights, once for both steps, and compiles these. */

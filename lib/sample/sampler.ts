@@ -1,13 +1,11 @@
-/**
- * Draws code sequences one position at a time with a KV cache.
- */
+/** Draws code sequences with a KV cache. */
 import type { NamedHostTensors } from "../engine/types.js";
 import { noClass, sequenceLength } from "../models/vim.js";
 import { type Decoder, type DecoderOptions, type Drawing, rowsOf } from "./decoder.js";
 import { createDecoder } from "./decoding.js";
 import { checkFilter } from "./draw.js";
 import { checkGuidance } from "./guidance.js";
-import { int32, repeated } from "./tensors.js";
+import { int32, tile } from "./tensors.js";
 
 export type SamplerOptions = DecoderOptions;
 
@@ -28,7 +26,7 @@ export type Sampler = {
 };
 
 /**
- * Compiles the two graphs of sampling.
+ * Compiles the graphs of sampling.
  * @throws RangeError when there is guidance and the model knows no sequences without a class, or the prefix is too long
  * @throws UsageError when the guidance is out of its range
  */
@@ -67,7 +65,7 @@ function promptOf(sampler: Compiled, { classIds, prefix }: SampleRequest): Named
   ids.set(classIds);
   return {
     classIds: int32([rows], ids),
-    ...(prefix && S > 0 ? { prefix: int32([rows, S], repeated(prefix, rows * S)) } : {}),
+    ...(prefix && S > 0 ? { prefix: int32([rows, S], tile(prefix, rows * S)) } : {}),
   };
 }
 

@@ -5,7 +5,7 @@ import { uniformAt } from "../random.js";
 import { type Decoder, type DecoderOptions, type Drawing, rowsOf } from "./decoder.js";
 import { drawCode } from "./draw.js";
 import { guidedLogits, scaleAt } from "./guidance.js";
-import { int32, repeated } from "./tensors.js";
+import { int32, tile } from "./tensors.js";
 
 /** Compiled steps over keys and values, wherever these are kept. */
 export type Stepwise = {
@@ -34,7 +34,7 @@ export function stepwiseDecoder(options: DecoderOptions, { begin, close }: Stepw
           const codes = drawPosition(options, drawing, { logits, position });
           yield codes;
           if (position + 1 === T) return;
-          const code = repeated(codes, rowsOf(options));
+          const code = tile(codes, rowsOf(options));
           logits = await steps.next({
             code: int32([code.length], code),
             position: int32([1], Int32Array.of(position)),

@@ -11,6 +11,6 @@ export function float32(values: readonly number[]): HostTensor {
 }
 
 /** All of `data` again and again, `length` numbers. */
-export function repeated(data: Int32Array, length: number): Int32Array {
+export function tile(data: Int32Array, length: number): Int32Array {
   return Int32Array.from({ length }, (_, i) => data[i % data.length]!);
 }

@@ -1,4 +1,4 @@
-/** Sampling: one further code of every sequence, in the middle of the sequence. */
+/** Sampling: one further code of every sequence, in the middle of the sequence or, on a device, from there on. */
 import type { Engine, NamedHostTensors } from "../engine/types.js";
 import { UsageError } from "../errors.js";
 import { noClass, sequenceLength } from "../models/vim.js";
@@ -22,7 +22,10 @@ import {
 
 type Timed = Pick<Prepared, "run" | "close">;
 
-/** A step for `batch` sequences, as many codes of each there as are still to come, since a step takes longer with each. */
+/**
+ * A step for `batch` sequences, as many codes of each there as are still to come, since a step takes longer with each. On a device
+ * a run has up to twice as many there; multiply-adds and the bound are those of the first.
+ */
 export async function drawing({ size: { prior }, openEngine }: Means, batch: number): Promise<Prepared> {
   const model = samplingModel(prior);
   const size: SamplingSize = { ...prior, batch, filled: Math.floor(sequenceLength(model) / 2) };
@@ -81,12 +84,13 @@ async function sequencesUnderWay(engine: Engine, size: SamplingSize, weights: Na
     codes = begin();
     await codes.next();
   };
-  await run();
-  return {
-    run,
-    async close() {
-      await codes.return();
-      await decoder.close();
-    },
+  const close = async () => {
+    await codes.return();
+    await decoder.close();
   };
+  await run().catch(async (error: unknown) => {
+    await close();
+    throw error;
+  });
+  return { run, close };
 }

@@ -4,8 +4,9 @@ import { sequenceLength, type VimConfig, vimSpec } from "../models/vim.js";
 import { headWidth } from "../nn/attention.js";
 import { flattenSpecs, type ParamSpec } from "../nn/params.js";
 import { rngFrom, uniformAt } from "../random.js";
+import { mapNames } from "../records.js";
 import { drawCode, PLAIN_SAMPLING } from "../sample/draw.js";
-import { cacheNames, KvCaches } from "../sample/kvCaches.js";
+import { cacheNames, KvCaches, NEW } from "../sample/kvCaches.js";
 import type { SamplingWork } from "./samplingBound.js";
 
 /** A VIM over a square grid of codes; its MLPs are four times as wide as the tokens. */
@@ -47,7 +48,7 @@ export function samplingFeeds(size: SamplingSize, rows: NamedHostTensors): Named
   const model = samplingModel(size);
   if (size.filled >= sequenceLength(model)) throw new RangeError(`sampling: no position after ${size.filled}`);
   const caches = new KvCaches(model, size.batch);
-  caches.append(Object.fromEntries(Object.entries(rows).map(([name, tensor]) => [`new/${name}`, tensor])));
+  caches.append(mapNames(rows, (name) => NEW + name));
   const code = Int32Array.from({ length: size.batch }, (_, b) => (b * 7) % size.vocabulary);
   return {
     code: { dtype: "int32", shape: [size.batch], data: code },

@@ -56,7 +56,7 @@ export function adamWUpdate(
 ): void {
   const { beta1, beta2, epsilon, weightDecay, rate, gradientScale, step } = options;
   const numbers = {
-    ...{ gradientScale, epsilon, new1: 1 - beta1, new2: 1 - beta2 },
+    ...{ gradientScale, epsilon, beta1, beta2, new1: 1 - beta1, new2: 1 - beta2 },
     correctedRate: rate / (1 - beta1 ** step),
     correction: 1 / Math.sqrt(1 - beta2 ** step),
   };
@@ -76,13 +76,13 @@ export function adamWUpdate(
 const updateTensor = vectorKernel(
   {
     arrays: ["weights", "gradient", "first", "second"],
-    numbers: ["gradientScale", "new1", "new2", "decay", "correctedRate", "correction", "epsilon"],
+    numbers: ["gradientScale", "beta1", "new1", "beta2", "new2", "decay", "correctedRate", "correction", "epsilon"],
   },
   ({ add, sub, mul, div, sqrt }, { weights, gradient, first, second, ...numbers }) => {
-    const { gradientScale, new1, new2, decay, correctedRate, correction, epsilon } = numbers;
+    const { gradientScale, beta1, new1, beta2, new2, decay, correctedRate, correction, epsilon } = numbers;
     const g = mul(gradient, gradientScale);
-    const m = add(first, mul(new1, sub(g, first)));
-    const v = add(second, mul(new2, sub(mul(g, g), second)));
+    const m = add(mul(beta1, first), mul(new1, g));
+    const v = add(mul(beta2, second), mul(new2, mul(g, g)));
     const root = add(mul(sqrt(v), correction), epsilon);
     const moved = add(mul(decay, weights), div(mul(correctedRate, m), root));
     return { first: m, second: v, weights: sub(weights, moved) };

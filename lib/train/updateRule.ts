@@ -32,6 +32,6 @@ export type UpdateCost = {
 /** @throws RangeError when there is no float32 tensor of that name */
 export function floatsOf(tensors: NamedHostTensors, name: string): Float32Array {
   const data = tensors[name]?.data;
-  if (!(data instanceof Float32Array)) throw new RangeError(`optimizer: ${name} is missing or not float32`);
+  if (!(data instanceof Float32Array)) throw new RangeError(`${name} is missing or not float32`);
   return data;
 }

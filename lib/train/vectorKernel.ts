@@ -11,7 +11,7 @@ import { instantiate, OP, unsigned } from "./webAssembly.js";
 type Value = number & { readonly kind: "value" };
 
 /** What formulas consist of. Every result is rounded to float32. */
-export type Arithmetic = {
+type Arithmetic = {
   readonly [operation in "add" | "sub" | "mul" | "div"]: (a: Value, b: Value) => Value;
 } & { readonly sqrt: (a: Value) => Value };
 
@@ -34,6 +34,7 @@ const PIECE = 16384;
  * A kernel that changes arrays in place, all of one length. It is compiled when it is first called.
  * @param names of the arrays, and of the numbers that are the same for all elements
  * @param formula what the arrays become, by name; those that it leaves out stay as they are
+ * @returns throws a RangeError when the arrays it is given are not of one length
  */
 export function vectorKernel<A extends string, N extends string>(
   names: Names<A, N>,
@@ -46,6 +47,11 @@ export function vectorKernel<A extends string, N extends string>(
     const given = names.numbers.map((name) => numbers[name]);
     const sides = names.arrays.map((name, i) => ({ whole: arrays[name], piece: pieces[i]!, back: changed.has(name) }));
     const { length } = sides[0]!.whole;
+    for (const [i, { whole }] of sides.entries())
+      if (whole.length !== length)
+        throw new RangeError(
+          `kernel: want ${length} of ${names.arrays[i]} as of ${names.arrays[0]}, got ${whole.length}`,
+        );
     for (let from = 0; from < length; from += PIECE) {
       const count = Math.min(PIECE, length - from);
       for (const { whole, piece } of sides) piece.set(whole.subarray(from, from + count));

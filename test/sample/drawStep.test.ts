@@ -5,7 +5,7 @@ import { createOnnxEngine } from "../../lib/engine/onnxruntime.js";
 import type { HostTensor } from "../../lib/engine/types.js";
 import { rngFrom } from "../../lib/random.js";
 import { drawCode, type Filter, PLAIN_SAMPLING } from "../../lib/sample/draw.js";
-import { cutCodes, drawCodes, drawInputs, filterTensors, guidedBatch } from "../../lib/sample/drawStep.js";
+import { cutsCodes, drawCodes, drawInputs, filterTensors, guidedBatch } from "../../lib/sample/drawStep.js";
 import { guidedLogits } from "../../lib/sample/guidance.js";
 import { float32 } from "../../lib/sample/tensors.js";
 import { expectClose } from "../support.js";
@@ -23,7 +23,7 @@ async function drawn(rows: readonly Row[]): Promise<number[]> {
   const filters = rows.map(({ filter }) => filter);
   const program = await engine.compile(({ logits, ...inputs }) => ({ codes: drawCodes(logits!, inputs) }), {
     name: "draw",
-    inputs: { logits: { dtype: "float32", shape: [rows.length, K] }, ...drawInputs(rows.length, cutCodes(filters)) },
+    inputs: { logits: { dtype: "float32", shape: [rows.length, K] }, ...drawInputs(rows.length, cutsCodes(filters)) },
   });
   const { codes } = await program.run({
     logits: matrix(rows.map(({ logits }) => logits)),
@@ -54,7 +54,7 @@ test("every filter draws what the host draws, each row by its own", async () => 
   });
   const whole = rows.map((row) => ({ ...row, filter: { ...row.filter, temperature: 1.2, topK: 0, topP: 1 } }));
   assert.equal(
-    [cutCodes(rows.map(({ filter }) => filter)), cutCodes(whole.map(({ filter }) => filter))],
+    [cutsCodes(rows.map(({ filter }) => filter)), cutsCodes(whole.map(({ filter }) => filter))],
     [true, false],
   );
   for (const some of [rows, whole]) {
@@ -93,6 +93,10 @@ test("the ends of the uniform give the first and the last code that is left", as
     const rows = [low, high].map((uniform) => ({ logits, filter, uniform }));
     assert.equal(await drawn(rows), want);
   }
+  // Beside the likeliest code, the first one's mass is lost in rounding; it is there all the same.
+  const tail = [-20, 0, -30];
+  const filter = { ...PLAIN_SAMPLING, topK: 2 };
+  assert.equal(await drawn([{ logits: tail, filter, uniform: low }]), [0]);
   // Whatever the rounding of the whole: no code beyond the last.
   const rng = rngFrom(7);
   const many = Array.from({ length: 300 }, () => {
@@ -107,6 +111,15 @@ test("temperatures near 0 and far from it overflow nothing", async () => {
     return { logits, filter: { ...PLAIN_SAMPLING, temperature }, uniform: 0.9 };
   });
   assert.equal(await drawn(rows), [1, 1, 2]);
+});
+
+test("what float32 takes for 0 is the likeliest code", async () => {
+  const logits = [1, 3, 2];
+  const filters = [
+    { ...PLAIN_SAMPLING, temperature: 1e-46 },
+    { ...PLAIN_SAMPLING, topP: 1e-46 },
+  ];
+  for (const filter of filters) assert.equal(await drawn([{ logits, filter, uniform: 0.9 }]), [1]);
 });
 
 test("guided logits are those of the host", async () => {

@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { createOnnxEngine, createRepeated } from "../../lib/engine/onnxruntime.js";
 import type { Engine, Repeated } from "../../lib/engine/types.js";
 import { noClass, sequenceLength, type VimConfig } from "../../lib/models/vim.js";
-import type { Filter } from "../../lib/sample/draw.js";
+import { type Filter, PLAIN_SAMPLING } from "../../lib/sample/draw.js";
 import { createSampler } from "../../lib/sample/sampler.js";
 import { CHANGES, MODEL, sampled, weightsOf } from "./support.js";
 
@@ -76,6 +76,25 @@ test("every sequence has a filter of its own, and the progress of every position
     const positions = Array.from({ length: 72 }, (_, i) => i + 1);
     assert.equal(told, [...positions, ...positions]);
   }
+});
+
+test("batches that cut codes and that do not may be under way together, and one that is left half does no harm", async () => {
+  const sampler = await createSampler({ engine: repeated, model: MODEL, weights: weightsOf(MODEL), batchSize: 1 });
+  const draw = (filter: Filter, onPosition = (_: number) => {}) =>
+    sampler.sample({ classIds: Int32Array.of(1), seeds: [4], filters: [filter], onPosition });
+  const filters = [PLAIN_SAMPLING, { ...PLAIN_SAMPLING, topK: 3 }];
+  const alone = [await draw(filters[0]!), await draw(filters[1]!)];
+  assert.not.equal(alone[0], alone[1]);
+  const leaving = draw(filters[0]!, (drawn) => {
+    if (drawn === 5) throw new Error("enough");
+  });
+  const [left, ...together] = await Promise.allSettled([leaving, ...filters.map((filter) => draw(filter))]);
+  assert.is(left.status === "rejected" && (left.reason as Error).message, "enough");
+  assert.equal(
+    together.map((each) => each.status === "fulfilled" && each.value),
+    alone,
+  );
+  await sampler.close();
 });
 
 test.run();

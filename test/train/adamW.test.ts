@@ -89,6 +89,7 @@ test("a missing gradient is named", () => {
 
 test("the norm runs over all gradients and shows any element that is not finite", () => {
   assert.is(globalNorm({ a: floats([2], 3, 0), b: floats([1], -4) }), 5);
+  assert.is(globalNorm({ a: floats([7], 1, 2, 4, 8, 16, 32, 64) }), Math.sqrt(4 ** 7 / 3 - 1 / 3));
   assert.is(globalNorm({}), 0);
   assert.not.ok(Number.isFinite(globalNorm({ a: floats([2], 1, Number.NaN) })));
   assert.not.ok(Number.isFinite(globalNorm({ a: floats([2], 1, Number.NEGATIVE_INFINITY) })));

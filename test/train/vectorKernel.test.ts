@@ -51,6 +51,15 @@ test("what lies beside a part of an array is left alone, and one call leaves not
   assert.equal(whole, again);
 });
 
+test("arrays of different lengths are refused, and nothing moves", () => {
+  for (const name of ["b", "c"] as const)
+    for (const length of [2, 4]) {
+      const arrays = { ...arraysOf(3, 1), [name]: new Float32Array(length) };
+      assert.throws(() => kernel(arrays, { x: 1, y: 1 }), new RegExp(`want 3 of ${name} as of a, got ${length}`));
+      assert.equal(arrays.a, arraysOf(3, 1).a);
+    }
+});
+
 test("infinite and missing numbers stay with their elements", () => {
   const arrays = { a: Float32Array.of(1, Number.NaN, 1), b: new Float32Array(3), c: Float32Array.of(1, 1, 0) };
   arrays.a[2] = 0;
