@@ -82,7 +82,7 @@ test("a step that reads values, or a tensor of another step, is told so", () => 
 });
 
 test("an operation without a lowering is named", () => {
-  assert.throws(() => traced(({ x }) => ({ y: tf.cumsum(x!) })), /'Cumsum' not registered for backend 'vitvq-trace'/);
+  assert.throws(() => traced(({ x }) => ({ y: tf.cumprod(x!) })), /'Cumprod' not registered for backend 'vitvq-trace'/);
 });
 
 test("types without an ONNX counterpart are refused", () => {
