@@ -48,6 +48,7 @@ export function adamWCost(parameters: number): UpdateCost {
  * `m = b1 m + (1-b1) g`, `v = b2 v + (1-b2) g^2`, `w = w - lr (m^/(sqrt v^ + eps) + wd w)`.
  * Source: Loshchilov & Hutter 2019, arXiv:1711.05101, algorithm 2.
  * @param gradients by parameter name
+ * @throws RangeError when a tensor is missing or of another size than its weights
  */
 export function adamWUpdate(
   state: { params: NamedHostTensors; moments: Moments; specs: Readonly<Record<string, ParamSpec>> },
@@ -56,7 +57,12 @@ export function adamWUpdate(
 ): void {
   const { beta1, beta2, epsilon, weightDecay, rate, gradientScale, step } = options;
   const numbers = {
-    ...{ gradientScale, epsilon, beta1, beta2, new1: 1 - beta1, new2: 1 - beta2 },
+    gradientScale,
+    beta1,
+    new1: 1 - beta1,
+    beta2,
+    new2: 1 - beta2,
+    epsilon,
     correctedRate: rate / (1 - beta1 ** step),
     correction: 1 / Math.sqrt(1 - beta2 ** step),
   };

@@ -18,7 +18,11 @@ export function emaDecayAt(step: number, decay: number): number {
   return Math.min(decay, (1 + step) / (10 + step));
 }
 
-/** `average = average + (1 - d) (params - average)` for every parameter, in place. */
+/**
+ * `average = average + (1 - d) (params - average)` for every parameter, in place: in float32 the shares `d` and `1 - d` need
+ * not add up to 1, which the average of weights at rest would show.
+ * @throws RangeError when a parameter has no average
+ */
 export function emaUpdate(average: NamedHostTensors, params: NamedHostTensors, d: number): void {
   for (const name of Object.keys(params))
     moveMean({ mean: floatsOf(average, name), weights: floatsOf(params, name) }, { share: 1 - d });

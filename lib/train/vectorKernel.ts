@@ -27,14 +27,14 @@ export type VectorKernel<A extends string, N extends string> = (
   numbers: Readonly<Record<N, number>>,
 ) => void;
 
-/** Elements that are copied together: a piece of five arrays, 320 KB, fits into the second cache. */
+/** Elements that are copied together: a piece of four arrays, 256 KB, fits into the second cache. */
 const PIECE = 16384;
 
 /**
  * A kernel that changes arrays in place, all of one length. It is compiled when it is first called.
  * @param names of the arrays, and of the numbers that are the same for all elements
  * @param formula what the arrays become, by name; those that it leaves out stay as they are
- * @returns throws a RangeError when the arrays it is given are not of one length
+ * @returns the kernel, which throws a RangeError for arrays that are not of one length
  */
 export function vectorKernel<A extends string, N extends string>(
   names: Names<A, N>,
