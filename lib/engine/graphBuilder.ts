@@ -106,6 +106,20 @@ export class GraphBuilder {
     return { type: tensor.type, shape: tensor.shape, stored: { shape: tensor.shape, name: tensor.name } };
   }
 
+  /** The weights that `sym` is, where it is weights that are part of the model, as they are or put in order by `derived`. */
+  builtIn({ stored, shape }: Sym): OnnxInitializer | undefined {
+    const tensor = stored.name === undefined ? undefined : this.initializers.get(stored.name);
+    return tensor && sameShape(tensor.shape, shape) ? tensor : undefined;
+  }
+
+  /** Weights that are part of the model, made while tracing; once, if they come again under the same name. */
+  derived(name: string, make: () => Omit<OnnxInitializer, "name">): Sym {
+    const own = `%k ${name}`;
+    const tensor = this.initializers.get(own) ?? { name: own, ...make() };
+    this.initializers.set(own, tensor);
+    return this.named(own, tensor);
+  }
+
   /** A tensor whose numbers are known; one that holds a single value throughout is kept as a scalar. */
   constant(values: ArrayLike<number>, shape: readonly number[], type: ElementType): Sym {
     const first = values[0] ?? 0;
