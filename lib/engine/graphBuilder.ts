@@ -99,6 +99,14 @@ export class GraphBuilder {
     return { type: value.type, shape, stored: { shape, name: value.name } };
   }
 
+  /** An input of this type and a fixed shape, if there is one. */
+  inputOf(type: ElementType): Sym | undefined {
+    const found = this.inputs.find(
+      (input) => input.type === type && input.shape.every((dim) => typeof dim === "number"),
+    );
+    return found && this.named(found.name, { type, shape: found.shape as readonly number[] });
+  }
+
   /** Declares weights that are part of the model. */
   initializer(tensor: OnnxInitializer): Sym {
     expectOutsideName(tensor.name);

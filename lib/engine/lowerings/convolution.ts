@@ -8,6 +8,7 @@ import { defineLowering } from "../traceBackend.js";
 import { number } from "./elementwise.js";
 import { outputFirst, turned } from "./filters.js";
 import { convGeometry, type Geometry, windowAttributes } from "./geometry.js";
+import { lateShape } from "./lateShapes.js";
 import { imagesOf, onlyPlanes, planes } from "./layout.js";
 import { matMul } from "./matmul.js";
 import { concat, pad, reshape, slice, transpose } from "./shapes.js";
@@ -56,7 +57,8 @@ export function conv(
     group: BigInt(group),
   };
   const type = { type: x.type, shape: [batch, to, axes[0].out, axes[1].out] };
-  return imagesOf(graph, graph.sym({ op: "Conv", inputs: [graph.whole(x), graph.whole(filter)], attributes }, type));
+  const inputs = [graph.whole(lateUnlessBuiltIn(graph, x, filter)), graph.whole(filter)];
+  return imagesOf(graph, graph.sym({ op: "Conv", inputs, attributes }, type));
 }
 
 /** Gradient by the input of the convolution that `geometry` and `filter` (in ONNX's order) describe. */
@@ -72,8 +74,13 @@ export function convTranspose(
     group: BigInt(group),
   };
   const type = { type: dy.type, shape: [batch, from, axes[0].size, axes[1].size] };
-  const inputs = [graph.whole(dy), graph.whole(filter)];
+  const inputs = [graph.whole(lateUnlessBuiltIn(graph, dy, filter)), graph.whole(filter)];
   return imagesOf(graph, graph.sym({ op: "ConvTranspose", inputs, attributes }, type));
+}
+
+/** Where filters are trained, images are of all sizes that a step has at other times as well, and memory is not to wait for these. */
+function lateUnlessBuiltIn(graph: GraphBuilder, images: Sym, filter: Sym): Sym {
+  return graph.builtIn(filter) ? images : lateShape(graph, images);
 }
 
 /** The convolution that is the gradient by the input, where there is one: stride 1, not padded beyond the kernel. */
@@ -95,12 +102,13 @@ function pointwise(graph: GraphBuilder, x: Sym, filter: Sym, { transposeFilter =
   const matrix = reshape(graph, filter, filter.shape.slice(2));
   const to = matrix.shape[transposeFilter ? 0 : 1]!;
   if (onlyPlanes(x)) {
-    const flat = reshape(graph, planes(graph, x), [B, C, H * W]);
+    const flat = lateUnlessBuiltIn(graph, reshape(graph, planes(graph, x), [B, C, H * W]), filter);
     const product = matMul(graph, matrix, flat, { transposeA: !transposeFilter }); // [B, to, H W]
-    return imagesOf(graph, reshape(graph, product, [B, to, H, W]));
+    return imagesOf(graph, lateUnlessBuiltIn(graph, reshape(graph, product, [B, to, H, W]), filter));
   }
-  const product = matMul(graph, rowsOf(graph, x), matrix, { transposeB: transposeFilter });
-  return reshape(graph, product, [B, H, W, to]);
+  const rows = lateUnlessBuiltIn(graph, rowsOf(graph, x), filter);
+  const product = matMul(graph, rows, matrix, { transposeB: transposeFilter });
+  return lateUnlessBuiltIn(graph, reshape(graph, product, [B, H, W, to]), filter);
 }
 
 /** From this width on, a tap is read together with the padding at the ends of its rows: see `filterGradient`. */
@@ -127,7 +135,7 @@ function filterGradient(graph: GraphBuilder, { x, dy, geometry }: { x: Sym; dy: 
   const padded = transpose(graph, pad(graph, planes(graph, x), edges), [1, 0, 2, 3]); // [from, B, height, width]
   const [, , height, width] = padded.shape as [number, number, number, number];
   const pitch = flat ? width : columns.out;
-  const line = reshape(graph, padded, [from, batch, height * width]);
+  const line = lateShape(graph, reshape(graph, padded, [from, batch, height * width]));
   const tap = (a: number, b: number): Sym => {
     const start = a * width + b;
     const shifted = flat

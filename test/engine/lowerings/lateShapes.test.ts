@@ -1,0 +1,82 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import * as tf from "@tensorflow/tfjs";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import "../../../lib/engine/lowerings/index.js";
+import { type OnnxGraph, writeModel } from "../../../lib/engine/onnx.js";
+import { sessionOptions } from "../../../lib/engine/onnxruntime.js";
+import { loadOrt } from "../../../lib/engine/ort.js";
+import { trace } from "../../../lib/engine/traceBackend.js";
+import type { Step, StepOptions } from "../../../lib/engine/types.js";
+
+const test = suite("late shapes");
+
+const spec = (...shape: number[]) => ({ dtype: "float32", shape }) as const;
+const convolution: Step = ({ images, filter }) => ({
+  made: tf.leakyRelu(tf.conv2d(images as tf.Tensor4D, filter as tf.Tensor4D, 1, "same"), 0.2),
+});
+const trained: StepOptions = { name: "trained", inputs: { images: spec(1, 6, 5, 2), filter: spec(3, 3, 2, 4) } };
+const builtIn: StepOptions = {
+  name: "built in",
+  inputs: { images: spec(1, 6, 5, 2) },
+  constants: { filter: { dtype: "float32", shape: [3, 3, 2, 4], data: new Float32Array(72).fill(0.5) } },
+};
+
+/** Whether what the convolutions of a graph read has a shape that is no constant. */
+function isLate({ nodes, initializers }: OnnxGraph): boolean {
+  const constants = new Set(initializers.map(({ name }) => name));
+  const images = nodes.filter(({ op }) => op === "Conv").map(({ inputs }) => inputs[0]);
+  assert.ok(images.length > 0, "there are convolutions");
+  return images.every((name) => {
+    const maker = nodes.find(({ outputs }) => outputs[0] === name);
+    return maker?.op === "Reshape" && !constants.has(maker.inputs[1]!);
+  });
+}
+
+test("images of filters that are trained have a late shape on the processor, and no others", () => {
+  const cases: [StepOptions, "cpu" | "webgpu", boolean][] = [
+    [trained, "cpu", true],
+    [trained, "webgpu", false],
+    [builtIn, "cpu", false],
+  ];
+  for (const [options, target, late] of cases)
+    assert.is(isLate(trace(convolution, options, target)), late, `${options.name}, ${target}`);
+});
+
+test("ONNX Runtime's optimisations do not find the shape out", async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), "vitvq-late-"));
+  try {
+    const optimizedModelFilePath = path.join(folder, "optimized.onnx");
+    const ort = await loadOrt();
+    const model = writeModel(trace(convolution, trained, "cpu"));
+    // The file is of this machine alone, which the fourth level of severity does not say.
+    const session = await ort.InferenceSession.create(model, {
+      ...sessionOptions({}),
+      optimizedModelFilePath,
+      logSeverityLevel: 4,
+    });
+    await session.release();
+    const optimized = await readFile(optimizedModelFilePath, "latin1");
+    assert.match(optimized, "Greater");
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+test("nothing depends on what is fed: infinities and no numbers have their shapes, too", async () => {
+  const ort = await loadOrt();
+  const session = await ort.InferenceSession.create(writeModel(trace(convolution, trained, "cpu")), sessionOptions({}));
+  for (const value of [Number.POSITIVE_INFINITY, Number.NaN, Number.NEGATIVE_INFINITY, 1]) {
+    const feeds = {
+      images: new ort.Tensor("float32", new Float32Array(60).fill(value), [1, 6, 5, 2]),
+      filter: new ort.Tensor("float32", new Float32Array(72).fill(1), [3, 3, 2, 4]),
+    };
+    const { made } = await session.run(feeds);
+    assert.equal(made!.dims, [1, 6, 5, 4], String(value));
+  }
+  await session.release();
+});
+
+test.run();
