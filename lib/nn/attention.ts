@@ -93,14 +93,16 @@ export function splitHeads(qkv: tf.Tensor, heads: number): [PerHead, PerHead, Pe
  */
 export function dotProductAttention(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, options: AttentionOptions): tf.Tensor {
   const pieces = piecesOf(q.shape.at(-2)!, options);
+  // Large outputs are kept in the order that the map behind the heads keeps them in, too.
+  const byPosition = (x: tf.Tensor) => (pieces.length === 1 ? x : tf.transpose(x, [0, 2, 1, 3]));
   const operation: CustomGradient<[tf.Tensor, tf.Tensor, tf.Tensor]> = {
     forward: (query, key, value) => {
       const mixed = joined(headsOf(pieces, query, key, value).map((heads, i) => mix(heads, pieces[i]!)));
-      return { value: mixed, saved: [query, key, value, mixed] };
+      return { value: mixed, saved: [query, key, value, byPosition(mixed)] };
     },
-    backward: (dO, [query, key, value, mixed]) => {
+    backward: (dO, [query, key, value, kept]) => {
       const dOs = inPieces(pieces, dO);
-      const sums = inPieces(pieces, tf.sum(tf.mul(dO, mixed!), -1, true));
+      const sums = inPieces(pieces, byPosition(tf.sum(tf.mul(byPosition(dO), kept!), -1, true)));
       const cut = recomputed(() => headsOf(pieces, query!, key!, value!));
       const parts = cut.map((heads, i) => gradients({ ...heads, dO: dOs[i]!, sums: sums[i]! }, pieces[i]!));
       const sum = (of: (part: Heads) => tf.Tensor) => parts.map(of).reduce(added);
