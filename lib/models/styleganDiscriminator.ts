@@ -94,13 +94,14 @@ function blockSpec(from: number, to: number) {
  * @returns [B, floor(S/2), floor(S/2), to]
  */
 function block(params: ParamsOf<ReturnType<typeof blockSpec>>, x: tf.Tensor): tf.Tensor {
+  // The skip comes first, so that its gradient, which waits for the other, is taken last: tfjs goes back in reverse.
+  const skip = equalisedConv2d(params.skip, blur(x, { pad: 1, stride: 2 }), { gain: Math.SQRT1_2 });
   const hidden = equalisedConv2d(params.conv1, x, ACTIVATED);
   const main = equalisedConv2d(params.conv2, blur(hidden, { pad: 2 }), {
     activation: "leakyRelu",
     stride: 2,
     pad: "valid",
   });
-  const skip = equalisedConv2d(params.skip, blur(x, { pad: 1, stride: 2 }), { gain: Math.SQRT1_2 });
   return tf.add(main, skip);
 }
 

@@ -5,23 +5,25 @@ export type CustomGradient<Inputs extends readonly tf.Tensor[]> = {
   readonly forward: (...inputs: Inputs) => { value: tf.Tensor; saved: readonly tf.Tensor[] };
   /** Gradient by each input, from the gradient by the value and what was saved. */
   readonly backward: (dy: tf.Tensor, saved: readonly tf.Tensor[]) => tf.Tensor[];
+  /** Whether the gradient depends on what is saved by factors that are constant wherever it has a derivative, as a slope is. */
+  readonly piecewiseLinear?: boolean;
 };
 
 /**
  * An operation with a gradient of its own: a typed face on `tf.customGrad`.
  *
- * The gradient can be differentiated again only if `forward` saves nothing but its inputs. Through any other saved
- * tensor tfjs would lose part of the second gradient silently; here it throws.
+ * The gradient can be differentiated again only if `forward` saves nothing but its inputs, or the operation is piecewise linear.
+ * Through any other saved tensor tfjs would lose part of the second gradient silently; here it throws.
  */
 export function customGradient<Inputs extends readonly tf.Tensor[]>(
-  { forward, backward }: CustomGradient<Inputs>,
+  { forward, backward, piecewiseLinear = false }: CustomGradient<Inputs>,
   ...inputs: Inputs
 ): tf.Tensor {
   const operation = tf.customGrad((...args) => {
     const save = args.at(-1) as unknown as (tensors: tf.Tensor[]) => void;
     const { value, saved } = forward(...inputs);
     save([...saved]);
-    const again = saved.every((tensor) => inputs.includes(tensor));
+    const again = piecewiseLinear || saved.every((tensor) => inputs.includes(tensor));
     const gradFunc = (dy: tf.Tensor, kept: tf.Tensor[]) => {
       const gradients = backward(dy, kept);
       return again ? gradients : gradients.map((gradient) => onceOnly(gradient, ...inputs));

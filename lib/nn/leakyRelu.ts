@@ -1,16 +1,28 @@
 import * as tf from "@tensorflow/tfjs";
+import { recomputed } from "../engine/traceBackend.js";
 import { customGradient } from "./customGradient.js";
 
 /**
- * `x` where positive, `slope * x` elsewhere. Its gradient `dy * step(x)` can be differentiated again; that of tfjs,
- * made of a comparison, cannot.
+ * `x` where positive, `slope * x` elsewhere. Its gradient `dy * step(y)` is read off the result y, whose sign is that of x, so that x
+ * need not be kept. It can be differentiated again; that of tfjs, made of a comparison, cannot.
  * Source: Maas et al. 2013.
+ * @param slope above 0
  */
 export function leakyRelu(x: tf.Tensor, slope: number): tf.Tensor {
   return customGradient<[tf.Tensor]>(
     {
-      forward: (value) => ({ value: tf.leakyRelu(value, slope), saved: [value] }),
-      backward: (dy, [value]) => [tf.mul(dy, tf.step(value!, slope))],
+      forward: (value) => {
+        const y = tf.leakyRelu(value, slope);
+        return { value: y, saved: [y] };
+      },
+      // Slopes are made anew for every loss that comes back through here: they are as large as y.
+      backward: (dy, [y]) => [
+        tf.mul(
+          dy,
+          recomputed(() => tf.step(y!, slope)),
+        ),
+      ],
+      piecewiseLinear: true,
     },
     x,
   );

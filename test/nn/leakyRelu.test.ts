@@ -1,5 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
 import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import "../../lib/engine/lowerings/index.js";
+import { trace } from "../../lib/engine/traceBackend.js";
+import type { Step } from "../../lib/engine/types.js";
 import { leakyRelu } from "../../lib/nn/leakyRelu.js";
 import { compareEngines } from "../engine/support/compareEngines.js";
 import { drawFrom, given } from "../engine/support/drawing.js";
@@ -32,6 +36,20 @@ test("the gradient of |dy/dx|^2 passes through dy, as R1 needs it", () => {
     );
   expectClose(gradient(3, 2), [6], "on the positive side", { absolute: 1e-6 });
   expectClose(gradient(3, -2), [6 * 0.04], "on the negative side", { absolute: 1e-6 });
+});
+
+test("of a graph's tensors the result is kept, once for all losses, and slopes are made for each", () => {
+  const step: Step = ({ x, target }) => {
+    const y = (value: tf.Tensor) => leakyRelu(tf.mul(value, 2), 0.2);
+    const by = (loss: (value: tf.Tensor) => tf.Tensor) => tf.grad(loss)(x!);
+    return { one: by((v) => tf.mul(y(v), target!)), other: by((v) => tf.square(y(v))) };
+  };
+  const spec = { dtype: "float32", shape: [6, 5] } as const;
+  const { nodes } = trace(step, { name: "two losses", inputs: { x: spec, target: spec } }, "cpu");
+  const results = nodes.filter(({ op }) => op === "LeakyRelu").map(({ outputs }) => outputs[0]);
+  assert.is(results.length, 1);
+  const compared = nodes.filter(({ op }) => op === "Greater").map(({ inputs }) => inputs[0]);
+  assert.equal(compared, [results[0], results[0]]);
 });
 
 test("graph and JavaScript agree, second gradients included", () => {

@@ -8,7 +8,7 @@ import { defineLowering } from "../traceBackend.js";
 import { number } from "./elementwise.js";
 import { outputFirst, turned } from "./filters.js";
 import { convGeometry, type Geometry, windowAttributes } from "./geometry.js";
-import { lateShape } from "./lateShapes.js";
+import { latePlanes, lateShape } from "./lateShapes.js";
 import { imagesOf, onlyPlanes, planes } from "./layout.js";
 import { matMul } from "./matmul.js";
 import { concat, pad, reshape, slice, transpose } from "./shapes.js";
@@ -18,7 +18,7 @@ defineLowering("Conv2D", ({ inputs: { x, filter }, attributes, graph }) => {
   const shape = [geometry.batch, geometry.axes[0].out, geometry.axes[1].out, geometry.to];
   if (anyZero(graph, [x!, filter!])) return zeros(graph, shape);
   if (isPointwise(geometry)) return pointwise(graph, x!, filter!);
-  return conv(graph, planes(graph, x!), { filter: outputFirst(graph, filter!), geometry });
+  return conv(graph, planesFor(graph, x!, filter!), { filter: outputFirst(graph, filter!), geometry });
 });
 
 defineLowering("Conv2DBackpropInput", ({ inputs: { dy, filter }, attributes, graph }) => {
@@ -27,8 +27,8 @@ defineLowering("Conv2DBackpropInput", ({ inputs: { dy, filter }, attributes, gra
   if (anyZero(graph, [dy!, filter!])) return zeros(graph, shape);
   if (isPointwise(geometry)) return pointwise(graph, dy!, filter!, { transposeFilter: true });
   const back = backwards(geometry);
-  if (back) return conv(graph, planes(graph, dy!), { filter: turned(graph, filter!), geometry: back });
-  return convTranspose(graph, planes(graph, dy!), { filter: outputFirst(graph, filter!), geometry });
+  if (back) return conv(graph, planesFor(graph, dy!, filter!), { filter: turned(graph, filter!), geometry: back });
+  return convTranspose(graph, planesFor(graph, dy!, filter!), { filter: outputFirst(graph, filter!), geometry });
 });
 
 defineLowering("Conv2DBackpropFilter", ({ inputs: { x, dy }, attributes, graph }) => {
@@ -57,7 +57,7 @@ export function conv(
     group: BigInt(group),
   };
   const type = { type: x.type, shape: [batch, to, axes[0].out, axes[1].out] };
-  const inputs = [graph.whole(lateUnlessBuiltIn(graph, x, filter)), graph.whole(filter)];
+  const inputs = [graph.whole(x), graph.whole(filter)];
   return imagesOf(graph, graph.sym({ op: "Conv", inputs, attributes }, type));
 }
 
@@ -74,13 +74,13 @@ export function convTranspose(
     group: BigInt(group),
   };
   const type = { type: dy.type, shape: [batch, from, axes[0].size, axes[1].size] };
-  const inputs = [graph.whole(lateUnlessBuiltIn(graph, dy, filter)), graph.whole(filter)];
+  const inputs = [graph.whole(dy), graph.whole(filter)];
   return imagesOf(graph, graph.sym({ op: "ConvTranspose", inputs, attributes }, type));
 }
 
-/** Where filters are trained, images are of all sizes that a step has at other times as well, and memory is not to wait for these. */
-function lateUnlessBuiltIn(graph: GraphBuilder, images: Sym, filter: Sym): Sym {
-  return graph.builtIn(filter) ? images : lateShape(graph, images);
+/** Planes of images. Where filters are trained, a step has images of their size at other times as well, and memory is not to wait for these. */
+export function planesFor(graph: GraphBuilder, images: Sym, filter: Sym): Sym {
+  return graph.builtIn(filter) ? planes(graph, images) : latePlanes(graph, images);
 }
 
 /** The convolution that is the gradient by the input, where there is one: stride 1, not padded beyond the kernel. */
@@ -101,14 +101,14 @@ function pointwise(graph: GraphBuilder, x: Sym, filter: Sym, { transposeFilter =
   const [B, H, W, C] = x.shape as [number, number, number, number];
   const matrix = reshape(graph, filter, filter.shape.slice(2));
   const to = matrix.shape[transposeFilter ? 0 : 1]!;
+  const late = (sym: Sym) => (graph.builtIn(filter) ? sym : lateShape(graph, sym));
   if (onlyPlanes(x)) {
-    const flat = lateUnlessBuiltIn(graph, reshape(graph, planes(graph, x), [B, C, H * W]), filter);
+    const flat = late(reshape(graph, planesFor(graph, x, filter), [B, C, H * W]));
     const product = matMul(graph, matrix, flat, { transposeA: !transposeFilter }); // [B, to, H W]
-    return imagesOf(graph, lateUnlessBuiltIn(graph, reshape(graph, product, [B, to, H, W]), filter));
+    return imagesOf(graph, late(reshape(graph, product, [B, to, H, W])));
   }
-  const rows = lateUnlessBuiltIn(graph, rowsOf(graph, x), filter);
-  const product = matMul(graph, rows, matrix, { transposeB: transposeFilter });
-  return lateUnlessBuiltIn(graph, reshape(graph, product, [B, H, W, to]), filter);
+  const product = matMul(graph, late(rowsOf(graph, x)), matrix, { transposeB: transposeFilter });
+  return late(reshape(graph, product, [B, H, W, to]));
 }
 
 /** From this width on, a tap is read together with the padding at the ends of its rows: see `filterGradient`. */

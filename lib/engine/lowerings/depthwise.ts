@@ -1,18 +1,17 @@
 /** Convolutions of every channel by itself, their gradients, and the fixed blur. */
 import type { GraphBuilder, Sym } from "../graphBuilder.js";
 import { defineLowering, type LoweringCall } from "../traceBackend.js";
-import { backwards, conv, convTranspose } from "./convolution.js";
+import { backwards, conv, convTranspose, planesFor } from "./convolution.js";
 import { add, multiply } from "./elementwise.js";
 import { turned } from "./filters.js";
 import { convGeometry, type Geometry } from "./geometry.js";
-import { planes } from "./layout.js";
 import { reduce } from "./reductions.js";
 import { concat, pad, reshape, slice, transpose } from "./shapes.js";
 
 defineLowering("DepthwiseConv2dNative", ({ inputs: { x, filter }, attributes, graph }) => {
   const geometry = depthwiseGeometry(attributes, x!.shape, filter!.shape);
   const group = geometry.from;
-  return conv(graph, planes(graph, x!), { filter: channelFirst(graph, filter!), geometry, group });
+  return conv(graph, planesFor(graph, x!, filter!), { filter: channelFirst(graph, filter!), geometry, group });
 });
 
 defineLowering("DepthwiseConv2dNativeBackpropInput", ({ inputs: { dy, filter }, attributes, graph }) => {
@@ -42,7 +41,11 @@ defineLowering("DepthwiseConv2dNativeBackpropFilter", ({ inputs: { x, dy }, attr
 /** A depthwise convolution padded evenly on all sides: `blur` in nn/blur.ts. */
 defineLowering("Blur", ({ inputs: { x, filter }, attributes, graph }) => {
   const geometry = blurGeometry(attributes, x!.shape, filter!.shape);
-  return conv(graph, planes(graph, x!), { filter: channelFirst(graph, filter!), geometry, group: geometry.from });
+  return conv(graph, planesFor(graph, x!, filter!), {
+    filter: channelFirst(graph, filter!),
+    geometry,
+    group: geometry.from,
+  });
 });
 
 /** The transpose of `Blur`, which is its gradient. */
@@ -65,10 +68,11 @@ function backThrough(graph: GraphBuilder, dy: Sym, { filter, geometry }: { filte
   const group = geometry.from;
   if (geometry.to !== group && graph.target === "webgpu") return backThroughMultiples(graph, dy, { filter, geometry });
   const back = geometry.to === group ? backwards(geometry) : undefined;
-  if (!back) return convTranspose(graph, planes(graph, dy), { filter: channelFirst(graph, filter), geometry, group });
+  if (!back)
+    return convTranspose(graph, planesFor(graph, dy, filter), { filter: channelFirst(graph, filter), geometry, group });
   const [kh, kw] = filter.shape as [number, number];
   const reversed = reshape(graph, turned(graph, filter), [group, 1, kh, kw]);
-  return conv(graph, planes(graph, dy), { filter: reversed, geometry: back, group });
+  return conv(graph, planesFor(graph, dy, filter), { filter: reversed, geometry: back, group });
 }
 
 /** The same as a sum over multiples, for WebGPU, where `ConvTranspose` is wrong for groups of several channels. */

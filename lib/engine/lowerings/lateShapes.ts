@@ -8,15 +8,36 @@
 import type { GraphBuilder, Sym } from "../graphBuilder.js";
 import { ELEMENT } from "../onnx.js";
 import { sizeOf } from "../shapeMath.js";
+import { havePlanes, planes } from "./layout.js";
 import { reshape, slice } from "./shapes.js";
 
 /** The same tensor, of a shape that is known late; on the processor alone, whose memory is planned so. */
 export function lateShape(graph: GraphBuilder, x: Sym): Sym {
-  const one = graph.target === "cpu" ? oneAtRun(graph) : undefined;
+  const late = lateNames(graph);
+  const name = graph.whole(x);
+  const one = graph.target === "cpu" && !late.has(name) ? oneAtRun(graph) : undefined;
   if (one === undefined) return x;
   const rank = { type: "int64", shape: [x.shape.length] } as const;
   const shape = graph.once(() => graph.node({ op: "Mul", inputs: [graph.int64(x.shape), one] }, rank));
-  return graph.sym({ op: "Reshape", inputs: [graph.whole(x), shape] }, x);
+  const made = graph.node({ op: "Reshape", inputs: [name, shape] }, x);
+  late.add(made);
+  return graph.named(made, x);
+}
+
+/** The planes [B, C, H, W] of images, of a shape that is known late: from here on they are what there is of the images with channels first. */
+export function latePlanes(graph: GraphBuilder, images: Sym): Sym {
+  const late = lateShape(graph, planes(graph, images));
+  if (havePlanes(images)) images.stored.channelsFirst = graph.whole(late);
+  return late;
+}
+
+const known = new WeakMap<GraphBuilder, Set<string>>();
+
+/** Names of what has a late shape already. */
+function lateNames(graph: GraphBuilder): Set<string> {
+  const names = known.get(graph) ?? new Set();
+  known.set(graph, names);
+  return names;
 }
 
 /** The number 1, [1], that no optimisation can know: whether something that is fed is above infinity, plus 1. */

@@ -31,11 +31,13 @@ export function havePlanes({ shape, stored }: Sym): boolean {
 }
 
 /**
- * Whether an operation on every element is better done with channels first: some operand exists only so, and no more
- * elements have to change places than for the other order.
+ * Whether an operation on every element is better done with channels first: some operand exists so, and no more elements have to
+ * change places than for the other order. What exists in both was made for a convolution, and gradients come back from that with
+ * channels first.
  */
 export function preferPlanes(operands: readonly Sym[]): boolean {
-  if (!operands.some(onlyPlanes) || operands.some(({ shape }) => shape.length > 4)) return false;
+  if (!operands.some(({ stored }) => stored.channelsFirst !== undefined)) return false;
+  if (operands.some(({ shape }) => shape.length > 4)) return false;
   const moved = (missing: "name" | "channelsFirst") =>
     operands.reduce((sum, sym) => sum + (sym.stored[missing] === undefined ? movedElements(sym) : 0), 0);
   return moved("channelsFirst") <= moved("name");

@@ -45,6 +45,15 @@ test("images of filters that are trained have a late shape on the processor, and
     assert.is(isLate(trace(convolution, options, target)), late, `${options.name}, ${target}`);
 });
 
+test("whatever else works on such images works on the planes with the late shape", () => {
+  const step: Step = ({ images, filter }) => ({
+    made: tf.add(tf.sum(tf.conv2d(images as tf.Tensor4D, filter as tf.Tensor4D, 1, "same")), tf.sum(tf.abs(images!))),
+  });
+  const { nodes } = trace(step, trained, "cpu");
+  const inputOf = (wanted: string) => nodes.find(({ op }) => op === wanted)!.inputs[0];
+  assert.is(inputOf("Abs"), inputOf("Conv"));
+});
+
 test("ONNX Runtime's optimisations do not find the shape out", async () => {
   const folder = await mkdtemp(path.join(tmpdir(), "vitvq-late-"));
   try {
