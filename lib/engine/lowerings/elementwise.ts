@@ -135,8 +135,8 @@ defineLowering("Step", ({ inputs: { x }, attributes, graph }) => {
   const alpha = Number(attributes["alpha"] ?? 0);
   const positive = elementwise(graph, "Greater", [only(x), number(graph, 0, only(x).type)], { type: "bool" });
   if (alpha === 0) return cast(graph, positive, only(x).type);
-  // 0 and 1 with a lower bound: half the time of a choice between two numbers.
-  if (alpha > 0 && alpha < 1)
+  // 0 and 1 with a lower bound: on a processor half the time of a choice between two numbers.
+  if (graph.target === "cpu" && alpha > 0 && alpha < 1)
     return elementwise(graph, "Clip", [cast(graph, positive, "float32"), number(graph, alpha)]);
   return elementwise(graph, "Where", [positive, number(graph, 1), number(graph, alpha)], { type: "float32" });
 });
