@@ -70,6 +70,7 @@ const floats: Case[] = [
   ...unary("square", tf.square, { gradients: 2 }),
   ...unary("step", (x) => tf.step(x)),
   ...unary("step with a slope", (x) => tf.step(x, 0.3)),
+  ...unary("step with a slope above 1", (x) => tf.step(x, 1.5)),
   ...unary("x * step(x)", (x) => tf.mul(x, tf.step(x, -0.25)), { gradients: 2 }),
   ...unary("tanh", tf.tanh, { gradients: 2, value: () => draw.real(-4, 4) }),
   ...unary("zerosLike", (x) => tf.add(tf.zerosLike(x), tf.square(x)), { gradients: 2 }),
