@@ -99,11 +99,10 @@ export class GraphBuilder {
     return { type: value.type, shape, stored: { shape, name: value.name } };
   }
 
-  /** An input of this type and a fixed shape, if there is one. */
+  /** An input of this type and a fixed shape that has elements, if there is one. */
   inputOf(type: ElementType): Sym | undefined {
-    const found = this.inputs.find(
-      (input) => input.type === type && input.shape.every((dim) => typeof dim === "number"),
-    );
+    const fixed = (dim: number | string) => typeof dim === "number" && dim > 0;
+    const found = this.inputs.find((input) => input.type === type && input.shape.every(fixed));
     return found && this.named(found.name, { type, shape: found.shape as readonly number[] });
   }
 

@@ -94,7 +94,7 @@ function blockSpec(from: number, to: number) {
  * @returns [B, floor(S/2), floor(S/2), to]
  */
 function block(params: ParamsOf<ReturnType<typeof blockSpec>>, x: tf.Tensor): tf.Tensor {
-  // The skip comes first, so that its gradient, which waits for the other, is taken last: tfjs goes back in reverse.
+  // The skip comes first, so that its gradient by x, which would wait in memory for that of the main path, is taken last.
   const skip = equalisedConv2d(params.skip, blur(x, { pad: 1, stride: 2 }), { gain: Math.SQRT1_2 });
   const hidden = equalisedConv2d(params.conv1, x, ACTIVATED);
   const main = equalisedConv2d(params.conv2, blur(hidden, { pad: 2 }), {

@@ -93,7 +93,7 @@ export function splitHeads(qkv: tf.Tensor, heads: number): [PerHead, PerHead, Pe
  */
 export function dotProductAttention(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, options: AttentionOptions): tf.Tensor {
   const pieces = piecesOf(q.shape.at(-2)!, options);
-  // Large outputs are kept in the order that the map behind the heads keeps them in, too.
+  // In pieces, the output is kept by position, [B, N, heads, d], which the map behind the heads keeps anyway.
   const byPosition = (x: tf.Tensor) => (pieces.length === 1 ? x : tf.transpose(x, [0, 2, 1, 3]));
   const operation: CustomGradient<[tf.Tensor, tf.Tensor, tf.Tensor]> = {
     forward: (query, key, value) => {

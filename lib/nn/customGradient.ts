@@ -5,7 +5,10 @@ export type CustomGradient<Inputs extends readonly tf.Tensor[]> = {
   readonly forward: (...inputs: Inputs) => { value: tf.Tensor; saved: readonly tf.Tensor[] };
   /** Gradient by each input, from the gradient by the value and what was saved. */
   readonly backward: (dy: tf.Tensor, saved: readonly tf.Tensor[]) => tf.Tensor[];
-  /** Whether the gradient depends on what is saved by factors that are constant wherever it has a derivative, as a slope is. */
+  /**
+   * Whether what is saved enters the gradient by factors alone that are constant almost everywhere, as a slope is: by these there is
+   * nothing to differentiate.
+   */
   readonly piecewiseLinear?: boolean;
 };
 

@@ -54,6 +54,16 @@ test("logits far from zero overflow nothing", () => {
   expectClose(loss, [1000], "loss", { relative: 1e-6 });
 });
 
+test("what is impossible, and not asked for, takes no part", () => {
+  const logits = tf.tensor2d([0, Number.NEGATIVE_INFINITY, Math.log(3)], [1, 3]);
+  const [loss, gradient] = onCpu(() => {
+    const { value, grad } = tf.valueAndGrad((x: tf.Tensor) => crossEntropy(x, tf.tensor1d([2], "int32")))(logits);
+    return [numbersOf(value), numbersOf(grad)];
+  });
+  expectClose(loss!, [Math.log(4 / 3)], "loss", { absolute: 1e-6 });
+  expectClose(gradient!, [0.25, 0, -0.25], "gradient", { absolute: 1e-6 });
+});
+
 test("the graph computes the same value and gradient", async () => {
   const operands = [given(LOGITS.values, LOGITS.shape), given(TARGETS, [TARGETS.length], "int32")];
   const f = (x: tf.Tensor, targets: tf.Tensor) => crossEntropy(x, targets);

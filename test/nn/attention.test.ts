@@ -127,6 +127,21 @@ for (const causal of [false, true])
     });
   });
 
+test("in pieces, of the output only the order by position is read, by the gradient as by the map behind the heads", () => {
+  const step: Step = ({ x, w }) => {
+    const mixed = (q: tf.Tensor) => tf.transpose(dotProductAttention(q, q, q, { heads: 2 }), [0, 2, 1, 3]);
+    const loss = (q: tf.Tensor) => tf.sum(tf.square(tf.matMul(tf.reshape(mixed(q), [1, 512, 8]), w!)));
+    return { gradient: tf.grad(loss)(x!) };
+  };
+  const inputs = { x: { dtype: "float32", shape: [1, 2, 512, 4] }, w: { dtype: "float32", shape: [1, 8, 3] } } as const;
+  const { nodes } = trace(step, { name: "kept", inputs }, "cpu");
+  const outputs = nodes.filter(({ op, inputs: parts }) => op === "Concat" && parts.length === 4);
+  const readers = ({ outputs: [made] }: (typeof nodes)[number]) => nodes.filter((node) => node.inputs.includes(made!));
+  const forward = outputs.filter((one) => readers(one).every(({ op }) => op === "Transpose"));
+  assert.is(forward.length, 1);
+  assert.is(readers(forward[0]!).length, 1);
+});
+
 test("each piece of causal attention drops weights of its own", () => {
   const [N, d] = [512, 16];
   const even: Given = { shape: [1, 1, N, d], values: new Array<number>(N * d).fill(0) };

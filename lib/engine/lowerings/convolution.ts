@@ -78,7 +78,10 @@ export function convTranspose(
   return imagesOf(graph, graph.sym({ op: "ConvTranspose", inputs, attributes }, type));
 }
 
-/** Planes of images. Where filters are trained, a step has images of their size at other times as well, and memory is not to wait for these. */
+/**
+ * Planes of images, of a late shape unless the filter is a weight that is built into the model as it is. Filters that are trained or
+ * made in a step, as those of a blur, are at work in trainings, where images of one size come at distant times.
+ */
 export function planesFor(graph: GraphBuilder, images: Sym, filter: Sym): Sym {
   return graph.builtIn(filter) ? planes(graph, images) : latePlanes(graph, images);
 }

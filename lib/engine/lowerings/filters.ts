@@ -2,8 +2,9 @@
  * Filters of convolutions in the order ONNX wants. tfjs keeps them as [kh, kw, from, to], ONNX as [to, from, kh, kw].
  *
  * A `Transpose` that brings the taps from first to last place is slow (14 ms for 512 -> 512, 3x3, where splitting them
- * off and joining them along the last axis takes 3 ms), so that is done instead. Filters that are part of the model are put in order
- * while tracing: ONNX Runtime would do it node by node, and keep the memory of all that lies between.
+ * off and joining them along the last axis takes 3 ms), so that is done instead. Filters that are part of the model as
+ * they are, other than depthwise ones going forward, are put in order while tracing: ONNX Runtime would do it node by node, and keep
+ * the memory of all that lies between.
  */
 import type { GraphBuilder, Sym } from "../graphBuilder.js";
 import { sizeOf } from "../shapeMath.js";

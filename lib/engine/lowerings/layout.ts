@@ -32,8 +32,8 @@ export function havePlanes({ shape, stored }: Sym): boolean {
 
 /**
  * Whether an operation on every element is better done with channels first: some operand exists so, and no more elements have to
- * change places than for the other order. What exists in both was made for a convolution, and gradients come back from that with
- * channels first.
+ * change places than for the other order. What exists in both was mostly made for a convolution, and gradients come back from that
+ * with channels first.
  */
 export function preferPlanes(operands: readonly Sym[]): boolean {
   if (!operands.some(({ stored }) => stored.channelsFirst !== undefined)) return false;

@@ -6,10 +6,11 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import "../../../lib/engine/lowerings/index.js";
 import { type OnnxGraph, writeModel } from "../../../lib/engine/onnx.js";
-import { sessionOptions } from "../../../lib/engine/onnxruntime.js";
+import { createOnnxEngine, sessionOptions } from "../../../lib/engine/onnxruntime.js";
 import { loadOrt } from "../../../lib/engine/ort.js";
 import { trace } from "../../../lib/engine/traceBackend.js";
 import type { Step, StepOptions } from "../../../lib/engine/types.js";
+import { blur } from "../../../lib/nn/blur.js";
 
 const test = suite("late shapes");
 
@@ -27,7 +28,8 @@ const builtIn: StepOptions = {
 /** Whether what the convolutions of a graph read has a shape that is no constant. */
 function isLate({ nodes, initializers }: OnnxGraph): boolean {
   const constants = new Set(initializers.map(({ name }) => name));
-  const images = nodes.filter(({ op }) => op === "Conv").map(({ inputs }) => inputs[0]);
+  const convolutions = nodes.filter(({ op }) => op === "Conv" || op === "ConvTranspose");
+  const images = convolutions.map(({ inputs }) => inputs[0]);
   assert.ok(images.length > 0, "there are convolutions");
   return images.every((name) => {
     const maker = nodes.find(({ outputs }) => outputs[0] === name);
@@ -43,6 +45,49 @@ test("images of filters that are trained have a late shape on the processor, and
   ];
   for (const [options, target, late] of cases)
     assert.is(isLate(trace(convolution, options, target)), late, `${options.name}, ${target}`);
+});
+
+test("gradients come back through late shapes, each made once", () => {
+  const step: Step = ({ images, filter, point }) => {
+    const f = (x: tf.Tensor, w: tf.Tensor, v: tf.Tensor) => {
+      const y = blur(tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, "same"), { pad: 1, stride: 2 });
+      return tf.conv2d(tf.conv2d(y as tf.Tensor4D, w as tf.Tensor4D, 2, "same"), v as tf.Tensor4D, 1, "same");
+    };
+    const [x, w, v] = tf.grads((...all) => tf.square(f(all[0]!, all[1]!, all[2]!)))([images!, filter!, point!]);
+    return { x: x!, w: w!, v: v! };
+  };
+  const inputs = { images: spec(1, 16, 14, 4), filter: spec(3, 3, 4, 4), point: spec(1, 1, 4, 3) };
+  const graph = trace(step, { name: "gradients", inputs }, "cpu");
+  assert.ok(graph.nodes.filter(({ op }) => op === "ConvTranspose").length >= 2, "of the stride and of the blur");
+  assert.ok(isLate(graph));
+  const constants = new Set(graph.initializers.map(({ name }) => name));
+  const shapes = graph.nodes.filter(({ op, inputs: [first] }) => op === "Mul" && constants.has(first!));
+  assert.ok(shapes.length > 0);
+  assert.is(new Set(shapes.map(({ inputs: [first] }) => first)).size, shapes.length, "each shape is made once");
+});
+
+test("a shape that varies from run to run is late as it is, and an input without elements tells nothing", async () => {
+  const scaled: Step = ({ images, filter }) => ({
+    made: tf.conv2d(images as tf.Tensor4D, tf.mul(filter!, 2) as tf.Tensor4D, 1, "same"),
+  });
+  const shape = ["B", 6, 5, 2] as const;
+  const options: StepOptions = {
+    name: "varying",
+    inputs: { nothing: spec(0), images: { dtype: "float32", shape }, filter: spec(3, 3, 2, 4) },
+  };
+  const engine = await createOnnxEngine({ threads: 1 });
+  const program = await engine.compile(scaled, options);
+  const floats = (...dims: number[]) => {
+    const data = new Float32Array(dims.reduce((a, b) => a * b, 1)).fill(1);
+    return { dtype: "float32", shape: dims, data } as const;
+  };
+  const inputs = { nothing: floats(0), images: floats(3, 6, 5, 2), filter: floats(3, 3, 2, 4) };
+  const { made } = await program.run(inputs);
+  assert.equal(made!.shape, [3, 6, 5, 4]);
+  assert.is(made!.data[0], 16); // four of nine taps, two channels, times two
+  const fixed = { ...options, name: "fixed", inputs: { ...options.inputs, images: spec(3, 6, 5, 2) } };
+  const again = await (await engine.compile(scaled, fixed)).run(inputs);
+  assert.equal(again["made"], made);
 });
 
 test("whatever else works on such images works on the planes with the late shape", () => {
