@@ -57,8 +57,7 @@ export function conv(
     group: BigInt(group),
   };
   const type = { type: x.type, shape: [batch, to, axes[0].out, axes[1].out] };
-  const inputs = [graph.whole(x), graph.whole(filter)];
-  return imagesOf(graph, graph.sym({ op: "Conv", inputs, attributes }, type));
+  return imagesOf(graph, graph.sym({ op: "Conv", inputs: [graph.whole(x), graph.whole(filter)], attributes }, type));
 }
 
 /** Gradient by the input of the convolution that `geometry` and `filter` (in ONNX's order) describe. */

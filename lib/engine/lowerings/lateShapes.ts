@@ -32,12 +32,12 @@ export function latePlanes(graph: GraphBuilder, images: Sym): Sym {
   return late;
 }
 
-const known = new WeakMap<GraphBuilder, Set<string>>();
+const namesByGraph = new WeakMap<GraphBuilder, Set<string>>();
 
 /** Names of what has a late shape already. */
 function lateNames(graph: GraphBuilder): Set<string> {
-  const names = known.get(graph) ?? new Set();
-  known.set(graph, names);
+  const names = namesByGraph.get(graph) ?? new Set();
+  namesByGraph.set(graph, names);
   return names;
 }
 
