@@ -1,5 +1,6 @@
 /** Operations that some backends run as one kernel of their own and others as a composition of tfjs operations. */
 import * as tf from "@tensorflow/tfjs";
+import { lowersHere } from "./traceBackend.js";
 
 export type FusedCall = {
   readonly inputs: Readonly<Record<string, tf.Tensor>>;
@@ -11,7 +12,7 @@ export type FusedCall = {
 /** Runs the kernel `name` where the active backend has one, else `compose`. */
 export function fusedKernel(name: string, { inputs, attributes = {}, compose }: FusedCall): tf.Tensor[] {
   const engine = tf.engine();
-  if (!tf.getKernel(name, engine.backendName)) return compose();
+  if (!tf.getKernel(name, engine.backendName) || !lowersHere(name)) return compose();
   const made: tf.Tensor | tf.Tensor[] = engine.runKernel(name, { ...inputs }, { ...attributes });
   return Array.isArray(made) ? made : [made];
 }

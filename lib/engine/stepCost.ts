@@ -68,6 +68,8 @@ function multiplyAddsOf({ op, inputs, outputs, attributes }: OnnxNode, values: V
     case "MatMul":
     case "FusedMatMul":
       return made * shape(inputs[0]).at(attributes["transA"] === 1n ? -2 : -1)!;
+    case "MultiHeadAttention":
+      return 2 * made * shape(inputs[1])[1]!;
     case "Conv":
       return made * sizeOf(shape(inputs[1]).slice(1));
     case "ConvTranspose":

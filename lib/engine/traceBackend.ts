@@ -21,8 +21,21 @@ export type LoweringCall = {
 
 export type Lowering = (call: LoweringCall) => Sym | readonly Sym[];
 
+/** Where a lowering of a `fusedKernel` applies; elsewhere what it is made of is traced. */
+const fits = new Map<string, (graph: GraphBuilder) => boolean>();
+
+/** Whether the step being traced, if there is one, may use the kernel. */
+export function lowersHere(kernelName: string): boolean {
+  return !backend.current || (fits.get(kernelName)?.(backend.current.graph) ?? true);
+}
+
 /** Teaches the tracer a kernel. */
-export function defineLowering(kernelName: string, lowering: Lowering): void {
+export function defineLowering(
+  kernelName: string,
+  lowering: Lowering,
+  { where }: { readonly where?: (graph: GraphBuilder) => boolean } = {},
+): void {
+  if (where) fits.set(kernelName, where);
   tf.registerKernel({
     kernelName,
     backendName: TRACE_BACKEND,

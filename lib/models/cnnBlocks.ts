@@ -4,9 +4,9 @@
  * Source: Esser et al. 2021, arXiv:2012.09841, after Ho et al. 2020, arXiv:2006.11239, appendix B.
  */
 import * as tf from "@tensorflow/tfjs";
-import { dotProductAttention } from "../nn/attention.js";
 import { type Conv2dSpec, conv2d, conv2dSpec } from "../nn/conv2d.js";
 import { type DenseSpec, dense, denseSpec } from "../nn/dense.js";
+import { dotProductAttention } from "../nn/dotProductAttention.js";
 import { type GroupNormParams, groupNorm, groupNormSpec } from "../nn/groupNorm.js";
 import type { Init, ParamsOf } from "../nn/params.js";
 import { swish } from "../nn/swish.js";
@@ -79,7 +79,7 @@ export function attentionBlock(params: ParamsOf<AttentionBlockSpec>, groups: num
   const [B, H, W, C] = x.shape as [number, number, number, number];
   const tokens = tf.reshape(groupNorm(params.norm, x, { groups }), [B, 1, H * W, C]);
   const [q, k, v] = [dense(params.q, tokens), dense(params.k, tokens), dense(params.v, tokens)];
-  const mixed = dotProductAttention(q, k, v, { heads: 1 });
+  const mixed = dotProductAttention(q, k, v);
   return tf.add(x, tf.reshape(dense(params.out, mixed), [B, H, W, C]));
 }
 

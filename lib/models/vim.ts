@@ -5,10 +5,10 @@
  * Under the options of portPrior.ts it is the stage 2 of the public PyTorch port.
  */
 import * as tf from "@tensorflow/tfjs";
-import { dotProductAttention } from "../nn/attention.js";
 import { type BlockConfig, type BlockOptions, block, blockSpec } from "../nn/block.js";
 import { cachedAttention, type KvCache } from "../nn/cachedAttention.js";
 import { dense, denseSpec } from "../nn/dense.js";
+import { dotProductAttention } from "../nn/dotProductAttention.js";
 import type { Dropout } from "../nn/dropout.js";
 import { expectShape } from "../nn/expectShape.js";
 import { layerNorm, layerNormSpec } from "../nn/layerNorm.js";
@@ -132,7 +132,7 @@ export function vimPrefill(
   const { x } = run(params, config, tokens, () => ({
     mix: (q, k, v) => {
       cache.push({ k, v });
-      return dotProductAttention(q, k, v, { heads: config.heads, causal: true });
+      return dotProductAttention(q, k, v, { causal: true });
     },
     before: (u) => {
       last.push(lastToken(u));

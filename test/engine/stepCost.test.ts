@@ -8,6 +8,7 @@ import { type OnnxNode, writeModel } from "../../lib/engine/onnx.js";
 import { stepCost } from "../../lib/engine/stepCost.js";
 import { trace } from "../../lib/engine/traceBackend.js";
 import type { Step, TensorSpec } from "../../lib/engine/types.js";
+import { mixedHeads } from "../../lib/nn/dotProductAttention.js";
 import { type Plan, priorPlan, tokenizerPlan } from "../../lib/train/plans.js";
 import { ADVERSARIAL, TASK, VIM } from "../train/support.js";
 
@@ -23,6 +24,14 @@ test("a matrix product costs rows x inner x columns, transposed or not", () => {
   assert.is(transposed.multiplyAdds, 105);
   const batched = costOf(({ a, b }) => ({ y: tf.matMul(a!, b!) }), { a: float(2, 4, 3, 5), b: float(2, 4, 5, 7) });
   assert.is(batched.multiplyAdds, 8 * 105);
+});
+
+test("attention costs its two products, in one kernel or in pieces", () => {
+  const heads =
+    (causal: boolean): Step =>
+    ({ qkv }) => ({ y: mixedHeads(qkv!, { heads: 3, causal }) });
+  for (const causal of [false, true])
+    assert.is(costOf(heads(causal), { qkv: float(2, 5, 36) }).multiplyAdds, 2 * (2 * 3 * 5 * 5 * 4));
 });
 
 test("a convolution costs a filter a pixel, and so do its gradients", () => {

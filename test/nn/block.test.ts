@@ -216,7 +216,11 @@ for (const [recompute, dropped, wanted] of [
 ] as const)
   test(`the gradient makes norms and activations anew, once: ${JSON.stringify({ recompute, dropped })}`, () => {
     const step: Step = ({ x, seed, ...named }) => {
-      const options = { recompute, ...(dropped ? { dropout: { rate: 0.5, seed: seed!, block: 0 } } : {}) };
+      const options = {
+        causal: true,
+        recompute,
+        ...(dropped ? { dropout: { rate: 0.5, seed: seed!, block: 0 } } : {}),
+      };
       const value = (...inputs: tf.Tensor[]) => {
         const tree = treeOf(Object.fromEntries(Object.keys(named).map((name, i) => [name, inputs[i + 1]!])));
         return block(tree, config, inputs[0]!, options);

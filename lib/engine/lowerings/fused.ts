@@ -4,7 +4,7 @@ import type { GraphBuilder, Sym } from "../graphBuilder.js";
 import { sizeOf } from "../shapeMath.js";
 import { defineLowering } from "../traceBackend.js";
 import { cast, elementwise, number } from "./elementwise.js";
-import { concat, reshape, slice } from "./shapes.js";
+import { concat, reshape, slice, split } from "./shapes.js";
 
 defineLowering("Softmax", ({ inputs: { logits }, attributes, graph }) => {
   const axis = BigInt(Number(attributes["dim"]));
@@ -25,6 +25,32 @@ defineLowering("LayerNorm", ({ inputs: { x, gain, bias }, attributes, graph }) =
 
 defineLowering("Gelu", ({ inputs: { x }, graph }) =>
   graph.sym({ op: "Gelu", inputs: [graph.whole(x!)], domain: graph.target === "cpu" ? "com.microsoft" : "" }, x!),
+);
+
+/**
+ * Whether ONNX Runtime knows how large the second cache is, without which its attention makes the scores of all heads at once: of
+ * other processors than x86, glibc does not tell.
+ */
+export const TELLS_CACHE = process.platform !== "linux" || process.arch === "x64";
+
+/**
+ * Attention of every position to every other, heads side by side. ONNX Runtime's kernel for processors goes over blocks of keys that
+ * fit the second cache (Dao et al. 2022, arXiv:2205.14135, algorithm 1).
+ */
+defineLowering(
+  "Attention",
+  ({ inputs: { qkv }, attributes, graph }) => {
+    const width = qkv!.shape[2]! / 3;
+    const parts = split(graph, qkv!, { axis: 2, sizes: [width, width, width] });
+    const inputs = parts.map((part) => graph.whole(part));
+    const request = {
+      op: "MultiHeadAttention",
+      inputs,
+      attributes: { num_heads: BigInt(Number(attributes["heads"])) },
+    };
+    return graph.sym({ ...request, domain: "com.microsoft" }, { type: qkv!.type, shape: qkv!.shape.with(2, width) });
+  },
+  { where: ({ target, precision }) => TELLS_CACHE && target === "cpu" && precision === "float32" },
 );
 
 /** Multiplies by 0 or 1/(1-p): `dropoutScale` in nn/dropout.ts defines which. */

@@ -1,6 +1,7 @@
 /** Cases of the operations that have a kernel of their own in the graph and are composed elsewhere. */
 import * as tf from "@tensorflow/tfjs";
 import { cachedAttention } from "../../../../lib/nn/cachedAttention.js";
+import { type Mixing, mixedHeads } from "../../../../lib/nn/dotProductAttention.js";
 import { dropout } from "../../../../lib/nn/dropout.js";
 import { gelu } from "../../../../lib/nn/gelu.js";
 import { layerNorm } from "../../../../lib/nn/layerNorm.js";
@@ -31,6 +32,24 @@ const softmaxes: Case[] = [
     f: (x) => [tf.softmax(x!), tf.logSoftmax(x!)],
   },
 ];
+
+const heads: Case[] = (
+  [
+    ["of one row", [2, 1, 12], { heads: 2 }],
+    ["of few rows", [3, 5, 18], { heads: 3 }],
+    ["of one head", [1, 33, 24], { heads: 1 }],
+    ["over more rows than go into a block", [2, 200, 24], { heads: 2 }],
+    ["over pieces", [1, 514, 12], { heads: 2 }],
+    ["that look back only", [2, 7, 12], { heads: 2, causal: true }],
+  ] as const satisfies readonly (readonly [string, readonly number[], Mixing])[]
+).flatMap(([name, shape, mixing]) =>
+  [1, 6].map((size) => ({
+    name: `heads ${name}, scores about ${size ** 2}`,
+    operands: [draw.operand([...shape], { form: "input", value: () => size * draw.normal() })],
+    f: (qkv: tf.Tensor) => mixedHeads(qkv, mixing),
+    tolerance: { absolute: 3e-5 * size ** 2, relative: 3e-5 },
+  })),
+);
 
 const norms: Case[] = repeat(12, (i) => {
   const width = draw.integer(4, 10);
@@ -114,6 +133,7 @@ export const cases: CaseGroups = {
   "softmax and log-softmax agree, also of large logits": softmaxes,
   "layer norm agrees with its composition": norms,
   "GELU agrees with its composition": gelus,
+  "attention of heads side by side agrees with its composition": heads,
   "attention over a cache agrees with its composition": cached,
   "dropout drops the same elements in the graph as in JavaScript": dropouts,
 };
