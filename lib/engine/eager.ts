@@ -5,6 +5,7 @@ import { checkInputs, checkStep } from "./checkInputs.js";
 import { brokenTensorflow, loadTensorflow, type TensorflowOptions } from "./tensorflow.js";
 import { repairKernels } from "./tensorflowKernels.js";
 import type { Engine, HostTensor, NamedHostTensors, NamedTensors, Program, Step, StepOptions } from "./types.js";
+import { untilDisposed } from "./untilDisposed.js";
 
 /** tfjs backends that run steps eagerly: pure JavaScript (slow; the judge in tests) and the native TensorFlow. */
 export type EagerBackend = "cpu" | "tensorflow";
@@ -68,18 +69,15 @@ export function tensorflowVersion(): string | undefined {
 function eagerProgram(backend: EagerBackend, step: Step, options: StepOptions): Program {
   const { name, constants = {} } = options;
   const kept = withBackend(backend, () => mapValues(constants, (tensor) => tf.keep(toTensor(tensor))));
-  let disposed = false;
+  const { expectAlive, dispose } = untilDisposed(name, async () => tf.dispose(kept));
   return {
     name,
     async run(inputs) {
-      if (disposed) throw new Error(`${name}: the program was disposed and cannot run`);
+      expectAlive();
       checkInputs(options, inputs);
       return withBackend(backend, () => runOnce(name, step, kept, inputs));
     },
-    async dispose() {
-      if (!disposed) tf.dispose(kept);
-      disposed = true;
-    },
+    dispose,
   };
 }
 

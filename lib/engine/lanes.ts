@@ -13,6 +13,7 @@ import type { LaneAnswer, LaneQuestion, OpenLane } from "./laneThread.js";
 import type { SplitModel } from "./onnx.js";
 import { memoryOf } from "./sessionProgram.js";
 import type { HostTensor, NamedHostTensors, Program, StepOptions } from "./types.js";
+import { untilDisposed } from "./untilDisposed.js";
 
 /** What a program in lanes is made of. */
 export type LaneModel = SplitModel & { readonly settings: InferenceSession.SessionOptions };
@@ -33,15 +34,16 @@ export class Lanes {
     const { name } = options;
     const program = this.#numbers++;
     const read = new Set(await this.#openInAll({ program, name, ...model }));
-    let disposed = false;
+    const { expectAlive, dispose } = untilDisposed(name, () => this.#release(program));
     return {
       name,
       lanes: this.count,
       run: async (inputs) => {
-        if (disposed) throw new Error(`${name}: the program was disposed and cannot run`);
+        expectAlive();
         checkInputs(options, inputs);
-        const lane = await this.#take();
+        const lane = this.#idle.shift() ?? (await this.#nextFree());
         try {
+          expectAlive(); // it may have been disposed while it waited
           return await lane.run(
             program,
             pickNames(inputs, (input) => read.has(input)),
@@ -50,10 +52,7 @@ export class Lanes {
           this.#give(lane);
         }
       },
-      dispose: async () => {
-        if (!disposed) await this.#release(program);
-        disposed = true;
-      },
+      dispose,
     };
   }
 
@@ -79,8 +78,8 @@ export class Lanes {
     await Promise.all(this.#lanes.splice(0).map((lane) => lane.close()));
   }
 
-  async #take(): Promise<Lane> {
-    return this.#idle.shift() ?? new Promise((resolve) => this.#waiting.push(resolve));
+  #nextFree(): Promise<Lane> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
   #give(lane: Lane): void {

@@ -11,6 +11,7 @@ import type {
   ResidentProgram,
   StepOptions,
 } from "./types.js";
+import { untilDisposed } from "./untilDisposed.js";
 
 /** What a program needs of a session. */
 export type OpenSession = Pick<InferenceSession, "inputNames" | "release"> & {
@@ -20,20 +21,17 @@ export type OpenSession = Pick<InferenceSession, "inputNames" | "release"> & {
 /** A program that checks what it is given before the session, which it owns, gets it. */
 export function sessionProgram(ort: Ort, options: StepOptions, session: OpenSession): ResidentProgram {
   const { name } = options;
-  let disposed = false;
+  const { expectAlive, dispose } = untilDisposed(name, () => session.release());
   return {
     name,
     async run(inputs) {
-      if (disposed) throw new Error(`${name}: the program was disposed and cannot run`);
+      expectAlive();
       checkInputs(options, inputs);
       const feeds: Record<string, Tensor> = {};
       for (const key of session.inputNames) feeds[key] = feedOf(ort, inputs[key]!);
       return sortResults(name, await session.run(feeds));
     },
-    async dispose() {
-      if (!disposed) await session.release();
-      disposed = true;
-    },
+    dispose,
   };
 }
 

@@ -118,6 +118,32 @@ test("programs share the lanes, which end with the last of them and start again 
   assert.equal(activeThreads(), []);
 });
 
+test("a program that is disposed twice at once is released once, and others keep their lanes", async () => {
+  const engine = await createOnnxEngine({ threads: 2 });
+  const [one, two] = await Promise.all([1, 2].map((count) => engine.compile(products(count), options(2))));
+  const batch = inputs(4, 3);
+  const want = await two!.run(batch);
+  await Promise.all([one!.dispose(), one!.dispose()]);
+  assert.equal(await two!.run(batch), want);
+  await two!.dispose();
+  assert.equal(activeThreads(), []);
+});
+
+test("of runs under way when their program is disposed, those that compute end, and those that wait are refused", async () => {
+  const engine = await createOnnxEngine({ threads: 2 });
+  const [one, two] = await Promise.all([40, 2].map((count) => engine.compile(products(count), options(2))));
+  const batch = inputs(4, 3);
+  const want = await one!.run(batch);
+  const runs = Array.from({ length: 5 }, () => one!.run(batch).then((got) => got, String));
+  const others = Array.from({ length: 3 }, () => two!.run(batch));
+  await one!.dispose();
+  const refused = "Error: products: the program was disposed and cannot run";
+  assert.equal(await Promise.all(runs), [want, want, refused, refused, refused]);
+  await Promise.all(others);
+  await two!.dispose();
+  assert.equal(activeThreads(), []);
+});
+
 test("a model that cannot be opened leaves no thread", async () => {
   const lanes = new Lanes(2);
   const nothing = { model: Uint8Array.of(1, 2, 3), files: [], settings: {} };
@@ -140,7 +166,7 @@ test("lanes that wait keep no program alive", () => {
   assert.equal([status, stdout, stderr], [0, "1,2\n", ""]);
 });
 
-test("WebGPU and other engines have no lanes", async () => {
+test("WebGPU has no lanes", async () => {
   assert.is((await createOnnxEngine({ device: "webgpu" })).laneThreads, undefined);
   assert.is((await createOnnxEngine({ threads: 6 })).laneThreads, 6);
 });
