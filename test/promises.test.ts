@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { inOrder } from "../lib/promises.js";
+import { inOrder, MadeOnce } from "../lib/promises.js";
 
 const test = suite("promises");
 
@@ -51,6 +51,29 @@ test("what fails is reported in its turn, and others that fail are no unhandled 
 
 test("nothing to call is nothing given", async () => {
   for await (const one of inOrder<number>([], 3)) assert.unreachable(`${one}`);
+});
+
+test("what is asked for by one key is made once, also while it is being made", async () => {
+  const made = new MadeOnce<object>();
+  const make = async () => ({});
+  const [first, second] = await Promise.all([made.of("a", make), made.of("a", make)]);
+  assert.is(first, second);
+  assert.is(await made.of("a", make), first);
+  assert.is.not(await made.of("b", make), first);
+});
+
+test("what could not be made is tried again, and left out of what is taken out at the end", async () => {
+  const made = new MadeOnce<number>();
+  const fail = () => Promise.reject(new Error("out of memory"));
+  for (const _ of ["first", "second"])
+    assert.is(await made.of("a", fail).catch((error: Error) => error.message), "out of memory");
+  assert.is(await made.of("a", async () => 1), 1);
+  const lost = made.of("b", fail).catch(() => "lost");
+  const slow = made.of("c", async () => 2);
+  assert.equal(await made.takeAll(), [1, 2]);
+  assert.is(await lost, "lost");
+  await slow;
+  assert.equal(await made.takeAll(), []);
 });
 
 test.run();

@@ -1,4 +1,5 @@
 /** Ways in and out for tensors that stay on a device of their own. */
+import { MadeOnce } from "../promises.js";
 import { mapNames, mapValues } from "../records.js";
 import type {
   DeviceTensor,
@@ -18,13 +19,13 @@ import type {
  * programs are kept, one for every set of names and shapes: those to the device own the memory that they gave out.
  */
 export function createResident(compile: Resident["compile"]): Resident {
-  const programs = new Map<string, Promise<ResidentProgram>>();
+  const programs = new MadeOnce<ResidentProgram>();
   const copy = async (tensors: Record<string, HostTensor | DeviceTensor>, stays: boolean): Promise<Copies> => {
     const inputs = specsOf(tensors);
-    const key = JSON.stringify([stays, inputs]);
-    const program = programs.get(key) ?? compile(copyStep, { name: stays ? "place" : "fetch", inputs }, () => stays);
-    programs.set(key, program);
-    const { host, device } = await (await program).run(tensors);
+    const program = await programs.of(JSON.stringify([stays, inputs]), () =>
+      compile(copyStep, { name: stays ? "place" : "fetch", inputs }, () => stays),
+    );
+    const { host, device } = await program.run(tensors);
     return { host: mapNames(host, originalName), device: mapNames(device, originalName) };
   };
   return {

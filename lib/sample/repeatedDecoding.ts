@@ -6,6 +6,7 @@ import * as tf from "@tensorflow/tfjs";
 import type { HostTensor, NamedHostTensors, Repeated, RepeatedProgram, Repetition, Step } from "../engine/types.js";
 import { weightFeeds, withWeights } from "../engine/weightFeeds.js";
 import { sequenceLength } from "../models/vim.js";
+import { MadeOnce } from "../promises.js";
 import { uniformAt } from "../random.js";
 import { mapNames, mapValues } from "../records.js";
 import { growingStep, lastNames, places, prefillStep, type SamplingStep } from "./cachedSteps.js";
@@ -22,16 +23,18 @@ export async function createRepeatedDecoder(options: DecoderOptions, repeated: R
   const { options: held, feeds } = weightFeeds(options.weights, options.largestBuiltIn);
   const { step, inputs } = prefillStep(model, rowsOf(options), prefixLength);
   const prefill = await engine.compile(step, withWeights(held, { name: "sample prefill", inputs }));
-  const further = furtherPrograms((cut) => {
-    const { step, inputs } = drawingStep(options, cut);
-    return repeated.compile(step, withWeights(held, { name: "sample step", inputs }), repetition(options));
-  });
+  const programs = new MadeOnce<RepeatedProgram>();
+  const further = (cut: boolean) =>
+    programs.of(String(cut), () => {
+      const { step, inputs } = drawingStep(options, cut);
+      return repeated.compile(step, withWeights(held, { name: "sample step", inputs }), repetition(options));
+    });
   const begin = async (prompt: NamedHostTensors) =>
     mapNames(await prefill.run({ ...feeds, ...prompt }), (name) => name.replace(NEW, ""));
   const T = sequenceLength(model);
   return {
     async *decode(prompt, drawing) {
-      const program = await further.of(cutsCodes(drawing.filters));
+      const program = await further(cutsCodes(drawing.filters));
       const shared = { ...feeds, ...filterTensors(drawing.filters, model.vocabulary) };
       let carried = await begin(prompt);
       for (let position = prefixLength; position < T - 1; ) {
@@ -49,27 +52,7 @@ export async function createRepeatedDecoder(options: DecoderOptions, repeated: R
     },
     async close() {
       await prefill.dispose();
-      await further.close();
-    },
-  };
-}
-
-/** The programs that cut codes and that do not, each compiled when it is first wanted, and again where that failed. */
-function furtherPrograms(compile: (cut: boolean) => Promise<RepeatedProgram>) {
-  const programs = new Map<boolean, Promise<RepeatedProgram>>();
-  return {
-    of(cut: boolean): Promise<RepeatedProgram> {
-      const program =
-        programs.get(cut) ??
-        compile(cut).catch((error: unknown) => {
-          programs.delete(cut);
-          throw error;
-        });
-      programs.set(cut, program);
-      return program;
-    },
-    async close(): Promise<void> {
-      for (const program of programs.values()) await (await program).dispose();
+      for (const program of await programs.takeAll()) await program.dispose();
     },
   };
 }

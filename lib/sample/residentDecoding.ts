@@ -16,6 +16,7 @@ import type {
 } from "../engine/types.js";
 import { sequenceLength, type VimConfig } from "../models/vim.js";
 import { headWidth } from "../nn/attention.js";
+import { MadeOnce } from "../promises.js";
 import { mapNames, mapValues, pickNames } from "../records.js";
 import { growingStep, lastNames, places, prefillStep, type SamplingStep } from "./cachedSteps.js";
 import { type DecoderOptions, rowsOf } from "./decoder.js";
@@ -92,7 +93,7 @@ type Widening = {
 
 function widening(options: DecoderOptions, resident: Resident): Widening {
   const { model } = options;
-  const programs = new Map<string, Promise<ResidentProgram>>();
+  const programs = new MadeOnce<ResidentProgram>();
   const isCache = (name: string) => !lastNames(model).includes(name);
   return {
     async run(held, { from, to }) {
@@ -105,15 +106,15 @@ function widening(options: DecoderOptions, resident: Resident): Widening {
           mapValues(given, (cache) => padded(cache, to - from)),
           (name) => NEW + name,
         );
-      const key = `${from} ${to}`;
-      const program = programs.get(key) ?? resident.compile(step, { name: "sample room", inputs }, () => true);
-      programs.set(key, program);
-      const { device } = await (await program).run(caches);
+      const program = await programs.of(`${from} ${to}`, () =>
+        resident.compile(step, { name: "sample room", inputs }, () => true),
+      );
+      const { device } = await program.run(caches);
       disposeAll(caches);
       return mapNames(device, (name) => name.slice(NEW.length));
     },
     async dispose() {
-      for (const program of programs.values()) await (await program).dispose();
+      for (const program of await programs.takeAll()) await program.dispose();
     },
   };
 }

@@ -1,5 +1,6 @@
 /** Networks in host memory: the engine gives gradients, and the update is a pass over typed arrays, in place. */
 import type { Engine, NamedHostTensors, Program } from "../engine/types.js";
+import { MadeOnce } from "../promises.js";
 import { mapValues, pickNames } from "../records.js";
 import { globalNorm } from "./adamW.js";
 import { runParts } from "./batchParts.js";
@@ -15,7 +16,7 @@ export class HostNetworks implements Networks {
   private readonly engine: Engine;
   protected readonly optimizers: Readonly<Record<string, Optimizer>>;
   protected readonly frozen: NamedHostTensors;
-  private readonly programs = new Map<string, Promise<Compiled>>();
+  private readonly programs = new MadeOnce<Compiled>();
 
   constructor({ engine, networks, frozen = {} }: NetworksOptions) {
     this.engine = engine;
@@ -65,8 +66,7 @@ export class HostNetworks implements Networks {
   }
 
   async close(): Promise<void> {
-    for (const compiled of this.programs.values()) await (await compiled).program.dispose();
-    this.programs.clear();
+    for (const { program } of await this.programs.takeAll()) await program.dispose();
   }
 
   /** Only results of ONNX Runtime are known to have their memory for themselves. */
@@ -84,11 +84,7 @@ export class HostNetworks implements Networks {
   }
 
   private program({ key, plan }: NamedPlan): Promise<Compiled> {
-    const known = this.programs.get(key);
-    if (known) return known;
-    const compiled = this.compile(plan());
-    this.programs.set(key, compiled);
-    return compiled;
+    return this.programs.of(key, () => this.compile(plan()));
   }
 
   private async compile(plan: ReturnType<NamedPlan["plan"]>): Promise<Compiled> {

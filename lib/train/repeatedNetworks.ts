@@ -1,5 +1,6 @@
 /** Networks whose state is on a device for the time of a call, which does many steps: for engines that keep it no longer. */
 import type { NamedHostTensors, Repeated, RepeatedProgram } from "../engine/types.js";
+import { MadeOnce } from "../promises.js";
 import { mapValues, pickNames } from "../records.js";
 import { asAdamW, NORM, updateScalars } from "./adamWStep.js";
 import { joinParts } from "./batchParts.js";
@@ -12,7 +13,7 @@ import type { Move, Moved, NetworksOptions } from "./networks.js";
 /** Between calls the state is that of networks in host memory, so that all but moving is done as there. */
 export class RepeatedNetworks extends HostNetworks {
   private readonly networks: Readonly<Record<string, ReturnType<typeof asAdamW>>>;
-  private readonly movers = new Map<string, Promise<Mover>>();
+  private readonly movers = new MadeOnce<Mover>();
   /** What the last call gave that is state now. */
   private own: NamedHostTensors = {};
 
@@ -31,8 +32,7 @@ export class RepeatedNetworks extends HostNetworks {
 
   override async close(): Promise<void> {
     await super.close();
-    for (const mover of this.movers.values()) await (await mover).program.dispose();
-    this.movers.clear();
+    for (const { program } of await this.movers.takeAll()) await program.dispose();
   }
 
   /** Once a step did not move anything, those after it are done one by one. */
@@ -104,12 +104,7 @@ export class RepeatedNetworks extends HostNetworks {
   }
 
   private mover(move: Move): Promise<Mover> {
-    const key = `${move.key} ${move.parts.length}`;
-    const known = this.movers.get(key);
-    if (known) return known;
-    const made = this.compileMover(move);
-    this.movers.set(key, made);
-    return made;
+    return this.movers.of(`${move.key} ${move.parts.length}`, () => this.compileMover(move));
   }
 
   private async compileMover({ plan, moves, parts, loss }: Move): Promise<Mover> {

@@ -2,6 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { disposeAll } from "../engine/resident.js";
 import type { NamedDeviceTensors, NamedHostTensors, Resident, ResidentProgram, Step } from "../engine/types.js";
+import { MadeOnce } from "../promises.js";
 import { mapNames, mapValues, pickNames } from "../records.js";
 import { adamWPlan, asAdamW, NEXT, NORM, updateScalars } from "./adamWStep.js";
 import { runParts } from "./batchParts.js";
@@ -19,7 +20,7 @@ type Kind = "params" | "use";
 export class ResidentNetworks implements Networks {
   private readonly networks: Readonly<Record<string, Network>>;
   private readonly frozen: NamedHostTensors;
-  private readonly programs = new Map<string, Promise<Compiled>>();
+  private readonly programs = new MadeOnce<Compiled>();
   private updates: Record<string, number>;
   /** Where gradients are made of float16 products. */
   private readonly scale: LossScale | undefined;
@@ -113,8 +114,7 @@ export class ResidentNetworks implements Networks {
 
   async close(): Promise<void> {
     await this.clear();
-    for (const compiled of this.programs.values()) await (await compiled).program.dispose();
-    this.programs.clear();
+    for (const { program } of await this.programs.takeAll()) await program.dispose();
   }
 
   /** Lets the scale know of a step; returns whether it was lowered. */
@@ -195,17 +195,13 @@ export class ResidentNetworks implements Networks {
   }
 
   private async clear(): Promise<void> {
-    const tensors = await this.placed;
+    const tensors = await this.placed?.catch(() => undefined); // whoever asked for them knows
     this.placed = undefined;
     if (tensors) disposeAll(tensors);
   }
 
   private compiled(key: string, plan: () => Plan, stays: (result: string) => boolean): Promise<Compiled> {
-    const known = this.programs.get(key);
-    if (known) return known;
-    const compiled = compile(this.resident, plan(), stays);
-    this.programs.set(key, compiled);
-    return compiled;
+    return this.programs.of(key, () => compile(this.resident, plan(), stays));
   }
 }
 
