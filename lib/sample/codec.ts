@@ -1,6 +1,7 @@
 /** A trained tokenizer at work: images to codes or features, codes to images, with weights built into the graphs. */
 import * as tf from "@tensorflow/tfjs";
-import type { Engine, NamedHostTensors, Step, TensorSpec } from "../engine/types.js";
+import { sizeOf } from "../engine/shapeMath.js";
+import type { DType, Engine, NamedHostTensors, Program, Step, TensorSpec } from "../engine/types.js";
 import { logitLaplaceLosses } from "../losses/logitLaplace.js";
 import { codesPerImage, type TokenizerConfig, tokenizerOf } from "../models/tokenizer.js";
 
@@ -13,7 +14,10 @@ export type CodecOptions = {
 };
 
 export type Encoder = {
-  /** Codes [N, T] of images [N, H, W, C] in [0, 1]. */
+  /**
+   * Codes [N, T] of images [N, H, W, C] in [0, 1].
+   * @throws RangeError, as the others here, when the numbers are not those of whole images
+   */
   encode(images: Float32Array): Promise<Int32Array>;
   close(): Promise<void>;
 };
@@ -49,11 +53,9 @@ export type Autoencoder = {
 };
 
 /** Images to codes as a step, and what compiling it needs. */
-export function encoderPlan({ model, weights, batchSize }: Omit<CodecOptions, "engine">) {
-  const shape = [batchSize, model.imageSize, model.imageSize, model.channels];
-  const step: Step = (inputs) => ({ codes: tokenizerOf(model).encodeCodes(inputs, inputs["images"]!) });
-  const images: TensorSpec = { dtype: "float32", shape };
-  return { step, options: { name: "encode", inputs: { images }, constants: weights } };
+export function encoderPlan(options: Omit<CodecOptions, "engine">) {
+  const step: Step = (inputs) => ({ codes: tokenizerOf(options.model).encodeCodes(inputs, inputs["images"]!) });
+  return { step, options: { name: "encode", ...fromImages(options) } };
 }
 
 /** Codes to images as a step, and what compiling it needs. */
@@ -65,21 +67,11 @@ export function decoderPlan({ model, weights, batchSize }: Omit<CodecOptions, "e
 
 /** Compiles the encoder of a tokenizer. */
 export async function createEncoder({ engine, ...options }: CodecOptions): Promise<Encoder> {
-  const { model, batchSize } = options;
-  const shape = [batchSize, model.imageSize, model.imageSize, model.channels];
-  const perImage = codesPerImage(model);
   const plan = encoderPlan(options);
   const program = await engine.compile(plan.step, plan.options);
+  const run = inBatches(program, imagesOf(options), options.batchSize);
   return {
-    encode: async (images) => {
-      const count = (images.length / elements(shape)) * batchSize;
-      const codes = new Int32Array(Math.round(count) * perImage);
-      await inBatches(images, elements(shape), async (batch, at) => {
-        const results = await program.run({ images: { dtype: "float32", shape, data: batch } });
-        put(codes, results["codes"]!.data, at * batchSize * perImage);
-      });
-      return codes;
-    },
+    encode: async (images) => ((await run(images))["codes"] ?? new Int32Array(0)) as Int32Array,
     close: () => program.dispose(),
   };
 }
@@ -88,71 +80,37 @@ export async function createEncoder({ engine, ...options }: CodecOptions): Promi
  * Compiles features of images: the mean over all tokens of what the encoder's last block makes of them, before the maps
  * to latents, which keep only what a code can say.
  */
-export async function createFeaturizer({ engine, model, weights, batchSize }: CodecOptions): Promise<Featurizer> {
-  const shape = [batchSize, model.imageSize, model.imageSize, model.channels];
-  const { encoderWidth: dim, encoderTokens } = tokenizerOf(model);
-  const program = await engine.compile(
-    (inputs) => ({ features: tf.mean(encoderTokens(inputs, inputs["images"]!), 1) }),
-    { name: "featurize", inputs: { images: { dtype: "float32", shape } }, constants: weights },
-  );
+export async function createFeaturizer({ engine, ...options }: CodecOptions): Promise<Featurizer> {
+  const { encoderWidth: dim, encoderTokens } = tokenizerOf(options.model);
+  const step: Step = (inputs) => ({ features: tf.mean(encoderTokens(inputs, inputs["images"]!), 1) });
+  const program = await engine.compile(step, { name: "featurize", ...fromImages(options) });
+  const run = inBatches(program, imagesOf(options), options.batchSize);
   return {
     dim,
-    extract: async (images) => {
-      const count = Math.round((images.length / elements(shape)) * batchSize);
-      const features = new Float32Array(count * dim);
-      await inBatches(images, elements(shape), async (batch, at) => {
-        const results = await program.run({ images: { dtype: "float32", shape, data: batch } });
-        put(features, results["features"]!.data, at * batchSize * dim);
-      });
-      return features;
-    },
+    extract: async (images) => ((await run(images))["features"] ?? new Float32Array(0)) as Float32Array,
     close: () => program.dispose(),
   };
 }
 
 /** Compiles the decoder of a tokenizer. */
 export async function createDecoder({ engine, ...options }: CodecOptions): Promise<Decoder> {
-  const { model, batchSize } = options;
-  const perImage = codesPerImage(model);
-  const shape = [batchSize, perImage];
-  const pixels = model.imageSize ** 2 * model.channels;
   const plan = decoderPlan(options);
   const program = await engine.compile(plan.step, plan.options);
+  const codes = { name: "codes", dtype: "int32", shape: [codesPerImage(options.model)] } as const;
+  const run = inBatches(program, codes, options.batchSize);
   return {
-    decode: async (codes) => {
-      const images = new Float32Array((codes.length / perImage) * pixels);
-      await inBatches(codes, elements(shape), async (batch, at) => {
-        const results = await program.run({ codes: { dtype: "int32", shape, data: batch } });
-        put(images, results["images"]!.data, at * batchSize * pixels);
-      });
-      return images;
-    },
+    decode: async (codes) => ((await run(codes))["images"] ?? new Float32Array(0)) as Float32Array,
     close: () => program.dispose(),
   };
 }
 
 /** Compiles encoder, quantizer and decoder as one program, which also judges the decoder's density: to measure with. */
-export async function createAutoencoder({ engine, model, weights, batchSize }: CodecOptions): Promise<Autoencoder> {
-  const shape = [batchSize, model.imageSize, model.imageSize, model.channels];
-  const program = await engine.compile(autoencodingStep(model), {
-    name: "autoencode",
-    inputs: { images: { dtype: "float32", shape } },
-    constants: weights,
-  });
+export async function createAutoencoder({ engine, ...options }: CodecOptions): Promise<Autoencoder> {
+  const program = await engine.compile(autoencodingStep(options.model), { name: "autoencode", ...fromImages(options) });
+  const run = inBatches(program, imagesOf(options), options.batchSize);
+  const nothing = { reconstructions: new Float32Array(0), codes: new Int32Array(0) };
   return {
-    autoencode: async (images) => {
-      const count = Math.round((images.length / elements(shape)) * batchSize);
-      const joined: Record<string, Numbers> = { reconstructions: new Float32Array(0), codes: new Int32Array(0) };
-      await inBatches(images, elements(shape), async (batch, index) => {
-        const results = await program.run({ images: { dtype: "float32", shape, data: batch } });
-        for (const [name, { dtype, data }] of Object.entries(results)) {
-          const size = (count * data.length) / batchSize;
-          if (index === 0) joined[name] = dtype === "int32" ? new Int32Array(size) : new Float32Array(size);
-          put(joined[name]!, data, index * data.length);
-        }
-      });
-      return joined as Autoencoded;
-    },
+    autoencode: async (images) => ({ ...nothing, ...(await run(images)) }) as Autoencoded,
     close: () => program.dispose(),
   };
 }
@@ -169,30 +127,52 @@ function autoencodingStep(model: TokenizerConfig): Step {
   };
 }
 
+/** What a program is given of each image: [...shape]. */
+type Item = { readonly name: string; readonly dtype: DType; readonly shape: readonly number[] };
+
+function imagesOf({ model }: Pick<CodecOptions, "model">): Item {
+  return { name: "images", dtype: "float32", shape: [model.imageSize, model.imageSize, model.channels] };
+}
+
+/** How a step of images is compiled. */
+function fromImages(options: Omit<CodecOptions, "engine">) {
+  const { dtype, shape } = imagesOf(options);
+  return { inputs: { images: { dtype, shape: [options.batchSize, ...shape] } }, constants: options.weights };
+}
+
 type Numbers = Float32Array | Int32Array;
 
-/** Calls `body` with each batch of `size` elements, the last one padded with zeros. */
-async function inBatches<A extends Numbers>(
-  all: A,
-  size: number,
-  body: (batch: A, index: number) => Promise<void>,
-): Promise<void> {
-  for (let index = 0; index * size < all.length; index++) {
-    const part = all.subarray(index * size, (index + 1) * size) as A;
-    if (part.length === size) await body(part, index);
-    else {
-      const padded = (all instanceof Float32Array ? new Float32Array(size) : new Int32Array(size)) as A;
-      padded.set(part);
-      await body(padded, index);
+/**
+ * What `program` gives of any number of items, one behind the other; of none, nothing. The last batch is padded with zeros.
+ * @throws RangeError when the numbers are not those of whole items
+ */
+function inBatches(program: Program, { name, dtype, shape }: Item, batchSize: number) {
+  const each = sizeOf(shape);
+  return async (all: Numbers): Promise<Record<string, Numbers>> => {
+    const count = all.length / each;
+    if (!Number.isInteger(count))
+      throw new RangeError(`${program.name}: want ${name} of ${each} numbers each, got ${all.length} numbers`);
+    const joined: Record<string, Numbers> = {};
+    for (let at = 0; at < count; at += batchSize) {
+      const data = padded(all.subarray(at * each, (at + batchSize) * each), batchSize * each);
+      const results = await program.run({ [name]: { dtype, shape: [batchSize, ...shape], data } });
+      for (const [result, { dtype, data }] of Object.entries(results)) {
+        const width = data.length / batchSize;
+        joined[result] ??= numbers(dtype, count * width);
+        joined[result].set(data.subarray(0, (count - at) * width), at * width);
+      }
     }
-  }
+    return joined;
+  };
 }
 
-/** Copies as much of `from` as fits. */
-function put(into: Numbers, from: Numbers, at: number): void {
-  into.set(from.subarray(0, into.length - at), at);
-}
+const numbers = (dtype: DType, length: number): Numbers =>
+  dtype === "int32" ? new Int32Array(length) : new Float32Array(length);
 
-function elements(shape: readonly number[]): number {
-  return shape.reduce((a, b) => a * b, 1);
+/** The numbers themselves where there are enough, else with zeros behind. */
+function padded(some: Numbers, length: number): Numbers {
+  if (some.length === length) return some;
+  const all = numbers(some instanceof Int32Array ? "int32" : "float32", length);
+  all.set(some);
+  return all;
 }

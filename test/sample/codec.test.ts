@@ -93,6 +93,25 @@ test("what fills up the last batch does not matter: alone and beside others an i
   }
 });
 
+test("of no images there are no codes, and of no codes no images", async () => {
+  assert.equal(await encoded(new Float32Array(0), 2), new Int32Array(0));
+  assert.equal(await decoded(new Int32Array(0), 2), new Float32Array(0));
+  const { reconstructions, codes } = await autoencoded(new Float32Array(0), 2);
+  assert.equal([reconstructions, codes], [new Float32Array(0), new Int32Array(0)]);
+});
+
+test("images of another size, and part of an image's codes, are refused", async () => {
+  for (const [run, words] of [
+    [() => encoded(new Float32Array(2 * PIXELS + 27), 2), "encode: want images of 192 numbers each, got 411 numbers"],
+    [() => decoded(new Int32Array(6), 2), "decode: want codes of 4 numbers each, got 6 numbers"],
+    [() => autoencoded(new Float32Array(5), 2), "autoencode: want images of 192 numbers each, got 5 numbers"],
+  ] as const)
+    assert.equal(await run().catch((error: unknown) => [error instanceof RangeError, (error as Error).message]), [
+      true,
+      words,
+    ]);
+});
+
 test("pictures lie in [0, 1]", async () => {
   const codes = Int32Array.from({ length: 20 * T }, (_, i) => Math.floor(i / T));
   const pictures = await decoded(codes, 20);
