@@ -5,7 +5,7 @@
  * Under the options of portPrior.ts it is the stage 2 of the public PyTorch port.
  */
 import * as tf from "@tensorflow/tfjs";
-import { type BlockConfig, type BlockOptions, block, blockSpec } from "../nn/block.js";
+import { type BlockCache, type BlockConfig, type BlockOptions, block, blockSpec } from "../nn/block.js";
 import { cachedAttention, type KvCache } from "../nn/cachedAttention.js";
 import { dense, denseSpec } from "../nn/dense.js";
 import { dotProductAttention } from "../nn/dotProductAttention.js";
@@ -129,7 +129,7 @@ export function vimPrefill(
   const tokens = codes ? tf.concat([start, embedCodes(params, config, codes)], 1) : start;
   const cache: KvCache[] = [];
   const last: tf.Tensor[] = [];
-  const { x } = run(params, config, tokens, () => ({
+  const filling: BlockCache = {
     mix: (q, k, v) => {
       cache.push({ k, v });
       return dotProductAttention(q, k, v, { causal: true });
@@ -138,7 +138,8 @@ export function vimPrefill(
       last.push(lastToken(u));
       return tokensBefore(u);
     },
-  }));
+  };
+  const { x } = run(params, config, tokens, () => ({ cache: filling }));
   return { logits: nextLogits(params, lastToken(x)), cache, last };
 }
 
@@ -169,7 +170,7 @@ export function vimStep(
   const embedded = tf.add(tf.gather(params.codes, code), positionAt(params, config, position)); // [B, D]
   const cache: KvCache[] = [];
   const own: tf.Tensor[] = [];
-  const { x } = run(params, config, tf.expandDims(embedded, 1), (index) => ({
+  const reading = (index: number): BlockCache => ({
     mix: (q, k, v) => {
       cache.push({ k, v });
       return cachedAttention(q, k, v, { cache: past[index]!, mask });
@@ -178,7 +179,8 @@ export function vimStep(
       own.push(u);
       return last[index]!;
     },
-  }));
+  });
+  const { x } = run(params, config, tf.expandDims(embedded, 1), (index) => ({ cache: reading(index) }));
   return { logits: nextLogits(params, x), cache, last: own };
 }
 

@@ -1,6 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
 import { type DenseOptions, type DenseSpec, dense, denseSpec } from "./dense.js";
-import { joinHeads, type Mixing, mixedHeads, splitHeads } from "./dotProductAttention.js";
+import { joinHeads, type SelfAttention, selfAttention, splitHeads } from "./dotProductAttention.js";
 import type { ParamsOf } from "./params.js";
 
 export type AttentionConfig = {
@@ -37,10 +37,11 @@ type AttentionSpec = { readonly qkv: DenseSpec; readonly out?: DenseSpec };
 
 export type AttentionParams = ParamsOf<AttentionSpec>;
 
-export type AttentionOptions = Mixing & {
-  /** What mixes the values instead of `mixedHeads`. All [B, heads, N, d]. */
-  readonly mix?: (q: tf.Tensor, k: tf.Tensor, v: tf.Tensor) => tf.Tensor;
-};
+/** What stands for the attention between queries, keys and values, all [B, heads, N, d]. */
+export type Mix = (query: tf.Tensor, key: tf.Tensor, value: tf.Tensor) => tf.Tensor;
+
+/** Self-attention, or what stands for it. */
+export type AttentionOptions = SelfAttention | { readonly heads: number; readonly mix: Mix };
 
 /**
  * Multi-head self-attention: `softmax(q k^T / sqrt(d)) v` for each head of width d, then the output map.
@@ -58,6 +59,11 @@ export function projectedAttention(
   qkv: tf.Tensor,
   options: AttentionOptions,
 ): tf.Tensor {
-  const joined = options.mix ? joinHeads(options.mix(...splitHeads(qkv, options.heads))) : mixedHeads(qkv, options);
+  const joined = "mix" in options ? mixed(qkv, options) : selfAttention(qkv, options);
   return out ? dense(out, joined) : joined;
+}
+
+function mixed(qkv: tf.Tensor, { heads, mix }: { readonly heads: number; readonly mix: Mix }): tf.Tensor {
+  const { query, key, value } = splitHeads(qkv, heads);
+  return joinHeads(mix(query, key, value));
 }

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { type AttentionConfig, type AttentionOptions, attentionSpec, projectedAttention } from "./attention.js";
+import { type AttentionConfig, attentionSpec, type Mix, projectedAttention } from "./attention.js";
 import { type DenseOptions, type DenseParams, dense, denseSpec } from "./dense.js";
 import { type Dropout, dropout } from "./dropout.js";
 import { expectShape } from "./expectShape.js";
@@ -41,14 +41,20 @@ export type BlockParams = ParamsOf<ReturnType<typeof blockSpec>>;
 
 export type BlockOptions = {
   readonly causal?: boolean;
-  /** Replaces plain attention between queries, keys and values (a KV cache does). */
-  readonly mix?: AttentionOptions["mix"];
-  /** What a token shift takes for the tokens before the normed tokens u (a cache does); `tokensBefore` when absent. */
-  readonly before?: (u: tf.Tensor) => tf.Tensor;
+  /** Takes the place of self-attention; there is no gradient then. */
+  readonly cache?: BlockCache;
   /** Dropout on attention weights, MLP activations and both branches, with the block's index to tell layers apart. */
   readonly dropout?: Dropout & { readonly block: number };
   /** Whether the gradient computes the block again instead of keeping what it made: see `recompute`. */
   readonly recompute?: boolean;
+};
+
+/** What a block knows of the tokens before its own. */
+export type BlockCache = {
+  /** Attention over the cache. */
+  readonly mix: Mix;
+  /** What a token shift takes for the tokens before the normed tokens u. */
+  readonly before: (u: tf.Tensor) => tf.Tensor;
 };
 
 /**
@@ -64,37 +70,48 @@ export function block(params: BlockParams, config: BlockConfig, x: tf.Tensor, op
   return options.recompute ? recompute(run, params, x) : run(params, x);
 }
 
-/**
- * Of each branch only the inputs and outputs of its matrix products are kept for the gradient: norms and activations are
- * one pass to make again, and as large as what they are made of.
- */
 function branches(params: BlockParams, config: BlockConfig, x: tf.Tensor, options: BlockOptions): tf.Tensor {
-  const { dropout: drop, causal = false, mix, before } = options;
-  // Four dropout layers a block: attention weights, attention branch, MLP activation, MLP branch.
-  const layer = (place: number) => (drop ? drop.block * 4 + place : 0);
-  const dropped = (branch: tf.Tensor, place: number) => (drop ? dropout(branch, drop, layer(place)) : branch);
-  const drops = drop !== undefined && drop.rate > 0;
-  const kept: typeof recompute = (f, params, x) => f(params, x);
-  // A cache is for drawing, which has no gradient, and keeps what the projection makes.
-  const again = options.recompute || before ? kept : recompute;
   const { norm1, norm2, shift, attention, mlp } = params;
+  const dropped = (branch: tf.Tensor, place: Place) => dropAt(options, branch, place);
+  const again = remade(options);
   const project = ({ norm, qkv, shift }: Projection, x: tf.Tensor) => {
     const normed = layerNorm(norm, x);
-    return dense(qkv, shift ? tokenShift(shift, normed, before?.(normed)) : normed);
+    return dense(qkv, shift ? tokenShift(shift, normed, options.cache?.before(normed)) : normed);
   };
-  const qkv = again(project, { norm: norm1, qkv: attention.qkv, ...(shift ? { shift } : {}) }, x);
-  const attended = projectedAttention(attention, qkv, {
-    heads: config.heads,
-    causal,
-    ...(mix ? { mix } : {}),
-    ...(drops ? { dropout: { ...drop, layer: layer(0) } } : {}),
-  });
-  const h = tf.add(x, dropped(attended, 1));
-  const hidden = again(({ norm, up }, x) => dense(up, layerNorm(norm, x)), { norm: norm2, up: mlp.up }, h);
-  const activated = (x: tf.Tensor) => dropped(activate(config, x), 2); // [B, N, mlpDim]
-  // What dropout drops takes as long to make again as the product.
-  const out = (drops ? kept : again)(({ down }, x) => dense(down, activated(x)), { down: mlp.down }, hidden);
-  return tf.add(h, dropped(out, 3));
+  const qkv = again.cheap(project, { norm: norm1, qkv: attention.qkv, ...(shift ? { shift } : {}) }, x);
+  const h = tf.add(x, dropped(projectedAttention(attention, qkv, attentionOptions(config, options)), "attention"));
+  const hidden = again.cheap(({ norm, up }, x) => dense(up, layerNorm(norm, x)), { norm: norm2, up: mlp.up }, h);
+  const activated = (x: tf.Tensor) => dropped(activate(config, x), "activation"); // [B, N, mlpDim]
+  const out = again.dropping(({ down }, x) => dense(down, activated(x)), { down: mlp.down }, hidden);
+  return tf.add(h, dropped(out, "mlp"));
+}
+
+/** The dropout layers of a block, in the order of their numbers. */
+const PLACES = ["weights", "attention", "activation", "mlp"] as const;
+type Place = (typeof PLACES)[number];
+
+const layerOf = (block: number, place: Place) => block * PLACES.length + PLACES.indexOf(place);
+
+function dropAt({ dropout: drop }: BlockOptions, x: tf.Tensor, place: Place): tf.Tensor {
+  return drop ? dropout(x, drop, layerOf(drop.block, place)) : x;
+}
+
+function attentionOptions({ heads }: BlockConfig, { cache, causal = false, dropout: drop }: BlockOptions) {
+  if (cache) return { heads, mix: cache.mix };
+  const drops = drop && drop.rate > 0;
+  return { heads, causal, ...(drops ? { dropout: { ...drop, layer: layerOf(drop.block, "weights") } } : {}) };
+}
+
+/**
+ * How products are made with what leads to them: of each branch only their inputs and outputs are kept for the gradient, since norms
+ * and activations are one pass to make again, and as large as what they are made of. `dropping` is for what dropout is part of,
+ * which takes as long to make again as the product.
+ */
+function remade({ cache, dropout, recompute: all }: BlockOptions) {
+  const direct: typeof recompute = (f, params, x) => f(params, x);
+  // All of the block is made again as it is, and a cache, which keeps what the projection makes, has no gradient.
+  const cheap = all || cache ? direct : recompute;
+  return { cheap, dropping: dropout && dropout.rate > 0 ? direct : cheap };
 }
 
 type Projection = {

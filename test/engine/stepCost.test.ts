@@ -8,7 +8,7 @@ import { type OnnxNode, writeModel } from "../../lib/engine/onnx.js";
 import { stepCost } from "../../lib/engine/stepCost.js";
 import { trace } from "../../lib/engine/traceBackend.js";
 import type { Step, TensorSpec } from "../../lib/engine/types.js";
-import { mixedHeads } from "../../lib/nn/dotProductAttention.js";
+import { selfAttention } from "../../lib/nn/dotProductAttention.js";
 import { type Plan, priorPlan, tokenizerPlan } from "../../lib/train/plans.js";
 import { ADVERSARIAL, TASK, VIM } from "../train/support.js";
 
@@ -26,10 +26,10 @@ test("a matrix product costs rows x inner x columns, transposed or not", () => {
   assert.is(batched.multiplyAdds, 8 * 105);
 });
 
-test("attention costs its two products, in one kernel or in pieces", () => {
+test("attention costs its two products, in one kernel or composed", () => {
   const heads =
     (causal: boolean): Step =>
-    ({ qkv }) => ({ y: mixedHeads(qkv!, { heads: 3, causal }) });
+    ({ qkv }) => ({ y: selfAttention(qkv!, { heads: 3, causal }) });
   for (const causal of [false, true])
     assert.is(costOf(heads(causal), { qkv: float(2, 5, 36) }).multiplyAdds, 2 * (2 * 3 * 5 * 5 * 4));
 });

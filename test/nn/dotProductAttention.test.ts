@@ -6,14 +6,15 @@ import "../../lib/engine/lowerings/index.js";
 import type { TraceOptions } from "../../lib/engine/graphBuilder.js";
 import { trace } from "../../lib/engine/traceBackend.js";
 import type { Step, TensorSpec } from "../../lib/engine/types.js";
+import { causalMask } from "../../lib/nn/attentionPieces.js";
 import {
-  causalMask,
   dotProductAttention,
-  type Mixing,
-  mixedHeads,
+  type SelfAttention,
+  selfAttention,
   splitHeads,
 } from "../../lib/nn/dotProductAttention.js";
 import { dropoutScale } from "../../lib/nn/dropout.js";
+import { mapValues } from "../../lib/records.js";
 import { compareEngines } from "../engine/support/compareEngines.js";
 import { given } from "../engine/support/drawing.js";
 import { expectClose } from "../support.js";
@@ -92,20 +93,21 @@ for (const causal of [false, true])
   test(`${causal ? "causal heads" : "heads"} of one projection are mixed as apart, in value and gradients`, () => {
     const [qkv, w] = [normals(15, [2, 5, 18]), normals(16, [2, 5, 6])];
     const apart = (x: tf.Tensor) => {
-      const mixed = dotProductAttention(...splitHeads(x, 3), { causal });
+      const { query, key, value } = splitHeads(x, 3);
+      const mixed = dotProductAttention(query, key, value, { causal });
       return tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [2, 5, 6]);
     };
-    const together = (x: tf.Tensor) => mixedHeads(x, { heads: 3, causal });
+    const together = (x: tf.Tensor) => selfAttention(x, { heads: 3, causal });
     expectClose(valuesOf(together, qkv), valuesOf(apart, qkv), "values", { absolute: 1e-7 });
     expectClose(gradientsOf(together, w, qkv)[0]!, gradientsOf(apart, w, qkv)[0]!, "gradient", { absolute: 1e-6 });
   });
 
 test("on the processor all heads are one kernel, unless they are masked, drop weights or have products of float16", () => {
   const inputs = { qkv: { dtype: "float32", shape: [1, 8, 24] }, seed: { dtype: "int32", shape: [1] } } as const;
-  const kernels = (mixing: Partial<Mixing>, how: TraceOptions, rate?: number) => {
+  const kernels = (attention: Partial<SelfAttention>, how: TraceOptions, rate?: number) => {
     const step: Step = ({ qkv, seed }) => {
       const dropout = rate === undefined ? {} : { dropout: { rate, seed: seed!, layer: 0 } };
-      return { y: mixedHeads(qkv!, { heads: 2, ...mixing, ...dropout }) };
+      return { y: selfAttention(qkv!, { heads: 2, ...attention, ...dropout }) };
     };
     const { nodes } = trace(step, { name: "heads", inputs }, how);
     return nodes.filter(({ op }) => op === "MultiHeadAttention" || op === "Softmax").map(({ op }) => op);
@@ -119,7 +121,7 @@ test("on the processor all heads are one kernel, unless they are masked, drop we
 
 test("of the heads' output only the order by position is read, by the gradient as by the map behind the heads", () => {
   const step: Step = ({ x, w }) => {
-    const loss = (qkv: tf.Tensor) => tf.sum(tf.square(tf.matMul(mixedHeads(qkv, { heads: 2, causal: true }), w!)));
+    const loss = (qkv: tf.Tensor) => tf.sum(tf.square(tf.matMul(selfAttention(qkv, { heads: 2, causal: true }), w!)));
     return { gradient: tf.grad(loss)(x!) };
   };
   const inputs = { x: { dtype: "float32", shape: [1, 512, 24] }, w: { dtype: "float32", shape: [1, 8, 3] } } as const;
@@ -150,13 +152,13 @@ test("a projection is split into q, k, v, and each into heads", () => {
   // One token of width 4 in two heads: q = 0..3, k = 10..13, v = 20..23.
   const qkv: Given = { shape: [1, 1, 12], values: [0, 1, 2, 3, 10, 11, 12, 13, 20, 21, 22, 23] };
   const parts = onCpu(() =>
-    splitHeads(tensorOf(qkv), 2).map((part) => ({ shape: part.shape, values: numbersOf(part) })),
+    mapValues(splitHeads(tensorOf(qkv), 2), (part) => ({ shape: part.shape, values: numbersOf(part) })),
   );
-  assert.equal(parts, [
-    { shape: [1, 2, 1, 2], values: [0, 1, 2, 3] },
-    { shape: [1, 2, 1, 2], values: [10, 11, 12, 13] },
-    { shape: [1, 2, 1, 2], values: [20, 21, 22, 23] },
-  ]);
+  assert.equal(parts, {
+    query: { shape: [1, 2, 1, 2], values: [0, 1, 2, 3] },
+    key: { shape: [1, 2, 1, 2], values: [10, 11, 12, 13] },
+    value: { shape: [1, 2, 1, 2], values: [20, 21, 22, 23] },
+  });
 });
 
 const perHead: TensorSpec = { dtype: "float32", shape: [1, 2, 8, 4] };

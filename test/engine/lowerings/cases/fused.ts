@@ -1,7 +1,7 @@
 /** Cases of the operations that have a kernel of their own in the graph and are composed elsewhere. */
 import * as tf from "@tensorflow/tfjs";
 import { cachedAttention } from "../../../../lib/nn/cachedAttention.js";
-import { type Mixing, mixedHeads } from "../../../../lib/nn/dotProductAttention.js";
+import { type SelfAttention, selfAttention } from "../../../../lib/nn/dotProductAttention.js";
 import { dropout } from "../../../../lib/nn/dropout.js";
 import { gelu } from "../../../../lib/nn/gelu.js";
 import { layerNorm } from "../../../../lib/nn/layerNorm.js";
@@ -41,12 +41,12 @@ const heads: Case[] = (
     ["over more rows than go into a block", [2, 200, 24], { heads: 2 }],
     ["over pieces", [1, 514, 12], { heads: 2 }],
     ["that look back only", [2, 7, 12], { heads: 2, causal: true }],
-  ] as const satisfies readonly (readonly [string, readonly number[], Mixing])[]
-).flatMap(([name, shape, mixing]) =>
+  ] as const satisfies readonly (readonly [string, readonly number[], SelfAttention])[]
+).flatMap(([name, shape, attention]) =>
   [1, 6].map((size) => ({
     name: `heads ${name}, scores about ${size ** 2}`,
     operands: [draw.operand([...shape], { form: "input", value: () => size * draw.normal() })],
-    f: (qkv: tf.Tensor) => mixedHeads(qkv, mixing),
+    f: (qkv: tf.Tensor) => selfAttention(qkv, attention),
     tolerance: { absolute: 3e-5 * size ** 2, relative: 3e-5 },
   })),
 );
