@@ -2,6 +2,7 @@
  * An engine that keeps tensors "on a device" that is host memory, to test residency on any machine. It is stricter than
  * a device: reading what was disposed is an error, and what is alive is counted.
  */
+import { createResident } from "../../../lib/engine/resident.js";
 import type {
   DeviceTensor,
   Engine,
@@ -54,23 +55,19 @@ export function residentOnHost(engine: Engine, options: HostedOptions = {}): Res
   };
   const toHost = (tensor: HostTensor | DeviceTensor): HostTensor =>
     tensor instanceof Held ? tensor.read() : (tensor as HostTensor);
-  const resident: Resident = {
-    async compile(step, options, stays = () => false) {
-      const program = await engine.compile(step, options);
-      return {
-        ...program,
-        async run(inputs) {
-          const host: NamedHostTensors = {};
-          const device: NamedDeviceTensors = {};
-          for (const [name, tensor] of Object.entries(await program.run(mapValues(inputs, toHost))))
-            if (stays(name)) device[name] = new Held(name.startsWith("gradient/") ? limited(tensor) : tensor);
-            else host[name] = tensor;
-          return { host, device };
-        },
-      };
-    },
-    place: async (tensors) => mapValues(tensors, (tensor) => new Held(tensor)),
-    fetch: async (tensors) => mapValues(tensors, toHost),
-  };
+  const resident = createResident(async (step, options, stays = () => false) => {
+    const program = await engine.compile(step, options);
+    return {
+      ...program,
+      async run(inputs) {
+        const host: NamedHostTensors = {};
+        const device: NamedDeviceTensors = {};
+        for (const [name, tensor] of Object.entries(await program.run(mapValues(inputs, toHost))))
+          if (stays(name)) device[name] = new Held(name.startsWith("gradient/") ? limited(tensor) : tensor);
+          else host[name] = tensor;
+        return { host, device };
+      },
+    };
+  });
   return { ...engine, precision, device: "host, as if it were none", resident, live: () => alive };
 }
