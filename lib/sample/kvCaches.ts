@@ -6,6 +6,9 @@ import { headWidth } from "../nn/attention.js";
 /** What the name of a result begins with that a later step takes, under the rest of it. */
 export const NEW = "new/";
 
+/** The name under which a later step takes a result, where it does; else the result's own. */
+export const takenAs = (result: string): string => (result.startsWith(NEW) ? result.slice(NEW.length) : result);
+
 /** Positions by which caches grow. */
 const GROWTH = 64;
 

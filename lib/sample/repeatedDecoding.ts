@@ -13,7 +13,7 @@ import { growingStep, lastNames, places, prefillStep, type SamplingStep } from "
 import { type Decoder, type DecoderOptions, type Drawing, rowsOf } from "./decoder.js";
 import { cutsCodes, drawCodes, drawInputs, filterTensors, guidedBatch } from "./drawStep.js";
 import { scaleAt } from "./guidance.js";
-import { cacheNames, NEW, roomFor } from "./kvCaches.js";
+import { cacheNames, NEW, roomFor, takenAs } from "./kvCaches.js";
 import { drawPosition } from "./stepwise.js";
 import { float32, int32 } from "./tensors.js";
 
@@ -29,8 +29,7 @@ export async function createRepeatedDecoder(options: DecoderOptions, repeated: R
       const { step, inputs } = drawingStep(options, cut);
       return repeated.compile(step, withWeights(held, { name: "sample step", inputs }), repetition(options));
     });
-  const begin = async (prompt: NamedHostTensors) =>
-    mapNames(await prefill.run({ ...feeds, ...prompt }), (name) => name.replace(NEW, ""));
+  const begin = async (prompt: NamedHostTensors) => mapNames(await prefill.run({ ...feeds, ...prompt }), takenAs);
   const T = sequenceLength(model);
   return {
     async *decode(prompt, drawing) {

@@ -20,7 +20,7 @@ import { MadeOnce } from "../promises.js";
 import { mapNames, mapValues, pickNames } from "../records.js";
 import { growingStep, lastNames, places, prefillStep, type SamplingStep } from "./cachedSteps.js";
 import { type DecoderOptions, rowsOf } from "./decoder.js";
-import { NEW, roomFor } from "./kvCaches.js";
+import { NEW, roomFor, takenAs } from "./kvCaches.js";
 import type { Steps, Stepwise } from "./stepwise.js";
 
 /** Places the weights, once for both steps, and compiles these. */
@@ -58,7 +58,7 @@ function start({ model, weights, prefill, step, widen }: Parts): Steps {
   const take = async (program: ResidentProgram, inputs: NamedHostTensors): Promise<HostTensor> => {
     const { host, device } = await program.run({ ...weights, ...held, ...inputs });
     disposeAll(held);
-    held = mapNames(device, (name) => name.slice(NEW.length));
+    held = mapNames(device, takenAs);
     return host["logits"]!;
   };
   return {
@@ -111,7 +111,7 @@ function widening(options: DecoderOptions, resident: Resident): Widening {
       );
       const { device } = await program.run(caches);
       disposeAll(caches);
-      return mapNames(device, (name) => name.slice(NEW.length));
+      return mapNames(device, takenAs);
     },
     async dispose() {
       for (const program of await programs.takeAll()) await program.dispose();
