@@ -49,7 +49,7 @@ export const bench = defineCommand({
     ["vitvq bench encode decode --seconds 2", "two measurements, within half a minute"],
     ["vitvq bench --out before.json", "everything at size tiny, in about two minutes on 2 cores"],
     ["vitvq bench --out after.json --against before.json", "the same with another version, and how they relate"],
-    ["vitvq bench train --size small --steps 3", "the paper's sizes; wants 4 GB of memory"],
+    ["vitvq bench train --size small --steps 3", "ViT-VQGAN Small and a VIM of 12 blocks x 768; wants 4 GB of memory"],
   ],
   force: true,
   handler: async (context) => (await import("./run/bench.js")).run(context),

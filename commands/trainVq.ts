@@ -71,7 +71,7 @@ export const trainVq = defineCommand({
   presets: tokenizerPresets,
   examples: [
     [
-      "vitvq train-vq photos/ --out runs/vq --preset tiny --steps 200",
+      "vitvq train-vq photos/ --out runs/vq --preset tiny --steps 200 --adversarial-weight 0",
       "a small tokenizer of 32x32 images, within a minute",
     ],
     ["vitvq train-vq photos/ --out runs/vq --resume", "go on where it stopped"],

@@ -27,20 +27,20 @@ export async function run(context: EvaluateContext): Promise<void> {
   if (vim !== undefined) {
     refuse(context, OF_IMAGES, "has no part in the evaluation of --vim");
     if (data === undefined) throw new UsageError("--vim needs a token file: the codes that it is to predict");
-    expectFree(context, "likelihood.json");
+    expectFree(context, "likelihood.json", "likelihood.svg", "likelihood.png");
     return (await import("./evaluateLikelihood.js")).evaluateLikelihood(context, { tokens: data, vim });
   }
   if (inception === undefined) refuse(context, OF_INCEPTION, "changes nothing without --inception");
   if (samples !== undefined) {
     refuse(context, OF_TOKENIZERS, "has no part in the evaluation of --samples");
     if (reference === undefined) throw new UsageError("--samples needs --reference: the images that were trained on");
-    expectFree(context, "samples.json");
+    expectFree(context, "samples.json", "neighbours.png");
     return (await import("./evaluateSamples.js")).evaluateSamples(context, { samples, reference });
   }
   refuse(context, OF_SAMPLES, "has no part in the evaluation of a tokenizer");
   if (data === undefined || tokenizer === undefined)
     throw new UsageError("evaluate wants images and --tokenizer, a token file and --vim, or --samples and --reference");
-  expectFree(context, "evaluation.json");
+  expectFree(context, "evaluation.json", "reconstructions.png");
   return (await import("./evaluateTokenizer.js")).evaluateTokenizer(context, { data, tokenizer });
 }
 
@@ -52,7 +52,8 @@ function refuse({ config, explicit }: EvaluateContext, names: readonly Name[], w
   throw new UsageError(`${shown} ${why}; leave it out`);
 }
 
-function expectFree({ config: { out }, force, dryRun }: EvaluateContext, name: string): void {
-  if (out === undefined || force || dryRun || !existsSync(path.join(out, name))) return;
-  throw new UsageError(`${path.join(out, name)} exists; --force replaces it, or name another folder`);
+function expectFree({ config: { out }, force, dryRun }: EvaluateContext, ...names: readonly string[]): void {
+  if (out === undefined || force || dryRun) return;
+  const taken = names.map((name) => path.join(out, name)).find((file) => existsSync(file));
+  if (taken !== undefined) throw new UsageError(`${taken} exists; --force replaces it, or name another folder`);
 }

@@ -3,6 +3,7 @@ import path from "node:path";
 import { sequentialBatches, type TrainingBatches } from "../../lib/data/batches.js";
 import { openLoader } from "../../lib/data/loader.js";
 import { type ImageSource, openSource } from "../../lib/data/source.js";
+import { spreadPlaces, thinned } from "../../lib/data/thinned.js";
 import { centredView, type ViewSettings } from "../../lib/data/view.js";
 import { engineVersions } from "../../lib/engine/open.js";
 import type { Engine } from "../../lib/engine/types.js";
@@ -131,7 +132,7 @@ async function train(context: Context, parts: Parts) {
   const { config } = context;
   const view = { size: config.imageSize, channels: config.channels };
   const onDamaged = warnOnce((warning) => reporter.warn(warning));
-  const held = await firstImages(validation, { view, config, onDamaged: onDamaged(validation) });
+  const held = await heldImages(validation, { view, config, onDamaged: onDamaged(validation) });
   const reconstructor = await createReconstructor({
     engine,
     model: task.model,
@@ -198,8 +199,11 @@ async function train(context: Context, parts: Parts) {
   }
 }
 
-/** A few validation images, kept for the length of the run. */
-async function firstImages(
+/**
+ * A few validation images, kept for the length of the run, spread over all there are, since sets are often in the order of
+ * classes. So are the first of them, which are shown.
+ */
+async function heldImages(
   source: ImageSource,
   {
     view,
@@ -207,13 +211,14 @@ async function firstImages(
     onDamaged,
   }: { view: ViewSettings; config: TrainVqConfig; onDamaged: (name: string, reason: string) => void },
 ): Promise<{ images: Float32Array; count: number }> {
-  const limit = Math.min(scoredImages(config.imageSize), source.count);
+  const all = spreadPlaces(scoredImages(config.imageSize), source.count);
+  const shown = spreadPlaces(SHOWN, all.length).map((i) => all[i]!);
+  const places = [...new Set([...shown, ...all])];
   for await (const { images, labels } of sequentialBatches({
-    source,
+    source: thinned(source, places),
     view,
     place: () => centredView(view, config.resize),
-    batchSize: limit,
-    limit,
+    batchSize: places.length,
     strict: config.strict,
     onDamaged,
   }))

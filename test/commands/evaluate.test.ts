@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import sharp from "sharp";
 import { suite } from "uvu";
@@ -81,6 +81,9 @@ test("exact reconstructions leave no infinity in the JSON", () =>
     const again = await vitvq(args);
     assert.is(again.status, 2);
     assert.match(again.stderr, /evaluation\.json exists; --force/);
+    await rm(path.join(out, "evaluation.json"));
+    assert.match((await vitvq(args)).stderr, /reconstructions\.png exists; --force/, "pictures are kept, too");
+    assert.is((await vitvq([...args, "--force"])).status, 0);
   }));
 
 test("a decoder with densities has their loss, and LPIPS is that of the reconstructions by the files named", () =>

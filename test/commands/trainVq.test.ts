@@ -1,8 +1,10 @@
 import { existsSync } from "node:fs";
 import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
+import sharp from "sharp";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { writeImage } from "../../commands/support/images.js";
 import { latestCheckpoint, readCheckpoint } from "../../lib/files/checkpoints.js";
 import { readModel } from "../../lib/files/readModel.js";
 import { namesIn, present } from "../files/support.js";
@@ -161,6 +163,28 @@ test("damaged images are left out, named once and counted; with --strict they en
       assert.is(finished.stderr.match(new RegExp(`${name}.*: left out`, "g"))?.length, 1, finished.stderr);
     assert.is(jsonOf(finished)["damaged"], 2);
     await fail([...args.slice(0, 3), path.join(folder, "strict"), ...ON_EMOJI, "--strict"], 3, /(cut|text)\.png/);
+  }));
+
+test("pictures and scores are of images from all of the held-out set, whose classes follow each other", () =>
+  inTemporaryFolder(async (folder) => {
+    const [val, out] = [path.join(folder, "val"), path.join(folder, "vq")];
+    const colours = { blue: [0, 0, 1], green: [0, 1, 0], red: [1, 0, 0] };
+    for (const [name, colour] of Object.entries(colours))
+      for (let i = 0; i < 40; i++) {
+        const pixels = Float32Array.from({ length: 8 * 8 * 3 }, (_, at) => colour[at % 3]!);
+        await writeImage(path.join(val, name, `${i}.png`), pixels, { height: 8, width: 8, channels: 3 });
+      }
+    await succeed(["train-vq", fixture("emoji-mini", "val"), "--val", val, "--out", out, ...ON_EMOJI]);
+    const picture = await sharp(path.join(out, "samples", "step-000004.png"))
+      .removeAlpha()
+      .raw()
+      .toBuffer();
+    for (const colour of Object.values(colours)) {
+      const bytes = Buffer.from(colour.map((value) => 255 * value));
+      let count = 0;
+      for (let at = 0; at < picture.length; at += 3) if (picture.subarray(at, at + 3).equals(bytes)) count++;
+      assert.ok(count >= 4 * 32 * 32, `${count} pixels of ${bytes.toString("hex")}`);
+    }
   }));
 
 test("images of which none can be read end the run with 3", () =>
