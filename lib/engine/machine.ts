@@ -23,3 +23,8 @@ export function thisMachine(): Machine {
     arch: process.arch,
   };
 }
+
+/** Whether the system tells programs how large the second cache of a processor is: of others than x86, glibc does not. */
+export function tellsCacheSize(platform: string = process.platform, arch: string = process.arch): boolean {
+  return platform !== "linux" || arch === "x64";
+}

@@ -21,21 +21,21 @@ export type LoweringCall = {
 
 export type Lowering = (call: LoweringCall) => Sym | readonly Sym[];
 
-/** Where a lowering of a `fusedKernel` applies; elsewhere what it is made of is traced. */
-const fits = new Map<string, (graph: GraphBuilder) => boolean>();
+export type LoweringOptions = {
+  /** Which graphs the lowering is for; all if absent. In the others, `fusedKernel` traces what its kernel is made of. */
+  readonly where?: (graph: Required<TraceOptions>) => boolean;
+};
 
-/** Whether the step being traced, if there is one, may use the kernel. */
-export function lowersHere(kernelName: string): boolean {
-  return !backend.current || (fits.get(kernelName)?.(backend.current.graph) ?? true);
+const conditions = new Map<string, NonNullable<LoweringOptions["where"]>>();
+
+/** Whether the tracer's lowering of a kernel is for the graph being traced; true outside of a trace. */
+export function isLowered(kernelName: string): boolean {
+  return !backend.current || (conditions.get(kernelName)?.(backend.current.graph) ?? true);
 }
 
-/** Teaches the tracer a kernel. */
-export function defineLowering(
-  kernelName: string,
-  lowering: Lowering,
-  { where }: { readonly where?: (graph: GraphBuilder) => boolean } = {},
-): void {
-  if (where) fits.set(kernelName, where);
+/** Teaches the tracer a kernel. It throws an Error when it is called in a graph that its lowering is not for. */
+export function defineLowering(kernelName: string, lowering: Lowering, { where }: LoweringOptions = {}): void {
+  if (where) conditions.set(kernelName, where);
   tf.registerKernel({
     kernelName,
     backendName: TRACE_BACKEND,
@@ -50,6 +50,10 @@ export function defineLowering(
         if (/^\d+$/.test(name)) list.push(symbol);
       }
       const { graph } = tracer.tracing();
+      if (!isLowered(kernelName)) {
+        const { target, precision } = graph;
+        throw new Error(`${kernelName}: not for ${target} with products of ${precision}; call it by fusedKernel`);
+      }
       const made = lowering({ inputs: symbols, list, attributes: attrs ?? {}, graph });
       return isList(made) ? made.map((one) => tracer.info(one)) : tracer.info(made);
     },

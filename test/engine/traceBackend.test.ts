@@ -3,17 +3,27 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { fusedKernel } from "../../lib/engine/fusedKernel.js";
 import "../../lib/engine/lowerings/index.js";
-import type { Target } from "../../lib/engine/graphBuilder.js";
+import type { Target, TraceOptions } from "../../lib/engine/graphBuilder.js";
 import type { OnnxGraph } from "../../lib/engine/onnx.js";
-import { elementOf, recomputed, TRACE_BACKEND, trace } from "../../lib/engine/traceBackend.js";
+import {
+  defineLowering,
+  elementOf,
+  fullPrecision,
+  recomputed,
+  TRACE_BACKEND,
+  trace,
+} from "../../lib/engine/traceBackend.js";
 import type { Step, TensorSpec } from "../../lib/engine/types.js";
 
 const test = suite("engine/traceBackend");
 
 const x: TensorSpec = { dtype: "float32", shape: [2, 3] };
 
-const traced = (step: Step, inputs: Record<string, TensorSpec> = { x }, target: Target = "cpu"): OnnxGraph =>
-  trace(step, { name: "step", inputs }, target);
+const traced = (
+  step: Step,
+  inputs: Record<string, TensorSpec> = { x },
+  how: Target | TraceOptions = "cpu",
+): OnnxGraph => trace(step, { name: "step", inputs }, how);
 
 const ops = ({ nodes }: OnnxGraph): string[] => nodes.map((node) => node.op).reverse();
 
@@ -151,6 +161,31 @@ test("a fused kernel is one node in the graph and its composition elsewhere", ()
   const twice = (a: tf.Tensor) => fusedKernel("Gelu", { inputs: { x: a }, compose: () => [tf.mul(a, 2)] })[0]!;
   assert.equal(ops(traced(({ x }) => ({ y: twice(x!) }))), ["Gelu"]);
   assert.equal([...tf.tidy(() => twice(tf.tensor([1, 2])).dataSync())], [2, 4]);
+});
+
+/** A kernel with a lowering for products of float16 on WebGPU alone. */
+defineLowering("Halved", ({ inputs: { x }, graph }) => graph.sym({ op: "Half", inputs: [graph.whole(x!)] }, x!), {
+  where: ({ target, precision }) => target === "webgpu" && precision === "float16",
+});
+const HALVES = { target: "webgpu", precision: "float16" } as const;
+
+test("a fused kernel is composed in graphs that its lowering is not for", () => {
+  const half = (a: tf.Tensor) => fusedKernel("Halved", { inputs: { x: a }, compose: () => [tf.tanh(a)] })[0]!;
+  const found = (how: Target | TraceOptions, body = half) => ops(traced(({ x }) => ({ y: body(x!) }), { x }, how));
+  assert.equal(found(HALVES), ["Half"]);
+  assert.equal(found("webgpu"), ["Tanh"]);
+  assert.equal(found({ target: "cpu", precision: "float16" }), ["Tanh"]);
+  assert.equal(
+    found(HALVES, (a) => fullPrecision(() => half(a))),
+    ["Tanh"],
+    "products of float16 are off for a while",
+  );
+});
+
+test("a kernel called by itself in a graph that its lowering is not for is refused", () => {
+  const step: Step = ({ x }) => ({ y: tf.engine().runKernel("Halved", { x: x! }) as tf.Tensor });
+  assert.equal(ops(traced(step, { x }, HALVES)), ["Half"]);
+  assert.throws(() => traced(step), /Halved: not for cpu with products of float32; call it by fusedKernel/);
 });
 
 test("a varying dimension stays open in the graph, and shapes that depend on it are refused", () => {

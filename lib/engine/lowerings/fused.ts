@@ -1,8 +1,9 @@
 /** Operations of `nn/` that ONNX Runtime has as one kernel, or that need integer arithmetic tfjs lacks. */
 import { columnNumbers, gridOver } from "../../random.js";
 import type { GraphBuilder, Sym } from "../graphBuilder.js";
+import { tellsCacheSize } from "../machine.js";
 import { sizeOf } from "../shapeMath.js";
-import { defineLowering } from "../traceBackend.js";
+import { defineLowering, type Lowering } from "../traceBackend.js";
 import { cast, elementwise, number } from "./elementwise.js";
 import { concat, reshape, slice, split } from "./shapes.js";
 
@@ -28,30 +29,26 @@ defineLowering("Gelu", ({ inputs: { x }, graph }) =>
 );
 
 /**
- * Whether ONNX Runtime knows how large the second cache is, without which its attention makes the scores of all heads at once: of
- * other processors than x86, glibc does not tell.
- */
-export const TELLS_CACHE = process.platform !== "linux" || process.arch === "x64";
-
-/**
  * Attention of every position to every other, heads side by side. ONNX Runtime's kernel for processors goes over blocks of keys that
  * fit the second cache (Dao et al. 2022, arXiv:2205.14135, algorithm 1).
  */
-defineLowering(
-  "Attention",
-  ({ inputs: { qkv }, attributes, graph }) => {
-    const width = qkv!.shape[2]! / 3;
-    const parts = split(graph, qkv!, { axis: 2, sizes: [width, width, width] });
-    const inputs = parts.map((part) => graph.whole(part));
-    const request = {
-      op: "MultiHeadAttention",
-      inputs,
-      attributes: { num_heads: BigInt(Number(attributes["heads"])) },
-    };
-    return graph.sym({ ...request, domain: "com.microsoft" }, { type: qkv!.type, shape: qkv!.shape.with(2, width) });
-  },
-  { where: ({ target, precision }) => TELLS_CACHE && target === "cpu" && precision === "float32" },
-);
+const attention: Lowering = ({ inputs: { qkv }, attributes, graph }) => {
+  const width = qkv!.shape[2]! / 3;
+  const parts = split(graph, qkv!, { axis: 2, sizes: [width, width, width] });
+  const request = {
+    op: "MultiHeadAttention",
+    inputs: parts.map((part) => graph.whole(part)),
+    attributes: { num_heads: BigInt(Number(attributes["heads"])) },
+    domain: "com.microsoft",
+  };
+  return graph.sym(request, { type: qkv!.type, shape: qkv!.shape.with(2, width) });
+};
+
+// Where ONNX Runtime is not told the size of that cache, its kernel makes the scores of all heads at once.
+if (tellsCacheSize())
+  defineLowering("Attention", attention, {
+    where: ({ target, precision }) => target === "cpu" && precision === "float32",
+  });
 
 /** Multiplies by 0 or 1/(1-p): `dropoutScale` in nn/dropout.ts defines which. */
 defineLowering("DropoutScale", ({ inputs: { x, seed }, attributes, graph }) => {
