@@ -6,7 +6,11 @@
  * half-word swap brings the mixed bits down again. It uses only wrapping add, multiply and shift.
  */
 
-const GOLDEN = 0x9e3779b1;
+/** A prime near 2^32 over the golden ratio: its multiples lie far apart. */
+export const GOLDEN = 0x9e3779b1;
+/** So many values half a 32-bit word can have. */
+export const WORD_HALF = 65536;
+
 const mixedUp = (x: number): number => Math.imul(x, (x + x + 1) | 0);
 const swapped = (x: number): number => ((x >>> 16) | (x << 16)) >>> 0;
 const round = (x: number): number => swapped(mixedUp(x));

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { fusedKernel } from "../engine/fusedKernel.js";
-import { columnNumbers, gridOver, gridWord, hash32 } from "../random.js";
+import { columnNumbers, gridOver, gridWord, hash32, WORD_HALF } from "../random.js";
 import { customGradient } from "./customGradient.js";
 
 /** A dropout layer's place in a step: the seed of the step and a number that tells its layers apart. */
@@ -10,8 +10,6 @@ export type Dropout = {
   /** int32 scalar [1]: a new one every step, an input of it (not made inside a function that is differentiated). */
   readonly seed: tf.Tensor;
 };
-
-const WORD_HALF = 65536;
 
 /**
  * Inverted dropout: each element is zeroed with probability `rate`, the others scaled by `1 / (1 - rate)`.

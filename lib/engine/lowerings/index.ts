@@ -1,6 +1,8 @@
 /** Importing this module teaches the tracer every kernel it knows. */
+import "./attention.js";
 import "./convolution.js";
 import "./depthwise.js";
+import "./dropout.js";
 import "./elementwise.js";
 import "./fused.js";
 import "./indexing.js";
