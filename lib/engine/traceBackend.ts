@@ -10,16 +10,23 @@ import type { DType, NamedHostTensors, NamedTensors, Step, StepOptions } from ".
 
 export const TRACE_BACKEND = "vitvq-trace";
 
+/** A kernel's attributes as tfjs gives them. */
+export type Attributes = Readonly<Record<string, unknown>>;
+
+/** Inputs of a kernel by name. */
+export type Inputs<Name extends string> = Readonly<Record<Name, Sym>>;
+
+/** Inputs of a kernel that takes a list (Concat, Pack, AddN), in order. */
+export type InputList = readonly [Sym, ...Sym[]];
+
 /** What a lowering is given: the kernel's inputs as symbols, its attributes, the graph to append to. */
-export type LoweringCall = {
-  readonly inputs: Readonly<Record<string, Sym>>;
-  /** Inputs of kernels that take a list (Concat, Pack, AddN), in order. */
-  readonly list: readonly Sym[];
-  readonly attributes: Readonly<Record<string, unknown>>;
+export type LoweringCall<Given> = {
+  readonly inputs: Given;
+  readonly attributes: Attributes;
   readonly graph: GraphBuilder;
 };
 
-export type Lowering = (call: LoweringCall) => Sym | readonly Sym[];
+export type Lowering<Given> = (call: LoweringCall<Given>) => Sym | readonly Sym[];
 
 export type LoweringOptions = {
   /** Which graphs the lowering is for; all if absent. In the others, `fusedKernel` traces what its kernel is made of. */
@@ -33,31 +40,51 @@ export function isLowered(kernelName: string): boolean {
   return !backend.current || (conditions.get(kernelName)?.(backend.current.graph) ?? true);
 }
 
-/** Teaches the tracer a kernel. It throws an Error when it is called in a graph that its lowering is not for. */
-export function defineLowering(kernelName: string, lowering: Lowering, { where }: LoweringOptions = {}): void {
+/**
+ * Teaches the tracer a kernel. It throws an Error when it is called without one of its inputs, or in a graph that its
+ * lowering is not for.
+ * @param names of the inputs that the lowering reads; it is not given others
+ */
+export function defineLowering<Name extends string>(
+  kernelName: string,
+  names: readonly Name[],
+  lowering: Lowering<Inputs<Name>>,
+  { where }: LoweringOptions = {},
+): void {
   if (where) conditions.set(kernelName, where);
-  tf.registerKernel({
-    kernelName,
-    backendName: TRACE_BACKEND,
-    kernelFunc: ({ inputs, attrs, backend }) => {
-      const tracer = backend as TraceBackend;
-      const given = inputs as Record<string, tf.TensorInfo>;
-      const symbols: Record<string, Sym> = {};
-      const list: Sym[] = [];
-      for (const [name, info] of Object.entries(given)) {
-        const symbol = tracer.symbol(info);
-        symbols[name] = symbol;
-        if (/^\d+$/.test(name)) list.push(symbol);
-      }
-      const { graph } = tracer.tracing();
-      if (!isLowered(kernelName)) {
-        const { target, precision } = graph;
-        throw new Error(`${kernelName}: not for ${target} with products of ${precision}; call it by fusedKernel`);
-      }
-      const made = lowering({ inputs: symbols, list, attributes: attrs ?? {}, graph });
-      return isList(made) ? made.map((one) => tracer.info(one)) : tracer.info(made);
-    },
-  });
+  const symbols = (given: tf.NamedTensorInfoMap) => {
+    const missing = names.filter((name) => !given[name]);
+    if (missing.length > 0) throw new Error(`${kernelName}: want ${names.join(", ")}, got no ${missing.join(", ")}`);
+    return Object.fromEntries(names.map((name) => [name, backend.symbol(given[name]!)])) as Inputs<Name>;
+  };
+  register(kernelName, symbols, lowering);
+}
+
+/** The same for a kernel that takes a list of inputs. It throws an Error when it is called with none. */
+export function defineListLowering(kernelName: string, lowering: Lowering<InputList>): void {
+  const symbols = (given: tf.NamedTensorInfoMap): InputList => {
+    const [first, ...others] = Object.values(given).map((info) => backend.symbol(info!));
+    if (!first) throw new Error(`${kernelName}: want a list of inputs, got none`);
+    return [first, ...others];
+  };
+  register(kernelName, symbols, lowering);
+}
+
+function register<Given>(
+  kernelName: string,
+  symbols: (given: tf.NamedTensorInfoMap) => Given,
+  lowering: Lowering<Given>,
+): void {
+  const kernelFunc: tf.KernelFunc = ({ inputs, attrs }) => {
+    const { graph } = backend.tracing();
+    if (!isLowered(kernelName)) {
+      const { target, precision } = graph;
+      throw new Error(`${kernelName}: not for ${target} with products of ${precision}; call it by fusedKernel`);
+    }
+    const made = lowering({ inputs: symbols(inputs), attributes: attrs ?? {}, graph });
+    return isList(made) ? made.map((one) => backend.info(one)) : backend.info(made);
+  };
+  tf.registerKernel({ kernelName, backendName: TRACE_BACKEND, kernelFunc });
 }
 
 const isList = (made: Sym | readonly Sym[]): made is readonly Sym[] => Array.isArray(made);

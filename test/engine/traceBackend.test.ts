@@ -95,6 +95,21 @@ test("an operation without a lowering is named", () => {
   assert.throws(() => traced(({ x }) => ({ y: tf.cumprod(x!) })), /'Cumprod' not registered for backend 'vitvq-trace'/);
 });
 
+test("a kernel without one of its inputs is named together with them", () => {
+  const called =
+    (name: string, inputs: tf.NamedTensorMap): Step =>
+    () => ({ y: tf.engine().runKernel(name, inputs) as tf.Tensor });
+  assert.throws(() => traced(called("Conv2D", {})), /Conv2D: want x, filter, got no x, filter$/);
+  const half: Step = ({ x }) => called("Add", { b: x! })({});
+  assert.throws(() => traced(half), /Add: want a, b, got no a$/);
+  assert.throws(() => traced(called("AddN", {})), /AddN: want a list of inputs, got none/);
+});
+
+test("a kernel may have inputs that its lowering does not read", () => {
+  const step: Step = ({ x }) => ({ y: tf.engine().runKernel("Exp", { x: x!, other: x! }) as tf.Tensor });
+  assert.equal(ops(traced(step)), ["Exp"]);
+});
+
 test("types without an ONNX counterpart are refused", () => {
   assert.throws(() => elementOf("complex64"), /no tensors of type complex64/);
   assert.throws(() => traced(() => ({ y: tf.tensor(["a", "b"]) })), /no tensors of type string/);
@@ -164,7 +179,7 @@ test("a fused kernel is one node in the graph and its composition elsewhere", ()
 });
 
 /** A kernel with a lowering for products of float16 on WebGPU alone. */
-defineLowering("Halved", ({ inputs: { x }, graph }) => graph.sym({ op: "Half", inputs: [graph.whole(x!)] }, x!), {
+defineLowering("Halved", ["x"], ({ inputs: { x }, graph }) => graph.sym({ op: "Half", inputs: [graph.whole(x)] }, x), {
   where: ({ target, precision }) => target === "webgpu" && precision === "float16",
 });
 const HALVES = { target: "webgpu", precision: "float16" } as const;

@@ -13,34 +13,34 @@ import { imagesOf, onlyPlanes, planes } from "./layout.js";
 import { matMul } from "./matmul.js";
 import { concat, pad, reshape, slice, transpose } from "./shapes.js";
 
-defineLowering("Conv2D", ({ inputs: { x, filter }, attributes, graph }) => {
-  const geometry = convGeometry(attributes, { input: x!.shape, filter: filter!.shape });
+defineLowering("Conv2D", ["x", "filter"], ({ inputs: { x, filter }, attributes, graph }) => {
+  const geometry = convGeometry(attributes, { input: x.shape, filter: filter.shape });
   const shape = [geometry.batch, geometry.axes[0].out, geometry.axes[1].out, geometry.to];
-  if (anyZero(graph, [x!, filter!])) return zeros(graph, shape);
-  if (isPointwise(geometry)) return pointwise(graph, x!, filter!);
-  return conv(graph, planesFor(graph, x!, filter!), { filter: outputFirst(graph, filter!), geometry });
+  if (anyZero(graph, [x, filter])) return zeros(graph, shape);
+  if (isPointwise(geometry)) return pointwise(graph, x, filter);
+  return conv(graph, planesFor(graph, x, filter), { filter: outputFirst(graph, filter), geometry });
 });
 
-defineLowering("Conv2DBackpropInput", ({ inputs: { dy, filter }, attributes, graph }) => {
+defineLowering("Conv2DBackpropInput", ["dy", "filter"], ({ inputs: { dy, filter }, attributes, graph }) => {
   const shape = attributes["inputShape"] as readonly number[];
-  const geometry = convGeometry(attributes, { input: shape, filter: filter!.shape });
-  if (anyZero(graph, [dy!, filter!])) return zeros(graph, shape);
-  if (isPointwise(geometry)) return pointwise(graph, dy!, filter!, { transposeFilter: true });
+  const geometry = convGeometry(attributes, { input: shape, filter: filter.shape });
+  if (anyZero(graph, [dy, filter])) return zeros(graph, shape);
+  if (isPointwise(geometry)) return pointwise(graph, dy, filter, { transposeFilter: true });
   const back = backwards(geometry);
-  if (back) return conv(graph, planesFor(graph, dy!, filter!), { filter: turned(graph, filter!), geometry: back });
-  return convTranspose(graph, planesFor(graph, dy!, filter!), { filter: outputFirst(graph, filter!), geometry });
+  if (back) return conv(graph, planesFor(graph, dy, filter), { filter: turned(graph, filter), geometry: back });
+  return convTranspose(graph, planesFor(graph, dy, filter), { filter: outputFirst(graph, filter), geometry });
 });
 
-defineLowering("Conv2DBackpropFilter", ({ inputs: { x, dy }, attributes, graph }) => {
+defineLowering("Conv2DBackpropFilter", ["x", "dy"], ({ inputs: { x, dy }, attributes, graph }) => {
   const shape = attributes["filterShape"] as readonly number[];
-  const geometry = convGeometry(attributes, { input: x!.shape, filter: shape });
-  if (anyZero(graph, [x!, dy!])) return zeros(graph, shape);
+  const geometry = convGeometry(attributes, { input: x.shape, filter: shape });
+  if (anyZero(graph, [x, dy])) return zeros(graph, shape);
   const matrix =
-    isPointwise(geometry) && !onlyPlanes(x!)
-      ? matMul(graph, rowsOf(graph, x!), rowsOf(graph, dy!), { transposeA: true })
+    isPointwise(geometry) && !onlyPlanes(x)
+      ? matMul(graph, rowsOf(graph, x), rowsOf(graph, dy), { transposeA: true })
       : geometry.axes.every(({ stride }) => stride === 1)
-        ? filterGradient(graph, { x: x!, dy: dy!, geometry })
-        : stridedFilterGradient(graph, { x: x!, dy: dy!, geometry });
+        ? filterGradient(graph, { x, dy, geometry })
+        : stridedFilterGradient(graph, { x, dy, geometry });
   return reshape(graph, matrix, shape);
 });
 

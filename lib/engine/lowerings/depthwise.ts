@@ -1,6 +1,6 @@
 /** Convolutions of every channel by itself, their gradients, and the fixed blur. */
 import type { GraphBuilder, Sym } from "../graphBuilder.js";
-import { defineLowering, type LoweringCall } from "../traceBackend.js";
+import { type Attributes, defineLowering } from "../traceBackend.js";
 import { backwards, conv, convTranspose, planesFor } from "./convolution.js";
 import { add, multiply } from "./elementwise.js";
 import { turned } from "./filters.js";
@@ -8,29 +8,30 @@ import { convGeometry, type Geometry } from "./geometry.js";
 import { reduce } from "./reductions.js";
 import { concat, pad, reshape, slice, transpose } from "./shapes.js";
 
-defineLowering("DepthwiseConv2dNative", ({ inputs: { x, filter }, attributes, graph }) => {
-  const geometry = depthwiseGeometry(attributes, x!.shape, filter!.shape);
+defineLowering("DepthwiseConv2dNative", ["x", "filter"], ({ inputs: { x, filter }, attributes, graph }) => {
+  const geometry = depthwiseGeometry(attributes, x.shape, filter.shape);
   const group = geometry.from;
-  return conv(graph, planesFor(graph, x!, filter!), { filter: channelFirst(graph, filter!), geometry, group });
+  return conv(graph, planesFor(graph, x, filter), { filter: channelFirst(graph, filter), geometry, group });
 });
 
-defineLowering("DepthwiseConv2dNativeBackpropInput", ({ inputs: { dy, filter }, attributes, graph }) => {
-  const geometry = depthwiseGeometry(attributes, attributes["inputShape"] as readonly number[], filter!.shape);
-  return backThrough(graph, dy!, { filter: filter!, geometry });
+defineLowering("DepthwiseConv2dNativeBackpropInput", ["dy", "filter"], ({ inputs, attributes, graph }) => {
+  const { dy, filter } = inputs;
+  const geometry = depthwiseGeometry(attributes, attributes["inputShape"] as readonly number[], filter.shape);
+  return backThrough(graph, dy, { filter, geometry });
 });
 
 /** [kh, kw, C, multiplier]: for each tap the image it reads times dy, summed over all pixels. */
-defineLowering("DepthwiseConv2dNativeBackpropFilter", ({ inputs: { x, dy }, attributes, graph }) => {
+defineLowering("DepthwiseConv2dNativeBackpropFilter", ["x", "dy"], ({ inputs: { x, dy }, attributes, graph }) => {
   const shape = attributes["filterShape"] as readonly [number, number, number, number];
-  const { batch, from, axes } = depthwiseGeometry(attributes, x!.shape, shape);
+  const { batch, from, axes } = depthwiseGeometry(attributes, x.shape, shape);
   const [rows, columns] = axes;
-  const padded = pad(graph, x!, [[0, 0], ...axes.map((a) => [a.before, Math.max(0, a.after)] as const), [0, 0]]);
-  const multiples = reshape(graph, dy!, [batch, rows.out, columns.out, from, shape[3]]);
+  const padded = pad(graph, x, [[0, 0], ...axes.map((a) => [a.before, Math.max(0, a.after)] as const), [0, 0]]);
+  const multiples = reshape(graph, dy, [batch, rows.out, columns.out, from, shape[3]]);
   const sums = Array.from({ length: shape[0] * shape[1] }, (_, i) => {
     const [a, b] = [Math.floor(i / shape[1]), i % shape[1]];
     const ends = [a + (rows.out - 1) * rows.stride + 1, b + (columns.out - 1) * columns.stride + 1];
     const inputs = [[a, b], ends, [1, 2], [rows.stride, columns.stride]].map((list) => graph.int64(list));
-    const type = { type: x!.type, shape: [batch, rows.out, columns.out, from] };
+    const type = { type: x.type, shape: [batch, rows.out, columns.out, from] };
     const window = graph.sym({ op: "Slice", inputs: [graph.whole(padded), ...inputs] }, type);
     const products = multiply(graph, reshape(graph, window, [...type.shape, 1]), multiples);
     return reduce(graph, "ReduceSum", products, { axes: [0, 1, 2] }); // [C, multiplier]
@@ -39,24 +40,24 @@ defineLowering("DepthwiseConv2dNativeBackpropFilter", ({ inputs: { x, dy }, attr
 });
 
 /** A depthwise convolution padded evenly on all sides: `blur` in nn/blur.ts. */
-defineLowering("Blur", ({ inputs: { x, filter }, attributes, graph }) => {
-  const geometry = blurGeometry(attributes, x!.shape, filter!.shape);
-  return conv(graph, planesFor(graph, x!, filter!), {
-    filter: channelFirst(graph, filter!),
+defineLowering("Blur", ["x", "filter"], ({ inputs: { x, filter }, attributes, graph }) => {
+  const geometry = blurGeometry(attributes, x.shape, filter.shape);
+  return conv(graph, planesFor(graph, x, filter), {
+    filter: channelFirst(graph, filter),
     geometry,
     group: geometry.from,
   });
 });
 
 /** The transpose of `Blur`, which is its gradient. */
-defineLowering("BlurTranspose", ({ inputs: { dy, filter }, attributes, graph }) => {
+defineLowering("BlurTranspose", ["dy", "filter"], ({ inputs: { dy, filter }, attributes, graph }) => {
   const { height, width } = attributes as { height: number; width: number };
-  const shape = [dy!.shape[0]!, height, width, dy!.shape[3]!];
-  return backThrough(graph, dy!, { filter: filter!, geometry: blurGeometry(attributes, shape, filter!.shape) });
+  const shape = [dy.shape[0]!, height, width, dy.shape[3]!];
+  return backThrough(graph, dy, { filter, geometry: blurGeometry(attributes, shape, filter.shape) });
 });
 
 function blurGeometry(
-  { pad: edge, stride }: LoweringCall["attributes"],
+  { pad: edge, stride }: Attributes,
   input: readonly number[],
   filter: readonly number[],
 ): Geometry {
@@ -103,10 +104,6 @@ function channelFirst(graph: GraphBuilder, filter: Sym): Sym {
   return reshape(graph, transpose(graph, filter, [2, 3, 0, 1]), [C * multiplier, 1, kh, kw]);
 }
 
-function depthwiseGeometry(
-  attributes: LoweringCall["attributes"],
-  input: readonly number[],
-  filter: readonly number[],
-): Geometry {
+function depthwiseGeometry(attributes: Attributes, input: readonly number[], filter: readonly number[]): Geometry {
   return convGeometry(attributes, { input, filter, depthwise: true });
 }

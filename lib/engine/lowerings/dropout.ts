@@ -7,18 +7,18 @@ import { cast, elementwise, number } from "./elementwise.js";
 import { concat, reshape, slice } from "./shapes.js";
 
 /** Multiplies by 0 or 1/(1-p): `dropoutScale` in nn/dropout.ts defines which. */
-defineLowering("DropoutScale", ({ inputs: { x, seed }, attributes, graph }) => {
+defineLowering("DropoutScale", ["x", "seed"], ({ inputs: { x, seed }, attributes, graph }) => {
   const { threshold, scale, layer } = attributes as { threshold: number; scale: number; layer: number };
-  const last = x!.shape.at(-1)!;
-  const [rows, width] = gridOver(sizeOf(x!.shape) / last, last);
+  const last = x.shape.at(-1)!;
+  const [rows, width] = gridOver(sizeOf(x.shape) / last, last);
   const shift = shifts(graph);
-  const numbers = graph.once(() => rowNumbers(graph, cast(graph, seed!, "uint32"), { rows, shift }));
+  const numbers = graph.once(() => rowNumbers(graph, cast(graph, seed, "uint32"), { rows, shift }));
   const words = gridWords(graph, numbers, { columns: columnNumbers(Math.ceil(width / 2), layer), shift });
   const limit = number(graph, threshold * WORD_HALF, "uint32");
   const high = elementwise(graph, "GreaterOrEqual", [words, limit], { type: "bool" });
   const low = elementwise(graph, "GreaterOrEqual", [shift.up(words), limit], { type: "bool" });
   const keep = slice(graph, concat(graph, [high, low], 1), { starts: [0, 0], ends: [rows, width] });
-  return elementwise(graph, "Mul", [x!, factors(graph, keep, { scale, shape: x!.shape })]);
+  return elementwise(graph, "Mul", [x, factors(graph, keep, { scale, shape: x.shape })]);
 });
 
 /**

@@ -3,7 +3,7 @@ import type * as tf from "@tensorflow/tfjs";
 import type { GraphBuilder, Sym } from "../graphBuilder.js";
 import { type Attribute, ELEMENT, type ElementType } from "../onnx.js";
 import { broadcastShapes } from "../shapeMath.js";
-import { defineLowering, elementOf } from "../traceBackend.js";
+import { defineListLowering, defineLowering, elementOf } from "../traceBackend.js";
 import { channelsFirst, firstOrder, fourAxes, preferPlanes } from "./layout.js";
 
 /** A node over broadcast operands whose result is itself kept unexpanded. */
@@ -93,55 +93,50 @@ const ON_WEBGPU: Readonly<Record<string, (graph: GraphBuilder, x: Sym) => Sym>> 
 const FOR_FLOATS_TOO = new Set(["IsNan", "Round", "Sign"]);
 
 for (const [kernel, op] of Object.entries(UNARY))
-  defineLowering(kernel, ({ inputs: { x }, graph }) => {
+  defineLowering(kernel, ["x"], ({ inputs: { x }, graph }) => {
     const made = ON_WEBGPU[kernel];
-    if (made && graph.target === "webgpu" && (x!.type !== "float32" || FOR_FLOATS_TOO.has(kernel)))
-      return made(graph, x!);
-    return elementwise(graph, op, [x!], { type: YIELDS_BOOL.has(kernel) ? "bool" : x!.type });
+    if (made && graph.target === "webgpu" && (x.type !== "float32" || FOR_FLOATS_TOO.has(kernel)))
+      return made(graph, x);
+    return elementwise(graph, op, [x], { type: YIELDS_BOOL.has(kernel) ? "bool" : x.type });
   });
 
-const only = (x: Sym | undefined): Sym => {
-  if (!x) throw new Error("the kernel came without its input");
-  return x;
-};
-
-defineLowering("Identity", ({ inputs: { x } }) => only(x));
-defineLowering("ZerosLike", ({ inputs: { x }, graph }) => broadcastTo(number(graph, 0, only(x).type), only(x).shape));
-defineLowering("OnesLike", ({ inputs: { x }, graph }) => broadcastTo(number(graph, 1, only(x).type), only(x).shape));
-defineLowering("Square", ({ inputs: { x }, graph }) => elementwise(graph, "Mul", [only(x), only(x)]));
-defineLowering("Rsqrt", ({ inputs: { x }, graph }) =>
-  elementwise(graph, "Reciprocal", [elementwise(graph, "Sqrt", [only(x)])]),
+defineLowering("Identity", ["x"], ({ inputs: { x } }) => x);
+defineLowering("ZerosLike", ["x"], ({ inputs: { x }, graph }) => broadcastTo(number(graph, 0, x.type), x.shape));
+defineLowering("OnesLike", ["x"], ({ inputs: { x }, graph }) => broadcastTo(number(graph, 1, x.type), x.shape));
+defineLowering("Square", ["x"], ({ inputs: { x }, graph }) => elementwise(graph, "Mul", [x, x]));
+defineLowering("Rsqrt", ["x"], ({ inputs: { x }, graph }) =>
+  elementwise(graph, "Reciprocal", [elementwise(graph, "Sqrt", [x])]),
 );
-defineLowering("Log1p", ({ inputs: { x }, graph }) =>
-  elementwise(graph, "Log", [elementwise(graph, "Add", [only(x), number(graph, 1)])]),
+defineLowering("Log1p", ["x"], ({ inputs: { x }, graph }) =>
+  elementwise(graph, "Log", [elementwise(graph, "Add", [x, number(graph, 1)])]),
 );
-defineLowering("Expm1", ({ inputs: { x }, graph }) =>
-  elementwise(graph, "Sub", [elementwise(graph, "Exp", [only(x)]), number(graph, 1)]),
+defineLowering("Expm1", ["x"], ({ inputs: { x }, graph }) =>
+  elementwise(graph, "Sub", [elementwise(graph, "Exp", [x]), number(graph, 1)]),
 );
-defineLowering("IsFinite", ({ inputs: { x }, graph }) => {
-  const difference = elementwise(graph, "Sub", [only(x), only(x)]); // 0 for finite, NaN for infinities and NaN
+defineLowering("IsFinite", ["x"], ({ inputs: { x }, graph }) => {
+  const difference = elementwise(graph, "Sub", [x, x]); // 0 for finite, NaN for infinities and NaN
   return elementwise(graph, "Equal", [difference, number(graph, 0)], { type: "bool" });
 });
-defineLowering("LeakyRelu", ({ inputs: { x }, attributes, graph }) =>
-  elementwise(graph, "LeakyRelu", [only(x)], { attributes: { alpha: Number(attributes["alpha"]) } }),
+defineLowering("LeakyRelu", ["x"], ({ inputs: { x }, attributes, graph }) =>
+  elementwise(graph, "LeakyRelu", [x], { attributes: { alpha: Number(attributes["alpha"]) } }),
 );
-defineLowering("ClipByValue", ({ inputs: { x }, attributes, graph }) => {
-  const { type } = only(x);
+defineLowering("ClipByValue", ["x"], ({ inputs: { x }, attributes, graph }) => {
+  const { type } = x;
   const low = number(graph, Number(attributes["clipValueMin"]), type);
   const high = number(graph, Number(attributes["clipValueMax"]), type);
-  return elementwise(graph, "Min", [elementwise(graph, "Max", [only(x), low]), high]);
+  return elementwise(graph, "Min", [elementwise(graph, "Max", [x, low]), high]);
 });
-defineLowering("Step", ({ inputs: { x }, attributes, graph }) => {
+defineLowering("Step", ["x"], ({ inputs: { x }, attributes, graph }) => {
   const alpha = Number(attributes["alpha"] ?? 0);
-  const positive = elementwise(graph, "Greater", [only(x), number(graph, 0, only(x).type)], { type: "bool" });
-  if (alpha === 0) return cast(graph, positive, only(x).type);
+  const positive = elementwise(graph, "Greater", [x, number(graph, 0, x.type)], { type: "bool" });
+  if (alpha === 0) return cast(graph, positive, x.type);
   // 0 and 1 with a lower bound: on a processor half the time of a choice between two numbers.
   if (graph.target === "cpu" && alpha > 0 && alpha < 1)
     return elementwise(graph, "Clip", [cast(graph, positive, "float32"), number(graph, alpha)]);
   return elementwise(graph, "Where", [positive, number(graph, 1), number(graph, alpha)], { type: "float32" });
 });
-defineLowering("Cast", ({ inputs: { x }, attributes, graph }) =>
-  cast(graph, only(x), elementOf(attributes["dtype"] as tf.DataType)),
+defineLowering("Cast", ["x"], ({ inputs: { x }, attributes, graph }) =>
+  cast(graph, x, elementOf(attributes["dtype"] as tf.DataType)),
 );
 
 /** `sym` with elements of another type; floats are truncated towards zero. */
@@ -161,10 +156,10 @@ const COMPARISONS = {
 } as const;
 
 for (const [kernel, op] of Object.entries(COMPARISONS))
-  defineLowering(kernel, ({ inputs: { a, b }, graph }) => compare(graph, op, only(a), only(b)));
+  defineLowering(kernel, ["a", "b"], ({ inputs: { a, b }, graph }) => compare(graph, op, a, b));
 
-defineLowering("NotEqual", ({ inputs: { a, b }, graph }) =>
-  elementwise(graph, "Not", [compare(graph, "Equal", only(a), only(b))], { type: "bool" }),
+defineLowering("NotEqual", ["a", "b"], ({ inputs: { a, b }, graph }) =>
+  elementwise(graph, "Not", [compare(graph, "Equal", a, b)], { type: "bool" }),
 );
 
 /** A comparison, or logic; WebGPU compares numbers only, and lacks `Or`: 0 and 1 as integers do for both. */
@@ -177,37 +172,35 @@ function compare(graph: GraphBuilder, op: string, a: Sym, b: Sym): Sym {
 }
 
 for (const [kernel, op] of Object.entries({ Maximum: "Max", Minimum: "Min", Pow: "Pow" }))
-  defineLowering(kernel, ({ inputs: { a, b }, graph }) => elementwise(graph, op, [only(a), only(b)]));
+  defineLowering(kernel, ["a", "b"], ({ inputs: { a, b }, graph }) => elementwise(graph, op, [a, b]));
 
-defineLowering("SquaredDifference", ({ inputs: { a, b }, graph }) => {
-  const difference = elementwise(graph, "Sub", [only(a), only(b)]);
+defineLowering("SquaredDifference", ["a", "b"], ({ inputs: { a, b }, graph }) => {
+  const difference = elementwise(graph, "Sub", [a, b]);
   return elementwise(graph, "Mul", [difference, difference]);
 });
-defineLowering("Add", ({ inputs: { a, b }, graph }) => add(graph, only(a), only(b)));
-defineLowering("AddN", ({ list, graph }) => list.reduce((sum, one) => add(graph, sum, one)));
+defineLowering("Add", ["a", "b"], ({ inputs: { a, b }, graph }) => add(graph, a, b));
+defineListLowering("AddN", ({ inputs, graph }) => inputs.reduce((sum, one) => add(graph, sum, one)));
 
-defineLowering("Sub", ({ inputs: { a, b }, graph }) => {
-  const [left, right] = [only(a), only(b)];
-  if (graph.uniformValue(right) === 0) return broadcastTo(left, broadcastShapes(left.shape, right.shape));
-  if (graph.uniformValue(left) === 0)
-    return broadcastTo(negated(graph, right), broadcastShapes(left.shape, right.shape));
-  return elementwise(graph, "Sub", [left, right]);
+defineLowering("Sub", ["a", "b"], ({ inputs: { a, b }, graph }) => {
+  const shape = broadcastShapes(a.shape, b.shape);
+  if (graph.uniformValue(b) === 0) return broadcastTo(a, shape);
+  if (graph.uniformValue(a) === 0) return broadcastTo(negated(graph, b), shape);
+  return elementwise(graph, "Sub", [a, b]);
 });
-defineLowering("Multiply", ({ inputs: { a, b }, graph }) => multiply(graph, only(a), only(b)));
-defineLowering("RealDiv", ({ inputs: { a, b }, graph }) => {
-  const [left, right] = [only(a), only(b)];
-  if (graph.uniformValue(right) === 1) return broadcastTo(left, broadcastShapes(left.shape, right.shape));
-  return elementwise(graph, "Div", [left, right]);
+defineLowering("Multiply", ["a", "b"], ({ inputs: { a, b }, graph }) => multiply(graph, a, b));
+defineLowering("RealDiv", ["a", "b"], ({ inputs: { a, b }, graph }) => {
+  if (graph.uniformValue(b) === 1) return broadcastTo(a, broadcastShapes(a.shape, b.shape));
+  return elementwise(graph, "Div", [a, b]);
 });
-defineLowering("FloorDiv", ({ inputs: { a, b }, graph }) => {
-  const [left, right] = [only(a), only(b)].map((sym) => cast(graph, sym, "float32"));
-  const quotient = elementwise(graph, "Floor", [elementwise(graph, "Div", [left!, right!])]);
+defineLowering("FloorDiv", ["a", "b"], ({ inputs: { a, b }, graph }) => {
+  const floats = [a, b].map((sym) => cast(graph, sym, "float32"));
+  const quotient = elementwise(graph, "Floor", [elementwise(graph, "Div", floats)]);
   return cast(graph, quotient, "int32");
 });
 
-defineLowering("Select", ({ inputs: { condition, t, e }, graph }) => {
-  const [yes, no] = [only(t), only(e)]; // tf.where has broadcast all three to one shape
-  return elementwise(graph, "Where", [cast(graph, only(condition), "bool"), yes, no], { type: yes.type });
+defineLowering("Select", ["condition", "t", "e"], ({ inputs: { condition, t, e }, graph }) => {
+  // tf.where has broadcast all three to one shape.
+  return elementwise(graph, "Where", [cast(graph, condition, "bool"), t, e], { type: t.type });
 });
 
 function negated(graph: GraphBuilder, x: Sym): Sym {

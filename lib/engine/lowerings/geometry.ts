@@ -1,5 +1,6 @@
 /** Sizes, strides and paddings of convolutions and poolings, from the attributes of their kernels. */
 import * as tf from "@tensorflow/tfjs";
+import type { Attributes } from "../traceBackend.js";
 
 /** One spatial axis. */
 export type Axis = {
@@ -23,7 +24,6 @@ export type Geometry = {
   readonly axes: readonly [Axis, Axis];
 };
 
-type Attributes = Readonly<Record<string, unknown>>;
 type Shape = readonly number[];
 type Pad = "valid" | "same" | number | tf.backend_util.ExplicitPadding;
 type Pair = number | [number, number];

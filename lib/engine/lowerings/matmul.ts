@@ -12,8 +12,8 @@ export type MatMulOptions = {
   readonly alpha?: number;
 };
 
-defineLowering("BatchMatMul", ({ inputs: { a, b }, attributes, graph }) =>
-  product(graph, a!, b!, {
+defineLowering("BatchMatMul", ["a", "b"], ({ inputs: { a, b }, attributes, graph }) =>
+  product(graph, a, b, {
     transposeA: attributes["transposeA"] === true,
     transposeB: attributes["transposeB"] === true,
   }),
@@ -29,8 +29,7 @@ function product(graph: GraphBuilder, a: Sym, b: Sym, layout: Layout): Sym {
  * `a b^T - c`, c one number a row. Where rows are long, c goes into the product as one more column of a, and saves a pass
  * over all of it.
  */
-defineLowering("ProductLess", ({ inputs, graph }) => {
-  const { a, b, c } = inputs as Record<"a" | "b" | "c", Sym>;
+defineLowering("ProductLess", ["a", "b", "c"], ({ inputs: { a, b, c }, graph }) => {
   if (graph.target !== "cpu" || b.shape.at(-2)! < LONG_ROW)
     return elementwise(graph, "Sub", [product(graph, a, b, { transposeA: false, transposeB: true }), c]);
   const one = { ...number(graph, 1), shape: [...b.shape.slice(0, -1), 1] };

@@ -7,29 +7,29 @@ import { type Geometry, poolGeometry, windowAttributes } from "./geometry.js";
 import { imagesOf, planes } from "./layout.js";
 import { concat, pad, reshape, slice } from "./shapes.js";
 
-defineLowering("MaxPool", ({ inputs: { x }, attributes, graph }) =>
-  pool(graph, planes(graph, x!), { op: "MaxPool", geometry: poolGeometry(attributes, x!.shape) }),
+defineLowering("MaxPool", ["x"], ({ inputs: { x }, attributes, graph }) =>
+  pool(graph, planes(graph, x), { op: "MaxPool", geometry: poolGeometry(attributes, x.shape) }),
 );
 
-defineLowering("AvgPool", ({ inputs: { x }, attributes, graph }) =>
-  pool(graph, planes(graph, x!), { op: "AveragePool", geometry: poolGeometry(attributes, x!.shape) }),
+defineLowering("AvgPool", ["x"], ({ inputs: { x }, attributes, graph }) =>
+  pool(graph, planes(graph, x), { op: "AveragePool", geometry: poolGeometry(attributes, x.shape) }),
 );
 
 /** Puts dy where the maxima were. */
-defineLowering("MaxPoolGrad", ({ inputs: { dy, input }, attributes, graph }) => {
-  const geometry = poolGeometry(attributes, input!.shape);
+defineLowering("MaxPoolGrad", ["dy", "input"], ({ inputs: { dy, input }, attributes, graph }) => {
+  const geometry = poolGeometry(attributes, input.shape);
   if (geometry.axes.some(({ kernel, stride }) => kernel > stride))
     throw new Error("the gradient of max pooling is traced only for windows that do not overlap");
-  if (graph.target === "webgpu") return firstMaxima(graph, { x: input!, dy: dy!, geometry });
-  const x = planes(graph, input!);
+  if (graph.target === "webgpu") return firstMaxima(graph, { x: input, dy, geometry });
+  const x = planes(graph, input);
   const attributesOut = windowAttributes(geometry);
-  const { shape } = planes(graph, dy!);
+  const { shape } = planes(graph, dy);
   const types = [
     { type: x.type, shape },
     { type: "int64", shape },
   ] as const;
   const [, places] = graph.multi({ op: "MaxPool", inputs: [graph.whole(x)], attributes: attributesOut }, types);
-  const inputs = [graph.whole(planes(graph, dy!)), places!, graph.int64(x.shape)];
+  const inputs = [graph.whole(planes(graph, dy)), places!, graph.int64(x.shape)];
   return imagesOf(graph, graph.sym({ op: "MaxUnpool", inputs, attributes: attributesOut }, x));
 });
 
@@ -73,15 +73,15 @@ function firstMaxima(graph: GraphBuilder, { x, dy, geometry }: { x: Sym; dy: Sym
 const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 
 /** Spreads dy evenly over the window it came from. */
-defineLowering("AvgPoolGrad", ({ inputs: { dy, input }, attributes, graph }) => {
-  const { batch, from, axes } = poolGeometry(attributes, input!.shape);
+defineLowering("AvgPoolGrad", ["dy", "input"], ({ inputs: { dy, input }, attributes, graph }) => {
+  const { batch, from, axes } = poolGeometry(attributes, input.shape);
   if (axes.some(({ before, after }) => before > 0 || after > 0))
     throw new Error("the gradient of mean pooling is traced only without padding");
   const [rows, columns] = axes;
   const area = rows.kernel * columns.kernel;
   const filter = graph.constant(new Float32Array(area).fill(1 / area), [1, 1, rows.kernel, columns.kernel], "float32");
   // Every channel of every image by itself: one channel, B C images.
-  const flat = reshape(graph, planes(graph, dy!), [batch * from, 1, rows.out, columns.out]);
+  const flat = reshape(graph, planes(graph, dy), [batch * from, 1, rows.out, columns.out]);
   const geometry: Geometry = { batch: batch * from, from: 1, to: 1, axes };
   const spread = planes(graph, convTranspose(graph, flat, { filter, geometry }));
   return imagesOf(graph, reshape(graph, spread, [batch, from, rows.size, columns.size]));

@@ -1,7 +1,7 @@
 /** Sums, means, extremes and their positions along axes. */
 import type { GraphBuilder, OutputType, Sym } from "../graphBuilder.js";
 import { sizeOf } from "../shapeMath.js";
-import { defineLowering, type LoweringCall } from "../traceBackend.js";
+import { defineLowering, type Inputs, type LoweringCall } from "../traceBackend.js";
 import { cast, elementwise, multiply, number } from "./elementwise.js";
 import { firstOrder, havePlanes, onlyPlanes, planes } from "./layout.js";
 import { matMul } from "./matmul.js";
@@ -16,20 +16,20 @@ const REDUCTIONS = {
 } as const;
 
 for (const [kernel, op] of Object.entries(REDUCTIONS))
-  defineLowering(kernel, (call) => {
+  defineLowering(kernel, ["x"], (call) => {
     const { x, axes, keepDims } = reduction(call);
     const numeric = x.type === "bool" ? cast(call.graph, x, "int32") : x;
     return reduce(call.graph, op, kernel === "Mean" ? cast(call.graph, x, "float32") : numeric, { axes, keepDims });
   });
 
 for (const [kernel, op] of Object.entries({ All: "ReduceMin", Any: "ReduceMax" }))
-  defineLowering(kernel, (call) => {
+  defineLowering(kernel, ["x"], (call) => {
     const { x, axes, keepDims } = reduction(call);
     return cast(call.graph, reduce(call.graph, op, cast(call.graph, x, "int32"), { axes, keepDims }), "bool");
   });
 
 for (const [kernel, op] of Object.entries({ ArgMax: "ArgMax", ArgMin: "ArgMin" }))
-  defineLowering(kernel, (call) => {
+  defineLowering(kernel, ["x"], (call) => {
     const { x, axes } = reduction(call);
     if (call.graph.target === "webgpu") return firstExtreme(call.graph, x, axes[0]!, kernel);
     const shape = x.shape.filter((_, i) => i !== axes[0]);
@@ -133,9 +133,7 @@ function reducedShape(shape: readonly number[], axes: readonly number[], keepDim
   return shape.flatMap((dim, i) => (axes.includes(i) ? (keepDims ? [1] : []) : [dim]));
 }
 
-function reduction({ inputs, attributes }: Pick<LoweringCall, "inputs" | "attributes">) {
-  const x = inputs["x"];
-  if (!x) throw new Error("a reduction came without its input");
+function reduction({ inputs: { x }, attributes }: LoweringCall<Inputs<"x">>) {
   const given = (attributes["axis"] ?? attributes["reductionIndices"]) as number | readonly number[] | null | undefined;
   const all = x.shape.map((_, i) => i);
   const axes = given === undefined || given === null ? all : [given].flat().map((a) => (a < 0 ? a + all.length : a));

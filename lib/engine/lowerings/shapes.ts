@@ -2,7 +2,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { GraphBuilder, Sym } from "../graphBuilder.js";
 import { sameShape, sizeOf } from "../shapeMath.js";
-import { defineLowering, elementOf } from "../traceBackend.js";
+import { defineListLowering, defineLowering, elementOf } from "../traceBackend.js";
 import { cast, number } from "./elementwise.js";
 import { havePlanes, imagesOf, planes } from "./layout.js";
 
@@ -10,78 +10,78 @@ const CHANNELS_FIRST = [0, 3, 1, 2];
 const CHANNELS_LAST = [0, 2, 3, 1];
 const END = Number.MAX_SAFE_INTEGER;
 
-defineLowering("Reshape", ({ inputs: { x }, attributes, graph }) =>
-  reshape(graph, x!, inferredShape(x!.shape, attributes["shape"] as readonly number[])),
+defineLowering("Reshape", ["x"], ({ inputs: { x }, attributes, graph }) =>
+  reshape(graph, x, inferredShape(x.shape, attributes["shape"] as readonly number[])),
 );
-defineLowering("ExpandDims", ({ inputs: { input }, attributes, graph }) => {
-  const rank = input!.shape.length + 1;
+defineLowering("ExpandDims", ["input"], ({ inputs: { input }, attributes, graph }) => {
+  const rank = input.shape.length + 1;
   const axis = (Number(attributes["dim"]) + rank) % rank;
-  return reshape(graph, input!, input!.shape.toSpliced(axis, 0, 1));
+  return reshape(graph, input, input.shape.toSpliced(axis, 0, 1));
 });
-defineLowering("Transpose", ({ inputs: { x }, attributes, graph }) =>
-  transpose(graph, x!, attributes["perm"] as readonly number[]),
+defineLowering("Transpose", ["x"], ({ inputs: { x }, attributes, graph }) =>
+  transpose(graph, x, attributes["perm"] as readonly number[]),
 );
-defineLowering("Slice", ({ inputs: { x }, attributes, graph }) => {
+defineLowering("Slice", ["x"], ({ inputs: { x }, attributes, graph }) => {
   const begin = listOf(attributes["begin"]);
   const size = listOf(attributes["size"]);
-  const lengths = x!.shape.map((dim, i) => ((size[i] ?? -1) < 0 ? dim - (begin[i] ?? 0) : size[i]!));
+  const lengths = x.shape.map((dim, i) => ((size[i] ?? -1) < 0 ? dim - (begin[i] ?? 0) : size[i]!));
   const ends = lengths.map((length, i) => (begin[i] ?? 0) + length);
-  return slice(graph, x!, { starts: x!.shape.map((_, i) => begin[i] ?? 0), ends });
+  return slice(graph, x, { starts: x.shape.map((_, i) => begin[i] ?? 0), ends });
 });
-defineLowering("Concat", ({ list, attributes, graph }) => concat(graph, list, Number(attributes["axis"])));
-defineLowering("Pack", ({ list, attributes, graph }) => {
-  const rank = list[0]!.shape.length + 1;
+defineListLowering("Concat", ({ inputs, attributes, graph }) => concat(graph, inputs, Number(attributes["axis"])));
+defineListLowering("Pack", ({ inputs, attributes, graph }) => {
+  const rank = inputs[0].shape.length + 1;
   const axis = (Number(attributes["axis"]) + rank) % rank;
   return concat(
     graph,
-    list.map((one) => reshape(graph, one, one.shape.toSpliced(axis, 0, 1))),
+    inputs.map((one) => reshape(graph, one, one.shape.toSpliced(axis, 0, 1))),
     axis,
   );
 });
-defineLowering("Unpack", ({ inputs: { value }, attributes, graph }) => {
-  const rank = value!.shape.length;
+defineLowering("Unpack", ["value"], ({ inputs: { value }, attributes, graph }) => {
+  const rank = value.shape.length;
   const axis = (Number(attributes["axis"]) + rank) % rank;
-  const shape = value!.shape.filter((_, i) => i !== axis);
-  const parts = split(graph, value!, { axis, sizes: Array.from({ length: value!.shape[axis]! }, () => 1) });
+  const shape = value.shape.filter((_, i) => i !== axis);
+  const parts = split(graph, value, { axis, sizes: Array.from({ length: value.shape[axis]! }, () => 1) });
   return parts.map((part) => reshape(graph, part, shape));
 });
-defineLowering("SplitV", ({ inputs: { x }, attributes, graph }) => {
-  const rank = x!.shape.length;
+defineLowering("SplitV", ["x"], ({ inputs: { x }, attributes, graph }) => {
+  const rank = x.shape.length;
   const axis = (Number(attributes["axis"]) + rank) % rank;
   const given = attributes["numOrSizeSplits"] as number | readonly number[];
-  const length = x!.shape[axis]!;
+  const length = x.shape[axis]!;
   const sizes = typeof given === "number" ? Array.from({ length: given }, () => length / given) : [...given];
   const open = sizes.indexOf(-1);
   if (open >= 0) sizes[open] = length - sizes.reduce((sum, size) => sum + size, 1);
-  return split(graph, x!, { axis, sizes });
+  return split(graph, x, { axis, sizes });
 });
-defineLowering("PadV2", ({ inputs: { x }, attributes, graph }) => {
+defineLowering("PadV2", ["x"], ({ inputs: { x }, attributes, graph }) => {
   const paddings = attributes["paddings"] as readonly (readonly [number, number])[];
-  return pad(graph, x!, paddings, Number(attributes["constantValue"] ?? 0));
+  return pad(graph, x, paddings, Number(attributes["constantValue"] ?? 0));
 });
-defineLowering("Tile", ({ inputs: { x }, attributes, graph }) => {
+defineLowering("Tile", ["x"], ({ inputs: { x }, attributes, graph }) => {
   const reps = attributes["reps"] as readonly number[];
-  const shape = x!.shape.map((dim, i) => dim * reps[i]!);
-  if (x!.shape.every((dim, i) => dim === 1 || reps[i] === 1)) return { ...x!, shape }; // a broadcast
-  return asNumbers(graph, x!, (numbers) =>
+  const shape = x.shape.map((dim, i) => dim * reps[i]!);
+  if (x.shape.every((dim, i) => dim === 1 || reps[i] === 1)) return { ...x, shape }; // a broadcast
+  return asNumbers(graph, x, (numbers) =>
     graph.sym({ op: "Tile", inputs: [graph.whole(numbers), graph.int64(reps)] }, { type: numbers.type, shape }),
   );
 });
-defineLowering("Reverse", ({ inputs: { x }, attributes, graph }) => {
-  const { shape } = x!;
+defineLowering("Reverse", ["x"], ({ inputs: { x }, attributes, graph }) => {
+  const { shape } = x;
   const dims = attributes["dims"] === undefined ? shape.map((_, i) => i) : listOf(attributes["dims"]);
   const axes = dims.map((axis) => (axis + shape.length) % shape.length);
-  if (axes.length === 0) return x!;
-  if (graph.target === "webgpu" && x!.type !== "float32")
-    return axes.reduce((turned, axis) => gather(graph, turned, axis, range(shape[axis]!).reverse()), x!);
+  if (axes.length === 0) return x;
+  if (graph.target === "webgpu" && x.type !== "float32")
+    return axes.reduce((turned, axis) => gather(graph, turned, axis, range(shape[axis]!).reverse()), x);
   const inputs = [axes.map(() => -1), axes.map(() => -END), axes, axes.map(() => -1)].map((v) => graph.int64(v));
-  return graph.sym({ op: "Slice", inputs: [graph.whole(x!), ...inputs] }, x!);
+  return graph.sym({ op: "Slice", inputs: [graph.whole(x), ...inputs] }, x);
 });
-defineLowering("Fill", ({ attributes, graph }) => {
+defineLowering("Fill", [], ({ attributes, graph }) => {
   const type = elementOf(attributes["dtype"] as tf.DataType);
   return { ...number(graph, Number(attributes["value"]), type), shape: attributes["shape"] as readonly number[] };
 });
-defineLowering("Range", ({ attributes, graph }) => {
+defineLowering("Range", [], ({ attributes, graph }) => {
   const { start, stop, step: given } = attributes as { start: number; stop: number; step: number };
   const step = stop < start && given === 1 ? -1 : given; // tf.range counts down by itself
   const count = Math.max(0, Math.ceil((stop - start) / step));
