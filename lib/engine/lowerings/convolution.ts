@@ -158,21 +158,28 @@ function filterGradient(graph: GraphBuilder, { x, dy, geometry }: { x: Sym; dy: 
 
 /** The same at any stride: one product over the taps side by side, [K, taps * from]^T [K, to]. */
 function stridedFilterGradient(graph: GraphBuilder, { x, dy, geometry }: { x: Sym; dy: Sym; geometry: Geometry }): Sym {
-  const { batch, from, axes } = geometry;
-  const [rows, columns] = axes;
-  const edges = [[0, 0], ...axes.map((a) => [a.before, Math.max(0, a.after)] as const), [0, 0]] as const;
-  const padded = pad(graph, x, edges);
-  const steps = graph.int64([rows.stride, columns.stride]);
-  const every = taps(geometry).map(([a, b]) => {
-    const ends = [a + (rows.out - 1) * rows.stride + 1, b + (columns.out - 1) * columns.stride + 1];
-    const inputs = [graph.whole(padded), graph.int64([a, b]), graph.int64(ends), graph.int64([1, 2]), steps];
-    return graph.sym({ op: "Slice", inputs }, { type: x.type, shape: [batch, rows.out, columns.out, from] });
-  });
+  const every = taps(geometry).map(pixelsUnder(graph, x, geometry));
   return matMul(graph, rowsOf(graph, concat(graph, every, 3)), rowsOf(graph, dy), { transposeA: true });
 }
 
+/** What gives, for the row and the column of a tap, the pixels of images x that it reads, [B, rows out, columns out, from]. */
+export function pixelsUnder(
+  graph: GraphBuilder,
+  x: Sym,
+  { batch, from, axes }: Geometry,
+): (tap: readonly [number, number]) => Sym {
+  const padded = pad(graph, x, [[0, 0], ...axes.map((a) => [a.before, Math.max(0, a.after)] as const), [0, 0]]);
+  const steps = graph.int64(axes.map(({ stride }) => stride));
+  const type = { type: x.type, shape: [batch, axes[0].out, axes[1].out, from] };
+  return (tap) => {
+    const ends = axes.map(({ out, stride }, i) => tap[i]! + (out - 1) * stride + 1);
+    const inputs = [graph.whole(padded), graph.int64(tap), graph.int64(ends), graph.int64([1, 2]), steps];
+    return graph.sym({ op: "Slice", inputs }, type);
+  };
+}
+
 /** Row and column of every tap, in the order filters are stored. */
-function taps({ axes: [rows, columns] }: Geometry): [number, number][] {
+export function taps({ axes: [rows, columns] }: Geometry): [number, number][] {
   return Array.from({ length: rows.kernel * columns.kernel }, (_, i) => [
     Math.floor(i / columns.kernel),
     i % columns.kernel,

@@ -1,12 +1,12 @@
 /** Convolutions of every channel by itself, their gradients, and the fixed blur. */
 import type { GraphBuilder, Sym } from "../graphBuilder.js";
 import { type Attributes, defineLowering } from "../traceBackend.js";
-import { backwards, conv, convTranspose, planesFor } from "./convolution.js";
+import { backwards, conv, convTranspose, pixelsUnder, planesFor, taps } from "./convolution.js";
 import { add, multiply } from "./elementwise.js";
 import { turned } from "./filters.js";
 import { convGeometry, type Geometry } from "./geometry.js";
 import { reduce } from "./reductions.js";
-import { concat, pad, reshape, slice, transpose } from "./shapes.js";
+import { concat, reshape, slice, transpose } from "./shapes.js";
 
 defineLowering("DepthwiseConv2dNative", ["x", "filter"], ({ inputs: { x, filter }, attributes, graph }) => {
   const geometry = depthwiseGeometry(attributes, x.shape, filter.shape);
@@ -23,17 +23,13 @@ defineLowering("DepthwiseConv2dNativeBackpropInput", ["dy", "filter"], ({ inputs
 /** [kh, kw, C, multiplier]: for each tap the image it reads times dy, summed over all pixels. */
 defineLowering("DepthwiseConv2dNativeBackpropFilter", ["x", "dy"], ({ inputs: { x, dy }, attributes, graph }) => {
   const shape = attributes["filterShape"] as readonly [number, number, number, number];
-  const { batch, from, axes } = depthwiseGeometry(attributes, x.shape, shape);
-  const [rows, columns] = axes;
-  const padded = pad(graph, x, [[0, 0], ...axes.map((a) => [a.before, Math.max(0, a.after)] as const), [0, 0]]);
-  const multiples = reshape(graph, dy, [batch, rows.out, columns.out, from, shape[3]]);
-  const sums = Array.from({ length: shape[0] * shape[1] }, (_, i) => {
-    const [a, b] = [Math.floor(i / shape[1]), i % shape[1]];
-    const ends = [a + (rows.out - 1) * rows.stride + 1, b + (columns.out - 1) * columns.stride + 1];
-    const inputs = [[a, b], ends, [1, 2], [rows.stride, columns.stride]].map((list) => graph.int64(list));
-    const type = { type: x.type, shape: [batch, rows.out, columns.out, from] };
-    const window = graph.sym({ op: "Slice", inputs: [graph.whole(padded), ...inputs] }, type);
-    const products = multiply(graph, reshape(graph, window, [...type.shape, 1]), multiples);
+  const geometry = depthwiseGeometry(attributes, x.shape, shape);
+  const { batch, from, axes } = geometry;
+  const pixels = pixelsUnder(graph, x, geometry);
+  const multiples = reshape(graph, dy, [batch, axes[0].out, axes[1].out, from, shape[3]]);
+  const sums = taps(geometry).map((tap) => {
+    const read = pixels(tap);
+    const products = multiply(graph, reshape(graph, read, [...read.shape, 1]), multiples);
     return reduce(graph, "ReduceSum", products, { axes: [0, 1, 2] }); // [C, multiplier]
   });
   return reshape(graph, concat(graph, sums, 0), shape);
