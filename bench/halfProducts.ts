@@ -60,7 +60,7 @@ async function onDevice(a: Float32Array, b: Float32Array, piece: number): Promis
     graph.input({ name: "a", type: "float32", shape: shapes.a }),
     graph.input({ name: "b", type: "float32", shape: shapes.b }),
   ];
-  const y = halfProduct(graph, left, right, { transposeA: false, transposeB: false, piece });
+  const y = halfProduct(graph, left, right, { piece });
   const session = await ort.InferenceSession.create(
     writeModel(graph.finish("half", { y })),
     sessionOptions({ device: "webgpu" }),

@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { broadcastShapes, sameShape, sizeOf } from "../../lib/engine/shapeMath.js";
+import { broadcastShapes, exchanged, productShape, sameShape, sizeOf } from "../../lib/engine/shapeMath.js";
 
 const test = suite("shapeMath");
 
@@ -13,6 +13,21 @@ test("shapes broadcast as in NumPy", () => {
   assert.not.ok(sameShape([2], [2, 1]));
   assert.is(sizeOf([]), 1);
   assert.is(sizeOf([2, 3, 4]), 24);
+});
+
+test("a matrix product has the rows of one operand and the columns of the other, in all layouts", () => {
+  assert.equal(productShape([2, 3], [3, 5]), [2, 5]);
+  assert.equal(productShape([3, 2], [3, 5], { transposeA: true }), [2, 5]);
+  assert.equal(productShape([2, 3], [5, 3], { transposeB: true }), [2, 5]);
+  assert.equal(productShape([3, 2], [5, 3], { transposeA: true, transposeB: true }), [2, 5]);
+  assert.equal(productShape([7, 1, 2, 3], [4, 3, 5]), [7, 4, 2, 5], "leading axes broadcast");
+});
+
+test("two entries change places, counted from the end", () => {
+  const list = [0, 1, 2, 3];
+  assert.equal(exchanged(list, -1, -2), [0, 1, 3, 2]);
+  assert.equal(exchanged(list, -3, -1), [0, 3, 2, 1]);
+  assert.equal(list, [0, 1, 2, 3]);
 });
 
 test.run();

@@ -5,12 +5,9 @@
  * inner dimension is cut into pieces, each a product in float16, and these are added in float32.
  */
 import type { GraphBuilder, Sym } from "../graphBuilder.js";
-import { broadcastShapes, sizeOf } from "../shapeMath.js";
+import { exchanged, type ProductLayout, productShape, sizeOf } from "../shapeMath.js";
 import { cast, elementwise } from "./elementwise.js";
 import { pad, reshape, slice, transpose } from "./shapes.js";
-
-/** Which operands are stored with their last two axes in the other order. */
-export type Layout = { readonly transposeA: boolean; readonly transposeB: boolean };
 
 /**
  * Most products that are added up in float16. Of random normal numbers a product is then off by 0.17%, less than what the
@@ -19,7 +16,7 @@ export type Layout = { readonly transposeA: boolean; readonly transposeB: boolea
 export const PIECE = 128;
 
 /** Whether the tracer can cut the product: it has no zeros to leave out, and what must be cut has fixed sizes. */
-export function canBeHalf(graph: GraphBuilder, a: Sym, b: Sym, { transposeA }: Layout): boolean {
+export function canBeHalf(graph: GraphBuilder, a: Sym, b: Sym, { transposeA }: ProductLayout): boolean {
   if (a.type !== "float32" || b.type !== "float32") return false;
   if (graph.uniformValue(a) === 0 || graph.uniformValue(b) === 0) return false;
   const inner = a.shape.at(transposeA ? -2 : -1)!;
@@ -38,16 +35,14 @@ export function halfProduct(
   graph: GraphBuilder,
   a: Sym,
   b: Sym,
-  { transposeA, transposeB, piece = PIECE }: Layout & { readonly piece?: number },
+  { transposeA = false, transposeB = false, piece = PIECE }: ProductLayout & { readonly piece?: number },
 ): Sym {
   const left: Operand = { whole: cast(graph, a, "float16"), inner: transposeA ? -2 : -1 };
   const right: Operand = { whole: cast(graph, b, "float16"), inner: transposeB ? -1 : -2 };
   const inner = a.shape.at(left.inner)!;
   const { pieces, width } = cut(inner, piece);
   const padded = [left, right].map((operand) => widened(graph, operand, pieces * width)) as [Operand, Operand];
-  const rows = a.shape.at(transposeA ? -1 : -2)!;
-  const columns = b.shape.at(transposeB ? -2 : -1)!;
-  const ofPiece = rows * columns * sizeOf(batchShape(a, b));
+  const ofPiece = sizeOf(productShape(a.shape, b.shape, { transposeA, transposeB }));
   const most = Math.max(1, Math.floor((sizeOf(a.shape) + sizeOf(b.shape)) / ofPiece));
   const together = Math.ceil(pieces / Math.ceil(pieces / most));
   const sums: Sym[] = [];
@@ -88,7 +83,7 @@ function part(graph: GraphBuilder, { whole, inner }: Operand, from: number, to: 
 /** The sum in float32 of the products of `pieces` pieces, each a product of its own in float16. */
 function sumOfPieces(graph: GraphBuilder, left: Operand, right: Operand, pieces: number): Sym {
   const [l, r] = [split(graph, left, pieces, "left"), split(graph, right, pieces, "right")];
-  const shape = [...batchShape(l, r), l.shape.at(-2)!, r.shape.at(-1)!];
+  const shape = productShape(l.shape, r.shape);
   const product = graph.sym({ op: "MatMul", inputs: [graph.whole(l), graph.whole(r)] }, { type: "float16", shape });
   const sums = cast(graph, product, "float32");
   if (pieces === 1) return sums;
@@ -100,23 +95,16 @@ function sumOfPieces(graph: GraphBuilder, left: Operand, right: Operand, pieces:
 /** An operand with its pieces as an axis before the last two: [..., M, c] on the left and [..., c, N] on the right. */
 function split(graph: GraphBuilder, { whole, inner }: Operand, pieces: number, side: "left" | "right"): Sym {
   const turned = (side === "left") === (inner === -2);
+  const swapLast = (x: Sym) => transpose(graph, x, exchanged(axesOf(x), -1, -2));
   const rank = whole.shape.length;
-  if (pieces === 1) return turned ? transpose(graph, whole, swapped(rank, -1, -2)) : whole;
+  if (pieces === 1) return turned ? swapLast(whole) : whole;
   const width = whole.shape.at(inner)! / pieces;
   const shape = whole.shape.toSpliced(rank + inner, 1, pieces, width);
   const cutUp = reshape(graph, whole, shape);
   // [..., P, c, M] or [..., M, P, c]; the right side [..., P, c, N] or [..., N, P, c]
-  if (inner === -2) return turned ? transpose(graph, cutUp, swapped(rank + 1, -1, -2)) : cutUp;
-  const order = swapped(rank + 1, -2, -3);
-  const [last, pieceOfIt] = [order.at(-2)!, order.at(-1)!];
-  return transpose(graph, cutUp, turned ? order.toSpliced(-2, 2, pieceOfIt, last) : order);
+  if (inner === -2) return turned ? swapLast(cutUp) : cutUp;
+  const piecesFirst = exchanged(axesOf(cutUp), -2, -3);
+  return transpose(graph, cutUp, turned ? exchanged(piecesFirst, -1, -2) : piecesFirst);
 }
 
-const batchShape = (a: Sym, b: Sym) => broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2));
-
-/** The axes in order, two of them exchanged. */
-function swapped(rank: number, one: number, other: number): number[] {
-  const order = Array.from({ length: rank }, (_, i) => i);
-  [order[rank + one], order[rank + other]] = [order[rank + other]!, order[rank + one]!];
-  return order;
-}
+const axesOf = ({ shape }: Sym) => shape.map((_, axis) => axis);

@@ -1,13 +1,12 @@
 /** Matrix products. */
 import type { GraphBuilder, Sym } from "../graphBuilder.js";
+import { exchanged, type ProductLayout, productShape } from "../shapeMath.js";
 import { defineLowering } from "../traceBackend.js";
 import { elementwise, number } from "./elementwise.js";
-import { canBeHalf, halfProduct, type Layout } from "./halfProducts.js";
+import { canBeHalf, halfProduct } from "./halfProducts.js";
 import { concat } from "./shapes.js";
 
-export type MatMulOptions = {
-  readonly transposeA?: boolean;
-  readonly transposeB?: boolean;
+export type MatMulOptions = ProductLayout & {
   /** Factor on the product. */
   readonly alpha?: number;
 };
@@ -20,7 +19,7 @@ defineLowering("BatchMatMul", ["a", "b"], ({ inputs: { a, b }, attributes, graph
 );
 
 /** The products that models ask for. Those inside other lowerings (convolutions, sums of rows) are float32 always. */
-function product(graph: GraphBuilder, a: Sym, b: Sym, layout: Layout): Sym {
+function product(graph: GraphBuilder, a: Sym, b: Sym, layout: ProductLayout): Sym {
   const half = graph.precision === "float16" && canBeHalf(graph, a, b, layout);
   return half ? halfProduct(graph, a, b, layout) : matMul(graph, a, b, layout);
 }
@@ -31,7 +30,7 @@ function product(graph: GraphBuilder, a: Sym, b: Sym, layout: Layout): Sym {
  */
 defineLowering("ProductLess", ["a", "b", "c"], ({ inputs: { a, b, c }, graph }) => {
   if (graph.target !== "cpu" || b.shape.at(-2)! < LONG_ROW)
-    return elementwise(graph, "Sub", [product(graph, a, b, { transposeA: false, transposeB: true }), c]);
+    return elementwise(graph, "Sub", [product(graph, a, b, { transposeB: true }), c]);
   const one = { ...number(graph, 1), shape: [...b.shape.slice(0, -1), 1] };
   const left = concat(graph, [a, elementwise(graph, "Neg", [c])], -1);
   return matMul(graph, left, concat(graph, [b, one], -1), { transposeB: true });
@@ -49,7 +48,7 @@ export function matMul(
   b: Sym,
   { transposeA = false, transposeB = false, alpha = 1 }: MatMulOptions = {},
 ): Sym {
-  const shape = productShape(a, b, { transposeA, transposeB });
+  const shape = productShape(a.shape, b.shape, { transposeA, transposeB });
   const type = { type: a.type, shape };
   if (graph.uniformValue(a) === 0 || graph.uniformValue(b) === 0) return { ...number(graph, 0, a.type), shape };
   if (graph.target === "cpu" && a.type === "float32" && (transposeA || transposeB || alpha !== 1)) {
@@ -65,28 +64,8 @@ export function matMul(
 }
 
 /** Transpose of the last two axes. */
-export function swapLast(graph: GraphBuilder, x: Sym): Sym {
-  const rank = x.shape.length;
-  const order = x.shape.map((_, i) => i);
-  order[rank - 1] = rank - 2;
-  order[rank - 2] = rank - 1;
-  const shape = order.map((axis) => x.shape[axis]!);
-  const attributes = { perm: order.map(BigInt) };
-  return graph.sym({ op: "Transpose", inputs: [graph.whole(x)], attributes }, { type: x.type, shape });
-}
-
-function productShape(
-  a: Sym,
-  b: Sym,
-  { transposeA, transposeB }: { transposeA: boolean; transposeB: boolean },
-): number[] {
-  const rows = a.shape.at(transposeA ? -1 : -2)!;
-  const columns = b.shape.at(transposeB ? -2 : -1)!;
-  const [left, right] = [a.shape.slice(0, -2), b.shape.slice(0, -2)];
-  const rank = Math.max(left.length, right.length);
-  const batch = Array.from({ length: rank }, (_, i) => {
-    const l = left[left.length - rank + i] ?? 1;
-    return l === 1 ? (right[right.length - rank + i] ?? 1) : l;
-  });
-  return [...batch, rows, columns];
+function swapLast(graph: GraphBuilder, x: Sym): Sym {
+  const axes = x.shape.map((_, axis) => BigInt(axis));
+  const request = { op: "Transpose", inputs: [graph.whole(x)], attributes: { perm: exchanged(axes, -1, -2) } };
+  return graph.sym(request, { type: x.type, shape: exchanged(x.shape, -1, -2) });
 }
