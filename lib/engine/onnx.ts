@@ -31,8 +31,10 @@ export function typedArray(type: ElementType, values: ArrayLike<number>): ArrayB
   }
 }
 
-/** Attribute values: integers are bigint, floats are number; a graph is what a `Loop` runs. */
-export type Attribute = bigint | number | string | readonly bigint[] | OnnxGraph;
+/** Attribute values: integers are bigint, floats are number. */
+export type PlainAttribute = bigint | number | string | readonly bigint[];
+/** A graph is what a `Loop` runs. */
+export type Attribute = PlainAttribute | OnnxGraph;
 
 export type OnnxNode = {
   readonly op: string;

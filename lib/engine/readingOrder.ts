@@ -4,7 +4,7 @@ import type { OnnxNode } from "./onnx.js";
 /**
  * Nodes so that each comes behind what it reads, as is demanded of a graph inside another, and those given first come as early
  * as that allows. Of what a node reads ONNX Runtime runs later nodes of the file first. So, as the nodes come in reverse order of
- * emission, it runs them about in the order of emission: see `GraphBuilder.finish`.
+ * emission, it runs them about in the order of emission: see `finishGraph`.
  */
 export function inReadingOrder(nodes: readonly OnnxNode[]): OnnxNode[] {
   const makers = new Map<string, number>();

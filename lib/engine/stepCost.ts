@@ -1,5 +1,5 @@
 /** What a step costs, told from its graph without running it. */
-import type { TracedGraph } from "./graphBuilder.js";
+import type { TracedGraph } from "./finishGraph.js";
 import { sizeOf } from "./shapeMath.js";
 import "./lowerings/index.js";
 import type { ElementType, OnnxNode } from "./onnx.js";

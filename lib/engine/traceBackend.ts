@@ -4,8 +4,10 @@
  * tfjs differentiates as usual on top of it, so a step function together with its gradients becomes one graph.
  */
 import * as tf from "@tensorflow/tfjs";
-import { GraphBuilder, type Sym, type Target, type TracedGraph, type TraceOptions } from "./graphBuilder.js";
+import type { TracedGraph } from "./finishGraph.js";
+import { GraphBuilder } from "./graphBuilder.js";
 import type { ElementType } from "./onnx.js";
+import type { Sym, Target, TraceOptions } from "./symbols.js";
 import type { DType, NamedHostTensors, NamedTensors, Step, StepOptions } from "./types.js";
 
 export const TRACE_BACKEND = "vitvq-trace";

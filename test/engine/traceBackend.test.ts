@@ -3,8 +3,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { fusedKernel } from "../../lib/engine/fusedKernel.js";
 import "../../lib/engine/lowerings/index.js";
-import type { Target, TraceOptions } from "../../lib/engine/graphBuilder.js";
 import type { OnnxGraph } from "../../lib/engine/onnx.js";
+import type { Target, TraceOptions } from "../../lib/engine/symbols.js";
 import {
   defineLowering,
   elementOf,

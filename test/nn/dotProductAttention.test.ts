@@ -1,9 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { TraceOptions } from "../../lib/engine/graphBuilder.js";
 import { tellsCacheSize } from "../../lib/engine/machine.js";
 import "../../lib/engine/lowerings/index.js";
+import type { TraceOptions } from "../../lib/engine/symbols.js";
 import { trace } from "../../lib/engine/traceBackend.js";
 import type { Step, TensorSpec } from "../../lib/engine/types.js";
 import { causalMask } from "../../lib/nn/attentionPieces.js";

@@ -3,7 +3,8 @@
  * input at stride 1 as `Conv`, at other strides as `ConvTranspose`; the gradient by the filter as matrix products over
  * shifted images; convolutions of one pixel as matrix products.
  */
-import type { GraphBuilder, Sym } from "../graphBuilder.js";
+import type { GraphBuilder } from "../graphBuilder.js";
+import type { Sym } from "../symbols.js";
 import { defineLowering } from "../traceBackend.js";
 import { number } from "./elementwise.js";
 import { outputFirst, turned } from "./filters.js";
@@ -82,7 +83,7 @@ export function convTranspose(
  * made in a step, as those of a blur, are at work in trainings, where images of one size come at distant times.
  */
 export function planesFor(graph: GraphBuilder, images: Sym, filter: Sym): Sym {
-  return graph.builtIn(filter) ? planes(graph, images) : latePlanes(graph, images);
+  return graph.initializers.builtIn(filter) ? planes(graph, images) : latePlanes(graph, images);
 }
 
 /** The convolution that is the gradient by the input, where there is one: stride 1, not padded beyond the kernel. */
@@ -103,7 +104,7 @@ function pointwise(graph: GraphBuilder, x: Sym, filter: Sym, { transposeFilter =
   const [B, H, W, C] = x.shape as [number, number, number, number];
   const matrix = reshape(graph, filter, filter.shape.slice(2));
   const to = matrix.shape[transposeFilter ? 0 : 1]!;
-  const late = (sym: Sym) => (graph.builtIn(filter) ? sym : lateShape(graph, sym));
+  const late = (sym: Sym) => (graph.initializers.builtIn(filter) ? sym : lateShape(graph, sym));
   if (onlyPlanes(x)) {
     const flat = late(reshape(graph, planesFor(graph, x, filter), [B, C, H * W]));
     const product = matMul(graph, matrix, flat, { transposeA: !transposeFilter }); // [B, to, H W]

@@ -1,5 +1,6 @@
 /** Convolutions of every channel by itself, their gradients, and the fixed blur. */
-import type { GraphBuilder, Sym } from "../graphBuilder.js";
+import type { GraphBuilder } from "../graphBuilder.js";
+import type { Sym } from "../symbols.js";
 import { type Attributes, defineLowering } from "../traceBackend.js";
 import { backwards, conv, convTranspose, pixelsUnder, planesFor, taps } from "./convolution.js";
 import { add, multiply } from "./elementwise.js";

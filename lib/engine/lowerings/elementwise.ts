@@ -1,8 +1,9 @@
 /** Kernels that act on each element by itself. Results of broadcasts stay unexpanded as long as possible. */
 import type * as tf from "@tensorflow/tfjs";
-import type { GraphBuilder, Sym } from "../graphBuilder.js";
-import { type Attribute, ELEMENT, type ElementType } from "../onnx.js";
+import type { GraphBuilder } from "../graphBuilder.js";
+import { ELEMENT, type ElementType, type PlainAttribute } from "../onnx.js";
 import { broadcastShapes } from "../shapeMath.js";
+import type { Sym } from "../symbols.js";
 import { defineListLowering, defineLowering, elementOf } from "../traceBackend.js";
 import { channelsFirst, firstOrder, fourAxes, preferPlanes } from "./layout.js";
 
@@ -11,7 +12,7 @@ export function elementwise(
   graph: GraphBuilder,
   op: string,
   operands: readonly Sym[],
-  options: { type?: ElementType; attributes?: Record<string, Attribute>; domain?: string } = {},
+  options: { type?: ElementType; attributes?: Record<string, PlainAttribute>; domain?: string } = {},
 ): Sym {
   const { type = operands[0]!.type, attributes = {}, domain = "" } = options;
   const shape = operands.map((sym) => sym.shape).reduce(broadcastShapes);

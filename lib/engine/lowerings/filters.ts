@@ -6,8 +6,9 @@
  * they are, other than depthwise ones going forward, are put in order while tracing: ONNX Runtime would do it node by node, and keep
  * the memory of all that lies between.
  */
-import type { GraphBuilder, Sym } from "../graphBuilder.js";
+import type { GraphBuilder } from "../graphBuilder.js";
 import { sizeOf } from "../shapeMath.js";
+import type { Sym } from "../symbols.js";
 import { concat, reshape, split, transpose } from "./shapes.js";
 
 /** [kh, kw, from, to] -> [to, from, kh, kw]. */
@@ -39,7 +40,7 @@ type Axes = readonly [number, number, number];
 
 /** A filter that is part of the model, put in order; undefined for others. */
 function inOrderNow(graph: GraphBuilder, filter: Sym, order: Order, shape: readonly number[]): Sym | undefined {
-  const given = graph.builtIn(filter);
+  const given = graph.initializers.builtIn(filter);
   if (given?.type !== "float32") return undefined;
   return graph.derived(`${given.name} ${order.name}`, () => {
     const { buffer, byteOffset, byteLength } = given.bytes;

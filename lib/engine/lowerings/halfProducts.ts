@@ -4,8 +4,9 @@
  * ONNX Runtime's kernels for WebGPU add products of float16 up in float16: a sum of 4,096 ones comes out as 2,048. So the
  * inner dimension is cut into pieces, each a product in float16, and these are added in float32.
  */
-import type { GraphBuilder, Sym } from "../graphBuilder.js";
+import type { GraphBuilder } from "../graphBuilder.js";
 import { exchanged, type ProductLayout, productShape, sizeOf } from "../shapeMath.js";
+import type { Sym } from "../symbols.js";
 import { cast, elementwise } from "./elementwise.js";
 import { pad, reshape, slice, transpose } from "./shapes.js";
 
@@ -20,7 +21,7 @@ export function canBeHalf(graph: GraphBuilder, a: Sym, b: Sym, { transposeA }: P
   if (a.type !== "float32" || b.type !== "float32") return false;
   if (graph.uniformValue(a) === 0 || graph.uniformValue(b) === 0) return false;
   const inner = a.shape.at(transposeA ? -2 : -1)!;
-  const varies = (size: number) => graph.varyingDimension(size) !== undefined;
+  const varies = (size: number) => graph.varying.of(size) !== undefined;
   return inner <= PIECE ? !varies(inner) : ![...a.shape, ...b.shape].some(varies);
 }
 

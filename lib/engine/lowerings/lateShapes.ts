@@ -5,15 +5,16 @@
  * far off that is. The activations of a convolutional network and the gradients that come back through it are such tensors, and
  * in between lie all other networks of a step. What has no shape yet when plans are made takes no part in them.
  */
-import type { GraphBuilder, Sym } from "../graphBuilder.js";
+import type { GraphBuilder } from "../graphBuilder.js";
 import { ELEMENT } from "../onnx.js";
 import { sizeOf } from "../shapeMath.js";
+import type { Sym } from "../symbols.js";
 import { havePlanes, planes } from "./layout.js";
 import { reshape, slice } from "./shapes.js";
 
 /** The same tensor, of a shape that is known late; on the processor alone, whose memory is planned so. */
 export function lateShape(graph: GraphBuilder, x: Sym): Sym {
-  if (x.shape.some((size) => graph.varyingDimension(size) !== undefined)) return x; // late already
+  if (x.shape.some((size) => graph.varying.of(size) !== undefined)) return x; // late already
   const late = lateNames(graph);
   const name = graph.whole(x);
   const one = graph.target === "cpu" && !late.has(name) ? oneAtRun(graph) : undefined;

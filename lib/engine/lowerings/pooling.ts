@@ -1,5 +1,6 @@
 /** Maxima and means over windows, and their gradients. */
-import type { GraphBuilder, Sym } from "../graphBuilder.js";
+import type { GraphBuilder } from "../graphBuilder.js";
+import type { Sym } from "../symbols.js";
 import { defineLowering } from "../traceBackend.js";
 import { convTranspose } from "./convolution.js";
 import { cast, elementwise, number } from "./elementwise.js";

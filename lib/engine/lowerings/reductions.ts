@@ -1,6 +1,7 @@
 /** Sums, means, extremes and their positions along axes. */
-import type { GraphBuilder, OutputType, Sym } from "../graphBuilder.js";
+import type { GraphBuilder } from "../graphBuilder.js";
 import { sizeOf } from "../shapeMath.js";
+import type { OutputType, Sym } from "../symbols.js";
 import { defineLowering, type Inputs, type LoweringCall } from "../traceBackend.js";
 import { cast, elementwise, multiply, number } from "./elementwise.js";
 import { firstOrder, havePlanes, onlyPlanes, planes } from "./layout.js";
@@ -68,7 +69,7 @@ export function reduce(
   const value = graph.uniformValue(x);
   if (value !== undefined && op === "ReduceSum") {
     const count = sizeOf(x.shape) / sizeOf(shape);
-    graph.expectFixed([count]);
+    graph.varying.expectFixed([count]);
     return { ...multiply(graph, number(graph, value, x.type), number(graph, count, x.type)), shape };
   }
   if (value !== undefined && op !== "ReduceProd") return { ...x, shape };
@@ -91,7 +92,7 @@ function sumsRows(graph: GraphBuilder, x: Sym, axes: readonly number[]): boolean
   if (graph.target !== "cpu" || x.type !== "float32") return false;
   const leading = axes.length < x.shape.length && axes.toSorted((a, b) => a - b).every((axis, i) => axis === i);
   const [rows, columns] = rowsOf(x.shape, axes.length);
-  const fixed = x.shape.every((size) => graph.varyingDimension(size) === undefined);
+  const fixed = x.shape.every((size) => graph.varying.of(size) === undefined);
   return leading && fixed && rows >= MANY_ROWS && columns >= MANY_COLUMNS;
 }
 

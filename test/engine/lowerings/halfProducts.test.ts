@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { TracedGraph } from "../../../lib/engine/graphBuilder.js";
+import type { TracedGraph } from "../../../lib/engine/finishGraph.js";
 import { PIECE } from "../../../lib/engine/lowerings/halfProducts.js";
 import { sizeOf } from "../../../lib/engine/shapeMath.js";
 import { fullPrecision, trace } from "../../../lib/engine/traceBackend.js";

@@ -6,9 +6,9 @@ import * as tf from "@tensorflow/tfjs";
 import * as ort from "onnxruntime-node";
 import * as assert from "uvu/assert";
 import { createEagerEngine, withBackend } from "../../../lib/engine/eager.js";
-import type { Target, TraceOptions } from "../../../lib/engine/graphBuilder.js";
 import { writeModel } from "../../../lib/engine/onnx.js";
 import { createOnnxEngine } from "../../../lib/engine/onnxruntime.js";
+import type { Target, TraceOptions } from "../../../lib/engine/symbols.js";
 import { trace } from "../../../lib/engine/traceBackend.js";
 import type {
   HostTensor,

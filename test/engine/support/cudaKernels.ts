@@ -1,6 +1,6 @@
 /** What ONNX Runtime computes on CUDA, as far as graphs here use it. */
 
-import type { TracedGraph } from "../../../lib/engine/graphBuilder.js";
+import type { TracedGraph } from "../../../lib/engine/finishGraph.js";
 import type { ElementType } from "../../../lib/engine/onnx.js";
 
 const FLOAT = ["float32"] as const;
