@@ -1,4 +1,5 @@
 /** The work of `export`: a tokenizer in, files that other programs run or load out. */
+import { existsSync } from "node:fs";
 import { readdir, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { exportStep } from "../../lib/engine/exportStep.js";
@@ -26,6 +27,7 @@ export async function run(context: Context): Promise<void> {
   const { config, explicit, force, warn, log } = context;
   if (config.format === "safetensors" && explicit.has("batchSize"))
     throw new UsageError("--batch-size: changes nothing in safetensors; leave it out");
+  expectNoRun(config.out);
   if (!force) await expectEmpty(config.out);
   const tokenizer = await loadTokenizer(config.run, { checkpoint: config.checkpoint });
   for (const note of tokenizer.stored.notes) warn(note);
@@ -128,6 +130,12 @@ function summary({ out, batchSize }: Context["config"], { onnx, torch }: Descrip
     ...(torch ? [`${list(torch.files)} with the names of ${torch.layout}`] : []),
   ];
   return `${out}: ${parts.join("; ")}; ${DESCRIPTION} says what goes in and comes out`;
+}
+
+/** A run's own model has the name of one that is exported. */
+function expectNoRun(out: string): void {
+  if (!existsSync(path.join(out, "config.json"))) return;
+  throw new UsageError(`${out} is a run, whose model would be replaced; name another folder`);
 }
 
 async function expectEmpty(folder: string): Promise<void> {

@@ -138,4 +138,17 @@ test("what is no tokenizer, or not there, ends with 4 and writes nothing", () =>
     assert.equal(await namesIn(folder), ["vim", "vq"]);
   }));
 
+test("a run is never exported over itself, or over another one", () =>
+  inTemporaryFolder(async (folder) => {
+    const [one, other] = [await writeTokenizer(path.join(folder, "a")), await writeTokenizer(path.join(folder, "b"))];
+    const before = await fileHash(path.join(other, "model.safetensors"));
+    for (const run of [one, other])
+      await fail(
+        ["export", run, "--out", other, "--force"],
+        2,
+        /b is a run, whose model would be replaced; name another/,
+      );
+    assert.is(await fileHash(path.join(other, "model.safetensors")), before);
+  }));
+
 test.run();
