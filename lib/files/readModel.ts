@@ -45,9 +45,11 @@ async function locate(source: string, wantCheckpoint: boolean): Promise<Located>
   if (kind === "missing") throw new FileError(`${source}: no such run or model file`);
   if (kind === "file") return { file: source, notes: [] };
   const file = path.join(source, "model.safetensors");
-  if (!wantCheckpoint && (await kindOf(file)) === "file") return { file, notes: [] };
+  const finished = (await kindOf(file)) === "file";
+  if (!wantCheckpoint && finished) return { file, notes: [] };
   const { command } = await readConfig(source);
   const checkpoint = await latestCheckpoint(source);
+  if (!checkpoint && finished) return { file, notes: [] }; // of a run that keeps none, as imported ones
   if (!checkpoint) throw new FileError(`${source}: no checkpoint yet; ${howToContinue(command, source)}`);
   if (wantCheckpoint) return { file: checkpoint.modelFile, notes: checkpoint.notes };
   throw new FileError(

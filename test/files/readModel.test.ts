@@ -62,6 +62,14 @@ test("the checkpoint flag takes the newest checkpoint, past a damaged one with a
   });
 });
 
+test("the checkpoint flag takes the model of a run that is finished and has no checkpoints, as imported ones are", async () => {
+  await inTemporaryFolder(async (folder) => {
+    await runWith(folder, { finished: true });
+    await rm(path.join(folder, "checkpoints"), { recursive: true });
+    assert.equal((await readModel(folder, { checkpoint: true })).tensors, at(30));
+  });
+});
+
 test("a run in training is refused, with how to continue it and the checkpoint to give instead", async () => {
   await inTemporaryFolder(async (folder) => {
     await runWith(folder, { finished: false });
