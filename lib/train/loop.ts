@@ -63,7 +63,7 @@ export async function trainLoop(options: LoopOptions): Promise<number> {
     if (report.applied) inARow = 0;
     else if (!report.rescaled) inARow++;
     skipped += report.applied ? 0 : 1;
-    if (inARow >= options.patience) throw diverged(done, inARow);
+    if (inARow >= options.patience) throw diverged(done, { inARow, since: done - inARow === options.start });
     const logged = done % options.logEvery === 0 || done === options.total;
     if (logged) await options.log({ ...interval.close(done), total: options.total, skipped });
     const finished = done === options.total || (logged && (options.isOver?.() ?? false));
@@ -90,11 +90,15 @@ async function saveIfDue(options: LoopOptions, { done, inARow, finished }: Progr
     throw new StoppedError(`stopped by ${signals.stop} after step ${done}, saved; --resume continues`, signals.stop);
 }
 
-function diverged(step: number, inARow: number): DivergedError {
-  return new DivergedError(
-    `step ${step}: losses or gradients were not finite ${inARow} steps in a row; ` +
-      "the last checkpoint is intact: continue from it with --resume and a lower --lr, or look at the data",
-  );
+/** @param since whether none was finite since the run was started or resumed */
+function diverged(step: number, { inARow, since }: { inARow: number; since: boolean }): DivergedError {
+  const start = step - inARow;
+  const remedy =
+    since && start > 0
+      ? `none was since step ${start}, whose weights may be what is wrong: remove checkpoints/ of that step, and --resume goes on ` +
+        "from the one before, with a lower --lr; or start anew"
+      : "the last checkpoint is intact: continue from it with --resume and a lower --lr, or look at the data";
+  return new DivergedError(`step ${step}: losses or gradients were not finite ${inARow} steps in a row; ${remedy}`);
 }
 
 /** Sums of metrics since the last log line. */

@@ -157,6 +157,13 @@ test("patience steps skipped in a row end the run with exit code 5, the last che
   assert.equal(saves, [3]);
 });
 
+test("a run that is resumed and has no finite step is told that its checkpoint may be what is wrong", async () => {
+  const wrong = await run({ start: 3, bad: [3, 4, 5] });
+  assert.match((wrong.outcome as Error).message, /step 6: .*none was since step 3.*--resume.*the one before/);
+  const later = await run({ start: 3, bad: [4, 5, 6] });
+  assert.match((later.outcome as Error).message, /the last checkpoint is intact/);
+});
+
 test("as many skipped steps with sound ones between them do not", async () => {
   const { steps, outcome } = await run({ bad: [0, 1, 3, 4, 6, 7] });
   assert.equal(steps, range(0, 10));
