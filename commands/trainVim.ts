@@ -183,7 +183,18 @@ export const trainVim = defineCommand({
   force: true,
   resume: {
     stored: (given) => storedOptions("train-vim", given.out, options),
-    mayChange: [...RESUMABLE, "lr", "lrFinal", "sampleEvery", "stopAfter", "val", "strict"],
+    mayChange: [
+      ...RESUMABLE,
+      "tokens",
+      "tokenizer",
+      "labels",
+      "lr",
+      "lrFinal",
+      "sampleEvery",
+      "stopAfter",
+      "val",
+      "strict",
+    ],
   },
   handler: async (context) => (await import("./run/trainVim.js")).run(context),
 });

@@ -88,7 +88,7 @@ export const trainVq = defineCommand({
   force: true,
   resume: {
     stored: (given) => storedOptions("train-vq", given.out, options),
-    mayChange: [...RESUMABLE, "strict", "lr", "lrFinal", "sampleEvery", "val"],
+    mayChange: [...RESUMABLE, "labels", "strict", "lr", "lrFinal", "sampleEvery", "val"],
   },
   handler: async (context) => (await import("./run/trainVq.js")).run(context),
 });

@@ -3,6 +3,7 @@ import path from "node:path";
 import { engineVersions } from "../../lib/engine/open.js";
 import type { Engine } from "../../lib/engine/types.js";
 import { FileError, UsageError } from "../../lib/errors.js";
+import type { RunConfig } from "../../lib/files/runConfig.js";
 import type { Run } from "../../lib/files/runDirectory.js";
 import { noClass, type VimConfig, vimSpec } from "../../lib/models/vim.js";
 import { countParameters, flattenSpecs } from "../../lib/nn/params.js";
@@ -24,6 +25,7 @@ import { refuseIdleVimOptions } from "./idleOptions.js";
 import { openTraining } from "./openTraining.js";
 import { openPriorData, type PriorBatches, type PriorData } from "./priorData.js";
 import { optimizerOf, priorSize, vimConfig } from "./priorModel.js";
+import { expectSameData } from "./sameData.js";
 
 type Context = CommandContext<typeof options>;
 
@@ -54,10 +56,11 @@ export async function run(context: Context): Promise<void> {
     }
     const runFolder = await openTraining(context, "train-vim");
     if (!runFolder) return;
+    const stored = storedConfig(context, model, { data, engine, split });
     expectSameTokenizer(runFolder, data);
-    await runFolder.writeConfig(storedConfig(context, model, { data, engine, split }));
+    expectSameData(runFolder, data.stored.data);
     const began = performance.now();
-    const trained = await train(context, { model, split, data, engine, runFolder, reporter });
+    const trained = await train(context, { model, split, data, engine, runFolder, stored, reporter });
     tell(context, { ...trained, parameters, seconds: (performance.now() - began) / 1000 });
   } finally {
     reporter.stop();
@@ -71,10 +74,11 @@ type Parts = {
   data: PriorData;
   engine: Engine;
   runFolder: Run;
+  stored: RunConfig;
   reporter: Awaited<ReturnType<typeof openReporter>>;
 };
 
-async function train(context: Context, { model, split, data, engine, runFolder, reporter }: Parts) {
+async function train(context: Context, { model, split, data, engine, runFolder, stored, reporter }: Parts) {
   const { config } = context;
   const feed = await data.feed(engine, reporter);
   const { validation } = feed;
@@ -109,6 +113,7 @@ async function train(context: Context, { model, split, data, engine, runFolder, 
           nextBatch: next,
         });
       },
+      begin: () => runFolder.writeConfig(stored),
       waited: () => batches?.waited ?? 0,
       spent: () => batches?.spent ?? {},
       illustrate: async (trainer) =>
@@ -178,6 +183,7 @@ function storedConfig(
     command: "train-vim",
     version: version(),
     commandLine: [...context.commandLine],
+    ...(context.preset === undefined ? {} : { preset: context.preset }),
     options: { ...context.config, threads: threadsOf(context.config), lanes: split.lanes },
     model,
     noClass: noClass(model),

@@ -9,6 +9,7 @@ import { engineVersions } from "../../lib/engine/open.js";
 import type { Engine } from "../../lib/engine/types.js";
 import { UsageError } from "../../lib/errors.js";
 import { writeAtomically } from "../../lib/files/atomic.js";
+import type { RunConfig } from "../../lib/files/runConfig.js";
 import type { Run } from "../../lib/files/runDirectory.js";
 import { pixelErrors } from "../../lib/metrics/pixelErrors.js";
 import { psnrSummary } from "../../lib/metrics/psnr.js";
@@ -37,6 +38,7 @@ import { type FrozenEncoder, freezeTask, frozenEncoder, withFrozen } from "./fro
 import { refuseIdleOptions } from "./idleOptions.js";
 import { openTraining } from "./openTraining.js";
 import { perceptualNetwork } from "./perceptualNetwork.js";
+import { expectSameData } from "./sameData.js";
 import { parameterCounts, tokenizerSize, tokenizerTask } from "./tokenizerTask.js";
 
 type Context = CommandContext<typeof options>;
@@ -84,7 +86,9 @@ export async function run(given: Context): Promise<void> {
     }
     const runFolder = await openTraining(context, "train-vq");
     if (!runFolder) return;
-    await runFolder.writeConfig(storedConfig(context, task, { source, engine, split }));
+    // The options as they were given, so that the same ones may be given with --resume.
+    const stored = storedConfig(given, task, { source, engine, split });
+    expectSameData(runFolder, stored.data);
     const began = performance.now();
     const { steps, skipped, damaged, dataWait, last } = await train(context, {
       task,
@@ -94,6 +98,7 @@ export async function run(given: Context): Promise<void> {
       validation,
       engine,
       runFolder,
+      stored,
       reporter,
     });
     const seconds = (performance.now() - began) / 1000;
@@ -124,11 +129,12 @@ type Parts = {
   validation: ImageSource;
   engine: Engine;
   runFolder: Run;
+  stored: RunConfig;
   reporter: Awaited<ReturnType<typeof openReporter>>;
 };
 
 async function train(context: Context, parts: Parts) {
-  const { task, split, frozen, source, validation, engine, runFolder, reporter } = parts;
+  const { task, split, frozen, source, validation, engine, runFolder, stored, reporter } = parts;
   const { config } = context;
   const view = { size: config.imageSize, channels: config.channels };
   const onDamaged = warnOnce((warning) => reporter.warn(warning));
@@ -174,6 +180,7 @@ async function train(context: Context, parts: Parts) {
           nextImages: async () => (await next()).images,
         });
       },
+      begin: () => runFolder.writeConfig(stored),
       waited: () => batches?.waited ?? 0,
       illustrate: async (trainer, step) => {
         const images = await reconstructor.reconstruct((await trainer.save()).model, held.images);
@@ -241,6 +248,7 @@ function storedConfig(
     command: "train-vq",
     version: version(),
     commandLine: [...context.commandLine],
+    ...(context.preset === undefined ? {} : { preset: context.preset }),
     options: { ...context.config, threads: threadsOf(context.config), lanes: split.lanes },
     model: task.model,
     data: {

@@ -29,7 +29,7 @@ export type CommandSpec<T extends OptionTable> = {
 
 /** How `--resume` finds the options that a run was started with; they then stand in for the defaults. */
 export type ResumeSpec<T extends OptionTable> = {
-  /** The stored values, read with the help of those given now; undefined when there is nothing to resume yet. */
+  /** The stored values and `preset`, read with the help of those given now; undefined when there is nothing to resume yet. */
   readonly stored: (given: Partial<ConfigOf<T>>) => Promise<Readonly<Record<string, unknown>> | undefined>;
   /** Options that a resumed run may set anew; setting any other to another value is an error. */
   readonly mayChange: readonly (keyof T & string)[];
@@ -124,12 +124,12 @@ async function execute<T extends OptionTable>(spec: CommandSpec<T>, flags: Layer
   const { config: common } = resolveConfig({ ...everywhere, ...optional }, [{ origin, values: flags }]);
   const { json, quiet, debug, dryRun, force, resume } = common;
   const { layers, preset } = await gather(spec, flags, common.config);
-  const resolved = await resolve(spec, layers, { resume, force });
+  const resolved = await resolve(spec, layers, { preset, resume, force });
   if (common.printConfig) return printLine(await written(resolved.config, json));
   requireAll(spec.options, resolved.config);
   const { output, finish } = createOutput({ json, quiet });
   const commandLine = process.argv.slice(2);
-  await spec.handler({ ...resolved, ...output, preset, json, quiet, debug, dryRun, force, resume, commandLine });
+  await spec.handler({ ...resolved, ...output, json, quiet, debug, dryRun, force, resume, commandLine });
   finish();
 }
 
@@ -148,19 +148,23 @@ async function gather<T extends OptionTable>(spec: CommandSpec<T>, flags: Layer[
   return { layers, preset };
 }
 
-/** The config, with the stored run's under `--resume`. */
+/** The config and the preset, with the stored run's under `--resume`. */
 async function resolve<T extends OptionTable>(
   spec: CommandSpec<T>,
   layers: readonly Layer[],
-  { resume, force }: { resume: boolean; force: boolean },
-): Promise<Resolved<T>> {
+  { preset, resume, force }: { preset: string | undefined; resume: boolean; force: boolean },
+): Promise<Resolved<T> & { readonly preset: string | undefined }> {
   if (resume && force) throw new UsageError("--resume goes on with a run, --force replaces it; give one of them");
   const given = resolveConfig(spec.options, layers);
   const stored = resume ? await spec.resume?.stored(given.config as Partial<ConfigOf<T>>) : undefined;
-  if (!stored) return given;
-  const resolved = resolveConfig(spec.options, [...layers, { origin: { kind: "stored" }, values: stored }]);
-  refuseConflicts(resolved, stored, spec.resume?.mayChange ?? [], spec.options);
-  return resolved;
+  if (!stored) return { ...given, preset };
+  // The preset that the run was started with is part of what is stored, and what was set beside it then stays.
+  const before = stored["preset"] as string | undefined;
+  const others = layers.filter(({ origin }) => origin.kind !== "preset" || origin.name !== before);
+  refuseConflicts(resolveConfig(spec.options, others), stored, spec.resume?.mayChange ?? [], spec.options);
+  const set = others.filter(({ origin }) => origin.kind !== "preset");
+  const resolved = resolveConfig(spec.options, [...set, { origin: { kind: "stored" }, values: stored }]);
+  return { ...resolved, preset: before ?? preset };
 }
 
 async function written(config: object, json: boolean): Promise<string> {

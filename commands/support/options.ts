@@ -94,6 +94,13 @@ type ValueOfType = {
 
 type Flat<T> = { [K in keyof T]: T[K] };
 
+/** What stands in the help for the value of an option that names a place. */
+const PLACES = ["file", "folder", "path", "run"];
+
+/** Whether the option's value is a place, or several. */
+export const isPlace = ({ type, value = "" }: OptionSpec): boolean =>
+  type.startsWith("string") && PLACES.includes(value);
+
 /** `batchSize` -> `batch-size`; digits stay with the word before them. */
 export const kebabCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 

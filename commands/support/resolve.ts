@@ -1,6 +1,7 @@
 /** One config out of flags, config file, preset, stored run and defaults. */
+import path from "node:path";
 import { UsageError } from "../../lib/errors.js";
-import { type ConfigOf, flagOf, type OptionSpec, type OptionTable, type OptionValue } from "./options.js";
+import { type ConfigOf, flagOf, isPlace, type OptionSpec, type OptionTable, type OptionValue } from "./options.js";
 import { checkValue } from "./values.js";
 
 /** Where a value came from. */
@@ -56,29 +57,38 @@ export function requireAll<T extends OptionTable>(options: T, config: ConfigOf<T
 
 /**
  * Refuses to go on with a stored run under other settings than it was started with.
+ * @param given what the user set, without the stored run's values
  * @param stored the run's own values
  * @param mayChange options that a resumed run may set anew
  * @param options what options the run does not name, since it is older than they are, stood at
  * @throws UsageError naming option, both values and the ways out
  */
 export function refuseConflicts<T extends OptionTable>(
-  resolved: Resolved<T>,
+  given: Resolved<T>,
   stored: Readonly<Record<string, unknown>>,
   mayChange: readonly (keyof T & string)[],
   options: T,
 ): void {
-  const config: Readonly<Record<string, unknown>> = resolved.config;
-  for (const name of resolved.explicit) {
+  const config: Readonly<Record<string, OptionValue>> = given.config;
+  for (const name of given.explicit) {
     if (mayChange.includes(name)) continue;
     const spec = options[name]!;
     const before = Object.hasOwn(stored, name) ? checkValue(spec, stored[name], name) : defaultOf(spec);
+    if (sameValue(spec, config[name], before)) continue;
     const [asked, was = "none"] = [JSON.stringify(config[name]), JSON.stringify(before)];
-    if (asked === was) continue;
-    const place = labelOf(name, resolved.origins[name]!);
+    const place = labelOf(name, given.origins[name]!);
     throw new UsageError(
       `--resume: ${place} asks for ${asked}, but the run was started with ${was}; leave it out, or start another run`,
     );
   }
+}
+
+/** Places are the same however they are written. */
+function sameValue(spec: OptionSpec, one: OptionValue | undefined, other: OptionValue | undefined): boolean {
+  const plain = (value: unknown) => (isPlace(spec) && typeof value === "string" ? path.resolve(value) : value);
+  const all = (value: OptionValue | undefined) =>
+    JSON.stringify(Array.isArray(value) ? value.map(plain) : plain(value));
+  return all(one) === all(other);
 }
 
 /** A value's place as the user knows it: "--batch-size", "batchSize in run.yaml", "batchSize of preset small". */

@@ -25,5 +25,6 @@ export async function storedOptions(
   if (config.command !== command)
     throw new FileError(`${folder} holds a ${config.command} run, not one of ${command}; name another folder`);
   const stored = (config["options"] ?? {}) as Record<string, unknown>;
-  return Object.fromEntries(Object.entries(stored).filter(([name]) => Object.hasOwn(options, name)));
+  const own = Object.entries(stored).filter(([name]) => Object.hasOwn(options, name));
+  return Object.fromEntries([...own, ["preset", config["preset"]]]);
 }

@@ -159,8 +159,10 @@ export const trainingOptions = {
   },
 } as const satisfies OptionTable;
 
-/** Options a resumed run may set anew: they do not touch what was computed before. */
+/** Options a resumed run may set anew: they do not touch what was computed before, or say where what it works on is now. */
 export const RESUMABLE = [
+  "out",
+  "data",
   "steps",
   "logEvery",
   "checkpointEvery",

@@ -26,6 +26,8 @@ export type RunTraining = {
   readonly spent?: () => Readonly<Record<string, number>>;
   /** Writes pictures or scores of the state after `step` steps; what it returns joins the metrics. */
   readonly illustrate?: (trainer: Trainer, step: number) => Promise<Record<string, number>>;
+  /** Called once before the first step, when the state is there that it goes on from: from then on the run is this one. */
+  readonly begin: () => Promise<void>;
   /** Keeps the weights that `illustrate` gave the lowest `valNll`: `on` what, and whether to end when it falls no more. */
   readonly keepBest?: { readonly on: string; readonly stopAfter: number } | undefined;
   readonly onInterval: (report: TrainingReport) => void;
@@ -74,6 +76,7 @@ export async function runTraining(options: RunTraining): Promise<TrainingResult>
         const forgotten = best?.restore(checkpoint.metadata);
         if (forgotten !== undefined) onNote(forgotten);
       }
+      await options.begin();
       return await trainFrom(start, { options, trainer, best, signals });
     } finally {
       await trainer.close();

@@ -71,6 +71,7 @@ async function train({ folder, failAt, badFrom, ...options }: Plan) {
     patience: 2,
     illustrateEvery: 100,
     batchSize: 8,
+    begin: async () => undefined,
     waited: () => 0,
     createTrainer: async (start) => {
       starts.push(start);

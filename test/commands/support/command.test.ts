@@ -139,6 +139,14 @@ test("a resumed run keeps its own options, and refuses others", async () => {
   assert.match(await refused("-o", "old", "--resume", "--preset", "small"), /batchSize of preset small asks for 2/);
 });
 
+test("a resumed run may be given its preset again, which changes nothing, and not another one", async () => {
+  for (const again of [["--preset", "small"], []]) {
+    const { config, preset } = await outcome("-o", "small", "--resume", ...again);
+    assert.equal([config, preset], [{ out: "small", ...defaults, batchSize: 3, patchSize: 16 }, "small"]);
+  }
+  assert.match(await refused("-o", "small", "--resume", "--preset", "large"), /batchSize of preset large asks for 64/);
+});
+
 test("a table or preset that contradicts itself is found when the command is defined", () => {
   const options = { dim: { type: "number", describe: "Width", min: 1, default: 8 } } as const satisfies OptionTable;
   const rest = { command: "x", describe: "X", examples: [], handler: async () => {} };

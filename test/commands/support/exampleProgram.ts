@@ -48,7 +48,10 @@ const train = defineCommand({
   dryRun: true,
   force: true,
   resume: {
-    stored: async ({ out }) => (out === "old" ? { out: "old", batchSize: 3, learningRate: 0.5 } : undefined),
+    stored: async ({ out }) => {
+      if (out === "old") return { out: "old", batchSize: 3, learningRate: 0.5 };
+      return out === "small" ? { preset: "small", out: "small", batchSize: 3, patchSize: 16 } : undefined;
+    },
     mayChange: ["learningRate"],
   },
   async handler({ config, explicit, preset, dryRun, force, resume, commandLine, log, warn, result }) {

@@ -1,3 +1,4 @@
+import path from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { OptionTable } from "../../../commands/support/options.js";
@@ -7,7 +8,7 @@ import { refusal } from "./refusal.js";
 const test = suite("commands/support/resolve");
 
 const options = {
-  out: { type: "string", describe: "Where the run goes", required: true },
+  out: { type: "string", value: "folder", describe: "Where the run goes", required: true },
   steps: { type: "number", describe: "Updates", integer: true, min: 1, default: 100 },
   rate: { type: "number", describe: "Largest step", default: 0.1 },
   seed: { type: "number", describe: "Of all randomness" },
@@ -82,6 +83,14 @@ test("a resumed run refuses other settings than its own, and says whose they are
     /^--resume: rate in run\.yaml asks for 0\.2, but the run was started with 0\.5;/,
   );
   refuseConflicts(resolved, stored, ["steps", "rate"], options);
+});
+
+test("a place is the same however it is written", async () => {
+  const stored = { out: "runs/a" };
+  for (const out of ["runs/a/", "./runs/a", path.resolve("runs/a")])
+    refuseConflicts(resolveConfig(options, [flags({ out })]), stored, [], options);
+  const other = resolveConfig(options, [flags({ out: "runs/b" })]);
+  assert.match(await refusal(() => refuseConflicts(other, stored, [], options)), /--out asks for "runs\/b"/);
 });
 
 test("a resumed run takes its own settings over defaults, and the same ones given again", () => {
