@@ -6,6 +6,7 @@ import { copyFile, type FileHandle, link, mkdir, open, rename, rm } from "node:f
 import path from "node:path";
 import { FileError } from "../errors.js";
 import { writeFully } from "./bytes.js";
+import { forgetPending, notePending } from "./pendingNames.js";
 
 /** A file that is being written under a temporary name. */
 export type PendingFile = {
@@ -28,6 +29,7 @@ export type FileContent = string | Uint8Array | ((handle: FileHandle) => Promise
 export async function createPending(file: string): Promise<PendingFile> {
   const temporary = temporaryName(file);
   const handle = await makeFile(file, temporary);
+  notePending(temporary);
   const write = async (bytes: Uint8Array, position: number) => {
     await writeFully(handle, bytes, position).catch((error) => {
       throw asWriteError(file, error);
@@ -36,12 +38,14 @@ export async function createPending(file: string): Promise<PendingFile> {
   const abort = async () => {
     await handle.close();
     await rm(temporary, { force: true });
+    forgetPending(temporary);
   };
   const commit = async () => {
     try {
       await handle.sync();
       await handle.close(); // Windows renames closed files only
       await rename(temporary, file);
+      forgetPending(temporary);
     } catch (error) {
       await abort();
       throw asWriteError(file, error);
