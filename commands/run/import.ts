@@ -5,7 +5,7 @@ import { UsageError } from "../../lib/errors.js";
 import { fileHash } from "../../lib/files/fileHash.js";
 import { openRun } from "../../lib/files/runDirectory.js";
 import { openWeights, type WeightsFile } from "../../lib/files/weightsFile.js";
-import { LAYOUTS, type Layout, layoutOf, modelNames } from "../../lib/models/layouts.js";
+import { LAYOUTS, type Layout, layoutOf, modelNames } from "../../lib/models/foreign/layouts.js";
 import type { options } from "../import.js";
 import type { CommandContext } from "../support/command.js";
 import { flagOf } from "../support/options.js";

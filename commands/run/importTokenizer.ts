@@ -1,8 +1,8 @@
 /** A tokenizer of another program as one of ours. */
 import { UsageError } from "../../lib/errors.js";
 import { weightsHash } from "../../lib/files/hostTensors.js";
-import { foreignTokenizer } from "../../lib/models/foreignTokenizer.js";
-import { LAYOUTS, type TokenizerLayout } from "../../lib/models/layouts.js";
+import { LAYOUTS, type TokenizerLayout } from "../../lib/models/foreign/layouts.js";
+import { foreignTokenizer } from "../../lib/models/foreign/tokenizer.js";
 import { type TokenizerConfig, tokenizerOf } from "../../lib/models/tokenizer.js";
 import { countParameters, flattenSpecs } from "../../lib/nn/params.js";
 import { underPrefix } from "../../lib/train/named.js";

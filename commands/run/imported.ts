@@ -1,7 +1,7 @@
 /** What the parts of `import` tell each other. */
 import type { NamedHostTensors } from "../../lib/engine/types.js";
 import type { WeightsFile } from "../../lib/files/weightsFile.js";
-import type { Layout, ModelNames } from "../../lib/models/layouts.js";
+import type { Layout, ModelNames } from "../../lib/models/foreign/layouts.js";
 import type { TokenizerConfig } from "../../lib/models/tokenizer.js";
 import type { VimConfig } from "../../lib/models/vim.js";
 import type { options } from "../import.js";

@@ -2,7 +2,7 @@
 import type { NamedHostTensors } from "../../lib/engine/types.js";
 import { FileError } from "../../lib/errors.js";
 import { type ReadModelOptions, readModel, type StoredModel } from "../../lib/files/readModel.js";
-import { LAYOUTS, type Layout } from "../../lib/models/layouts.js";
+import { LAYOUTS, type Layout } from "../../lib/models/foreign/layouts.js";
 import { codeGrid, type TokenizerConfig, tokenizerOf } from "../../lib/models/tokenizer.js";
 import { type VimConfig, vimSpec } from "../../lib/models/vim.js";
 import { flattenSpecs, type SpecTree } from "../../lib/nn/params.js";

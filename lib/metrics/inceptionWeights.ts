@@ -1,11 +1,10 @@
 /** The Inception network's weights from a file that the user has. */
 import path from "node:path";
 import type { NamedHostTensors } from "../engine/types.js";
-import { FileError } from "../errors.js";
 import { fileHash } from "../files/fileHash.js";
 import { weightsHash } from "../files/hostTensors.js";
 import { openWeights } from "../files/weightsFile.js";
-import { inceptionParams, inceptionStateShapes } from "../models/inceptionState.js";
+import { inceptionParams, inceptionStateShapes } from "../models/foreign/inceptionState.js";
 
 /** Which network it is, for people and for comparing statistics. */
 export type InceptionIdentity = {
@@ -31,12 +30,12 @@ export type InceptionWeights = InceptionIdentity & {
 /**
  * Reads the network from a file, of torch.save or safetensors, and says which it is; a file with another hash is taken
  * as well.
- * @throws FileError when the file is missing or damaged, or a tensor is missing or has another shape
+ * @throws FileError when the file is missing or damaged, or tensors are missing or of another shape or type
  */
 export async function readInception(file: string): Promise<InceptionWeights> {
   const sha256 = await fileHash(file);
   const state = await readState(file);
-  const params = foldedState(file, state);
+  const params = inceptionParams({ what: file, tensors: state });
   return {
     file: path.basename(file),
     sha256,
@@ -63,14 +62,5 @@ async function readState(file: string): Promise<NamedHostTensors> {
     return state;
   } finally {
     await weights.close();
-  }
-}
-
-function foldedState(file: string, state: NamedHostTensors): NamedHostTensors {
-  try {
-    return inceptionParams(state);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new FileError(`${file}: ${error.message}`, { cause: error });
   }
 }

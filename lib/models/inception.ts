@@ -1,6 +1,6 @@
 /**
  * Inception v3 as image metrics use it: the TensorFlow graph of 5 December 2015 in the layout of its PyTorch port, with
- * batch normalization folded into the convolutions (`inceptionState.ts`). It differs from the published network and from
+ * batch normalization folded into the convolutions (`foreign/inceptionState.ts`). It differs from the published network and from
  * torchvision's: means over windows leave the padding out, the last block takes maxima, and there are 1008 logits.
  * Source: Szegedy et al. 2015, arXiv:1512.00567; Heusel et al. 2017, arXiv:1706.08500; the ports pytorch-fid and
  * torch-fidelity, whose weights and names of parameters these are.

@@ -3,10 +3,8 @@
  * Source: Simonyan & Zisserman 2014, arXiv:1409.1556, table 1, column D.
  */
 import * as tf from "@tensorflow/tfjs";
-import type { NamedHostTensors } from "../engine/types.js";
 import { type Conv2dSpec, conv2d, conv2dSpec } from "../nn/conv2d.js";
 import { expectShape } from "../nn/expectShape.js";
-import { type ForeignFile, type ForeignParam, foreignVector, importParams, torchKernel } from "../nn/foreignParams.js";
 import type { ParamsOf } from "../nn/params.js";
 import { relu } from "../nn/relu.js";
 
@@ -73,27 +71,4 @@ function expectImages(images: tf.Tensor): void {
     throw new RangeError(
       `vgg16: images want sides of at least ${VGG16_SMALLEST_SIDE} pixels, got ${height} x ${width}`,
     );
-}
-
-/**
- * Our parameters from a file of torchvision's `vgg16` (`features.{n}.weight`; its classifier is left out) or of LPIPS
- * (`net.slice{level}.{n}.weight`; its calibration is left out).
- * @throws FileError naming all tensors that are missing, of another shape, or unexpected
- */
-export function vgg16Weights(file: ForeignFile, config: Vgg16Config = VGG16): NamedHostTensors {
-  const ofLpips = Object.keys(file.tensors).some((name) => name.startsWith("net."));
-  const params: Record<string, ForeignParam> = {};
-  let place = 0; // in torchvision's list, where every convolution, ReLU and pooling counts
-  for (const [level, convolutions] of vgg16Spec(config).levels.entries()) {
-    for (const [i, { kernel }] of convolutions.entries()) {
-      const ours = `levels/${level}/${i}`;
-      const theirs = `${ofLpips ? `net.slice${level + 1}` : "features"}.${place}`;
-      params[`${ours}/kernel`] = torchKernel(`${theirs}.weight`, kernel.shape);
-      params[`${ours}/bias`] = foreignVector(`${theirs}.bias`, kernel.shape.at(-1)!);
-      place += 2; // and its ReLU
-    }
-    place++; // the pooling
-  }
-  const leftOut = ofLpips ? /^(scaling_layer|lin\d|lins)\./ : /^classifier\./;
-  return importParams(file, { model: `VGG-16 with ${config.widths.join(", ")} channels`, params, leftOut });
 }

@@ -2,7 +2,7 @@
  * VIM, vector-quantized image modeling: a decoder-only Transformer over the codes of an image in raster order.
  * Source: Yu et al. 2021, arXiv:2110.04627, section 4. Where the paper is silent: positions are the sum of a learned row
  * and a learned column vector, and unconditional sequences start from a learned token, which also means "no class".
- * Under the options of portPrior.ts it is the stage 2 of the public PyTorch port.
+ * Under the options of foreign/portPrior.ts it is the stage 2 of the public PyTorch port.
  */
 import * as tf from "@tensorflow/tfjs";
 import { type BlockCache, type BlockConfig, type BlockOptions, block, blockSpec } from "../nn/block.js";

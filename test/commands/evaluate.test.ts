@@ -10,10 +10,10 @@ import { openSource } from "../../lib/data/source.js";
 import { openEngine } from "../../lib/engine/open.js";
 import { readFeatureStatistics } from "../../lib/files/featureStatistics.js";
 import { weightsHash, writeHostTensors } from "../../lib/files/hostTensors.js";
-import { perceptualWeights } from "../../lib/losses/perceptual.js";
 import { countMoments } from "../../lib/metrics/featureMoments.js";
 import { frechetDistance } from "../../lib/metrics/frechet.js";
 import { createLpips } from "../../lib/metrics/lpips.js";
+import { perceptualWeights } from "../../lib/models/foreign/perceptualWeights.js";
 import { createAutoencoder, createDecoder, createEncoder, createFeaturizer } from "../../lib/sample/codec.js";
 import { hashedInception } from "../models/support/hashedInception.js";
 import { expectClose, fixture, inTemporaryFolder, vitvq } from "../support.js";
@@ -185,7 +185,7 @@ test("files that are no networks end the evaluation before it begins", () =>
     const other = fixture("golden", "posembed.safetensors");
     await fail([...args, "--lpips", other], 2, /--lpips: wants VGG-16's weights as well; download https:/);
     await fail([...args, "--vgg", other], 2, /no weights of channels; download https:.*name it with --lpips$/);
-    await fail([...args, "--inception", other], 4, /posembed.*inception: want Conv2d_1a_3x3/);
+    await fail([...args, "--inception", other], 4, /posembed.* not weights of Inception v3 .*; missing: Conv2d_1a_3x3/);
   }));
 
 type Protocol = {

@@ -10,13 +10,12 @@ import {
   perceptualDistances,
   perceptualLoss,
   perceptualSpec,
-  perceptualWeights,
 } from "../../lib/losses/perceptual.js";
+import { perceptualWeights } from "../../lib/models/foreign/perceptualWeights.js";
 import { valueAndGradients } from "../../lib/nn/gradients.js";
 import { flattenSpecs, initialise, paramTree } from "../../lib/nn/params.js";
 import { rngFrom } from "../../lib/random.js";
-import { distancesByLoops, type GoldenLpips, goldenLpips, vgg16ByLoops } from "../models/support/lpips.js";
-import { marked, torchvision } from "../models/support/torchvision.js";
+import { distancesByLoops, goldenLpips, vgg16ByLoops } from "../models/support/lpips.js";
 import type { Images } from "../nn/support/convolution.js";
 import { inner } from "../nn/support/loops.js";
 import { expectClose } from "../support.js";
@@ -50,12 +49,10 @@ async function run(engine: Engine, step: Step, weights: NamedHostTensors, { imag
   return results;
 }
 
-const fileOf = ({ tensors }: GoldenLpips) => ({ vgg: { what: "golden", tensors } });
-
 for (const [name, create] of Object.entries(engines))
   test(`${name}: distances, loss and gradient are the reference's`, async () => {
     const file = await goldenLpips();
-    const weights = perceptualWeights(fileOf(file), file.config);
+    const weights = perceptualWeights({ vgg: { what: "golden", tensors: file.tensors } }, file.config);
     const got = await run(await create(), lossStep(file.config), weights, file);
     expectClose(got["distances"]!.data, file.perImage, "distances", { relative: 1e-5 });
     expectClose(got["loss"]!.data, file.loss, "loss", { relative: 1e-5 });
@@ -187,74 +184,6 @@ test("the published network alone turns its two inputs only", () => {
   assert.equal(
     turned.filter((order) => order !== "0,2,1"),
     ["0,3,1,2", "0,3,1,2"],
-  );
-});
-
-test("the package's file of weights, a whole LPIPS and a checkpoint with one all give the calibration", async () => {
-  const file = await goldenLpips();
-  const entries = Object.entries(file.tensors);
-  const under = entries.map(([name, tensor]) => [`loss.perceptual_loss.${name}`, tensor] as const);
-  const twice = entries.flatMap(([name, tensor]) => {
-    const level = /^lin(\d)\./.exec(name)?.[1];
-    return level ? [[`loss.perceptual_loss.lins.${level}.model.1.weight`, tensor] as const] : [];
-  });
-  const other = { "loss.discriminator.final_linear.1.bias": file.tensors["net.slice1.0.bias"]! };
-  const checkpoint = { ...Object.fromEntries([...under, ...twice]), ...other };
-  const lins = Object.fromEntries(entries.filter(([name]) => name.startsWith("lin")));
-  const vgg = Object.fromEntries(entries.filter(([name]) => name.startsWith("net.")));
-  const whole = perceptualWeights(fileOf(file), file.config);
-  assert.equal(Object.keys(whole), Object.keys(flattenSpecs(perceptualSpec(file.config))));
-  assert.equal(perceptualWeights({ vgg: { what: "ckpt", tensors: checkpoint } }, file.config), whole);
-  const apart = { vgg: { what: "vgg", tensors: vgg }, calibration: { what: "lin", tensors: lins } };
-  assert.equal(perceptualWeights(apart, file.config), whole);
-});
-
-/** The published calibration as its package names it. */
-const LINS = [64, 128, 256, 512, 512].map((C, level) => [
-  `lin${level}.model.1.weight`,
-  marked([1, C, 1, 1], level + 1),
-]);
-
-test("torchvision's file and the package's fill the published network, torchvision's alone its plain form", () => {
-  const vgg = { what: "vgg16.pth", tensors: torchvision() };
-  const calibration = { what: "vgg.pth", tensors: Object.fromEntries(LINS) as NamedHostTensors };
-  const plain: PerceptualConfig = { ...LPIPS, form: "features" };
-  const calibrated = perceptualWeights({ vgg, calibration });
-  for (const [weights, config] of [
-    [calibrated, LPIPS],
-    [perceptualWeights({ vgg }, plain), plain],
-  ] as const) {
-    const specs = flattenSpecs(perceptualSpec(config));
-    assert.equal(Object.keys(weights), Object.keys(specs));
-    for (const [name, { shape }] of Object.entries(specs)) assert.equal(weights[name]!.shape, shape, name);
-  }
-  assert.is(calibrated["calibration/3"]!.data[0], 4);
-  assert.throws(() => perceptualWeights({ vgg }), /vgg16\.pth: .* missing: lin0\.model\.1\.weight, lin1/);
-});
-
-test("weights that do not fit are refused by name, and those of another version by their scaling", async () => {
-  const file = await goldenLpips();
-  const refused = (change: NamedHostTensors, message: RegExp, without?: string) => {
-    const tensors = { ...file.tensors, ...change };
-    if (without) delete tensors[without];
-    assert.throws(() => perceptualWeights({ vgg: { what: "lpips.pth", tensors } }, file.config), message);
-  };
-  const zeros = (...shape: number[]): HostTensor => ({
-    dtype: "float32",
-    shape,
-    data: new Float32Array(shape.reduce((a, b) => a * b, 1)),
-  });
-  refused(
-    {},
-    /^lpips\.pth: these are not weights of LPIPS .*; missing: lin3\.model\.1\.weight$/,
-    "lin3.model.1.weight",
-  );
-  refused({ "lin3.model.1.weight": zeros(1, 192, 1, 1) }, /lin3\.model\.1\.weight \(want float32 \[1, 7, 1, 1\]/);
-  refused({}, /VGG-16 .*; missing: net\.slice4\.19\.bias$/, "net.slice4.19.bias");
-  refused({ "net.slice6.30.bias": zeros(8) }, /; unexpected: net\.slice6\.30\.bias$/);
-  refused(
-    { "scaling_layer.shift": zeros(1, 3, 1, 1) },
-    /scaling_layer\.shift wants -0\.03, .* as in LPIPS 0\.1, got 0, 0, 0/,
   );
 });
 

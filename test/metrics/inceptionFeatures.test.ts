@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { createOnnxEngine } from "../../lib/engine/onnxruntime.js";
 import { countMoments } from "../../lib/metrics/featureMoments.js";
 import { collectFeatures, createInceptionExtractor, extractSet } from "../../lib/metrics/inceptionFeatures.js";
-import { inceptionParams } from "../../lib/models/inceptionState.js";
+import { inceptionParams } from "../../lib/models/foreign/inceptionState.js";
 import { expectRejection } from "../files/support.js";
 import { golden } from "../models/support/golden.js";
 import { hashedImages, hashedInception } from "../models/support/hashedInception.js";
@@ -11,7 +11,7 @@ import { expectClose } from "../support.js";
 
 const test = suite("metrics/inceptionFeatures");
 
-const params = inceptionParams(hashedInception());
+const params = inceptionParams({ what: "hashed", tensors: hashedInception() });
 
 const extractorOf = async (image: { height: number; width: number; channels: number }, batchSize: number) =>
   createInceptionExtractor({ engine: await createOnnxEngine(), params, protocol: "pytorch-fid", image, batchSize });

@@ -1,9 +1,9 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createOnnxEngine } from "../../lib/engine/onnxruntime.js";
-import { perceptualWeights } from "../../lib/losses/perceptual.js";
 import type { ImagePair } from "../../lib/metrics/imagePair.js";
 import { createLpips } from "../../lib/metrics/lpips.js";
+import { perceptualWeights } from "../../lib/models/foreign/perceptualWeights.js";
 import { goldenLpips } from "../models/support/lpips.js";
 import { expectClose } from "../support.js";
 

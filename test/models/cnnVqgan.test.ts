@@ -16,7 +16,7 @@ import {
   encodeCodes,
   tokenGrid,
 } from "../../lib/models/cnnVqgan.js";
-import { fromTaming } from "../../lib/models/cnnVqganNames.js";
+import { fromTaming } from "../../lib/models/foreign/tamingNames.js";
 import { valueAndGradients } from "../../lib/nn/gradients.js";
 import { countParameters, flattenSpecs, initialise, paramTree, type SpecTree } from "../../lib/nn/params.js";
 import { normals, numbersOf, onCpu, tensorOf } from "../nn/support/eager.js";

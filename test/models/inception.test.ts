@@ -4,6 +4,7 @@ import * as assert from "uvu/assert";
 import { createEagerEngine, withBackend } from "../../lib/engine/eager.js";
 import { createOnnxEngine } from "../../lib/engine/onnxruntime.js";
 import type { Engine, HostTensor, NamedHostTensors, NamedTensors } from "../../lib/engine/types.js";
+import { inceptionParams } from "../../lib/models/foreign/inceptionState.js";
 import {
   type InceptionFeatures,
   type InceptionParams,
@@ -12,7 +13,6 @@ import {
   inceptionOutputs,
   inceptionSpec,
 } from "../../lib/models/inception.js";
-import { inceptionParams } from "../../lib/models/inceptionState.js";
 import { countParameters, flattenSpecs, paramTree } from "../../lib/nn/params.js";
 import { expectClose } from "../support.js";
 import { golden } from "./support/golden.js";
@@ -20,7 +20,7 @@ import { hashedImages, hashedInception } from "./support/hashedInception.js";
 
 const test = suite("Inception");
 
-const params = inceptionParams(hashedInception());
+const params = inceptionParams({ what: "hashed", tensors: hashedInception() });
 
 type Network = (params: InceptionParams, images: tf.Tensor) => InceptionFeatures;
 

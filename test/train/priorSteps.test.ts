@@ -3,7 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createOnnxEngine } from "../../lib/engine/onnxruntime.js";
 import type { NamedHostTensors } from "../../lib/engine/types.js";
-import { fromPortPrior } from "../../lib/models/portPrior.js";
+import { fromPortPrior } from "../../lib/models/foreign/portPrior.js";
 import { vimSpec } from "../../lib/models/vim.js";
 import { flattenSpecs } from "../../lib/nn/params.js";
 import { adamWUpdate, zeroMoments } from "../../lib/train/adamW.js";

@@ -1,7 +1,7 @@
 /** The golden stage 2 of the port. */
 import type { NamedHostTensors } from "../../../lib/engine/types.js";
 import { readHostTensors } from "../../../lib/files/hostTensors.js";
-import { fromPortPrior, type PortedPrior } from "../../../lib/models/portPrior.js";
+import { fromPortPrior, type PortedPrior } from "../../../lib/models/foreign/portPrior.js";
 import type { Filter } from "../../../lib/sample/draw.js";
 import { fixture } from "../../support.js";
 import { tensorGroups } from "./taming.js";

@@ -1,6 +1,6 @@
 /** Weights and images of the Inception tests, made of hashes; fixtures/golden/inception.py makes the same. */
 import type { HostTensor, NamedHostTensors } from "../../../lib/engine/types.js";
-import { inceptionStateShapes } from "../../../lib/models/inceptionState.js";
+import { inceptionStateShapes } from "../../../lib/models/foreign/inceptionState.js";
 import { streamSeed, uniformAt } from "../../../lib/random.js";
 
 const SEED = 7;

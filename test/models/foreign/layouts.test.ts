@@ -1,9 +1,9 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { layoutOf, modelNames } from "../../lib/models/layouts.js";
-import { tensorGroups } from "./support/taming.js";
+import { layoutOf, modelNames } from "../../../lib/models/foreign/layouts.js";
+import { tensorGroups } from "../support/taming.js";
 
-const test = suite("models/layouts");
+const test = suite("models/foreign/layouts");
 
 test("a file of something else is refused with what its names begin with, and where in it one may be", () => {
   const message = /^vgg\.pth: neither a ViT-VQGAN .* nor a VQGAN .*: the names of its 2 tensors begin with features$/;

@@ -1,14 +1,14 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { NamedHostTensors } from "../../lib/engine/types.js";
-import { type ForeignOptions, foreignTokenizer } from "../../lib/models/foreignTokenizer.js";
-import { type TokenizerConfig, tokenizerOf } from "../../lib/models/tokenizer.js";
-import { torchWeights } from "../../lib/models/torchWeights.js";
-import { flattenSpecs, initialise } from "../../lib/nn/params.js";
-import { smallTokenizer } from "../commands/support/smallTokenizer.js";
-import { GOLDEN_CONFIG, tensorGroups } from "./support/taming.js";
+import type { NamedHostTensors } from "../../../lib/engine/types.js";
+import { type ForeignOptions, foreignTokenizer } from "../../../lib/models/foreign/tokenizer.js";
+import { torchWeights } from "../../../lib/models/foreign/torchWeights.js";
+import { type TokenizerConfig, tokenizerOf } from "../../../lib/models/tokenizer.js";
+import { flattenSpecs, initialise } from "../../../lib/nn/params.js";
+import { smallTokenizer } from "../../commands/support/smallTokenizer.js";
+import { GOLDEN_CONFIG, tensorGroups } from "../support/taming.js";
 
-const test = suite("models/torchWeights");
+const test = suite("models/foreign/torchWeights");
 
 const weightsOf = (model: TokenizerConfig): NamedHostTensors => initialise(flattenSpecs(tokenizerOf(model).spec), 3);
 

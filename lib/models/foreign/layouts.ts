@@ -1,5 +1,5 @@
 /** Programs whose checkpoints are known: whose a file is, and which of its tensors are the model's. */
-import { FileError } from "../errors.js";
+import { FileError } from "../../errors.js";
 
 type Known = {
   /** For people. */

@@ -1,12 +1,16 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { inceptionParams, inceptionStateShapes } from "../../lib/models/inceptionState.js";
-import { expectClose } from "../support.js";
-import { hashedInception } from "./support/hashedInception.js";
+import type { NamedHostTensors } from "../../../lib/engine/types.js";
+import { FileError } from "../../../lib/errors.js";
+import { inceptionParams, inceptionStateShapes } from "../../../lib/models/foreign/inceptionState.js";
+import { expectClose } from "../../support.js";
+import { hashedInception } from "../support/hashedInception.js";
 
-const test = suite("models/inceptionState");
+const test = suite("models/foreign/inceptionState");
 
 const state = hashedInception();
+
+const paramsOf = (tensors: NamedHostTensors) => inceptionParams({ what: "inception.pth", tensors });
 
 test("the state has the names and shapes of torchvision's Inception3 with 1008 classes and no auxiliary head", () => {
   const shapes = inceptionStateShapes();
@@ -21,7 +25,7 @@ test("the state has the names and shapes of torchvision's Inception3 with 1008 c
 });
 
 test("batch normalization is folded in: weight gamma / sqrt(variance + 0.001), beta - mean gamma / sqrt(...)", () => {
-  const params = inceptionParams(state);
+  const params = paramsOf(state);
   const layer = "Mixed_6b.branch7x7_2";
   const bn = (name: string) => state[`${layer}.bn.${name}`]!.data;
   const gain = (o: number) => bn("weight")[o]! / Math.sqrt(bn("running_var")[o]! + 0.001);
@@ -37,16 +41,22 @@ test("batch normalization is folded in: weight gamma / sqrt(variance + 0.001), b
   assert.is(fc.data[3 * 1008 + 2], state["fc.weight"]!.data[2 * 2048 + 3]);
 });
 
-test("tensors beyond those it reads are ignored; missing ones and other shapes are named", () => {
+test("tensors beyond those it reads are ignored; missing ones, other shapes and types are all named", () => {
   const counter = { dtype: "int32", shape: [], data: Int32Array.of(0) } as const;
   const more = { ...state, "Conv2d_1a_3x3.bn.num_batches_tracked": counter };
-  assert.is(Object.keys(inceptionParams(more)).length, 94 * 2 + 2);
-  const { "Mixed_5b.branch1x1.bn.bias": _, ...less } = state;
-  assert.throws(() => inceptionParams(less), /want Mixed_5b\.branch1x1\.bn\.bias \[64\], got none; give the weights/);
+  assert.is(Object.keys(paramsOf(more)).length, 94 * 2 + 2);
+  const { "Mixed_5b.branch1x1.bn.bias": _, "fc.bias": __, ...less } = state;
   const torchvision = { dtype: "float32", shape: [1000, 2048], data: new Float32Array(2_048_000) } as const;
+  const whole = { dtype: "int32", shape: [64], data: new Int32Array(64) } as const;
   assert.throws(
-    () => inceptionParams({ ...state, "fc.weight": torchvision }),
-    /want fc\.weight \[1008, 2048\], got \[1000, 2048\]/,
+    () => paramsOf({ ...less, "fc.weight": torchvision, "Mixed_5b.branch1x1.bn.weight": whole }),
+    (error: unknown) =>
+      error instanceof FileError &&
+      error.message ===
+        "inception.pth: these are not weights of Inception v3 as in pt_inception-2015-12-05 of pytorch-fid or " +
+          "torch-fidelity; missing: Mixed_5b.branch1x1.bn.bias, fc.bias; not as wanted: " +
+          "Mixed_5b.branch1x1.bn.weight (want float32 [64], got int32 [64]), " +
+          "fc.weight (want float32 [1008, 2048], got float32 [1000, 2048])",
   );
 });
 

@@ -4,10 +4,12 @@
  *
  * Its blocks have a token shift before attention and a squared ReLU; until 27 August 2022 they had GELU and no shift.
  */
-import type { HostTensor, NamedHostTensors } from "../engine/types.js";
-import { FileError } from "../errors.js";
-import { flattenSpecs } from "../nn/params.js";
-import { type VimConfig, vimSpec } from "./vim.js";
+import type { NamedHostTensors } from "../../engine/types.js";
+import { FileError } from "../../errors.js";
+import { flattenSpecs } from "../../nn/params.js";
+import { type VimConfig, vimSpec } from "../vim.js";
+import { permuted, tapsFirst } from "./axes.js";
+import { everyMisfit, misfits, type TensorKinds } from "./misfits.js";
 
 export type PortPriorOptions = {
   /** Named in errors; "the state dict" when absent. */
@@ -32,8 +34,6 @@ type Made = {
   readonly linear?: boolean;
 };
 
-type Shapes = Readonly<Record<string, Pick<HostTensor, "dtype" | "shape">>>;
-
 const MODEL = { positions: "learned", startPosition: true, classless: false, headBias: false } as const;
 
 /**
@@ -49,17 +49,18 @@ export function fromPortPrior(named: NamedHostTensors, options: PortPriorOptions
   const tensors: NamedHostTensors = {};
   for (const [ours, { shape }] of Object.entries(flattenSpecs(vimSpec(model)))) {
     const { theirs, linear = false } = table.get(ours)!;
-    const parts = theirs.map((name) => named[name]!.data as Float32Array);
-    tensors[ours] = { dtype: "float32", shape, data: linear ? besideEachOther(parts, shape[0]!) : joined(parts) };
+    const data = joined(theirs.map((name) => named[name]!.data as Float32Array)); // linear: [all to, from]
+    const turned = linear ? permuted(data, shape.toReversed(), tapsFirst(2)) : data;
+    tensors[ours] = { dtype: "float32", shape, data: turned };
   }
   return { model, tensors };
 }
 
 /** The configuration of a checkpoint, from the names and shapes of its tensors; throws as `fromPortPrior` does. */
-export function portPriorModel(named: Shapes, { heads, source = "the state dict" }: PortPriorOptions): VimConfig {
+export function portPriorModel(named: TensorKinds, { heads, source = "the state dict" }: PortPriorOptions): VimConfig {
   const model = inferModel(named, heads);
-  const wrong = [...differences(named, model)];
-  if (wrong.length > 0) throw new FileError(`${source} is not a GPT of enhancing-transformers: ${wrong.join("; ")}`);
+  const wrong = differences(named, model);
+  if (wrong !== "") throw new FileError(`${source} is not a GPT of enhancing-transformers: ${wrong}`);
   const conditions = named["pos_emb_cond"]!.shape[1];
   if (conditions !== 1)
     throw new FileError(
@@ -73,7 +74,7 @@ export function portPriorModel(named: Shapes, { heads, source = "the state dict"
 }
 
 /** What the shapes say, NaN where a tensor that says it is missing. */
-function inferModel(named: Shapes, heads: number): VimConfig {
+function inferModel(named: TensorKinds, heads: number): VimConfig {
   const size = (name: string, axis: number) => named[name]?.shape[axis] ?? Number.NaN;
   const blocks = Object.keys(named).filter((name) => name.startsWith("blocks."));
   const side = Math.sqrt(size("pos_emb_code", 1));
@@ -136,19 +137,9 @@ function norm(theirs: string, ours: string, dim: number): Made[] {
 }
 
 /** Every tensor that is missing, unlike what `model` wants, or not of it. */
-function* differences(named: Shapes, model: VimConfig): Generator<string> {
-  const known = new Set<string>();
-  for (const { theirs, shape } of madeTensors(model))
-    for (const name of theirs) {
-      known.add(name);
-      const got = named[name];
-      const fits = got?.shape.length === shape.length && shape.every((n, i) => Number.isNaN(n) || n === got.shape[i]);
-      const want = shape.map((n) => (Number.isNaN(n) ? "?" : n)).join(", ");
-      if (!got) yield `${name} is missing`;
-      else if (!fits) yield `${name}: want [${want}], got [${got.shape.join(", ")}]`;
-      else if (got.dtype !== "float32") yield `${name}: want float32, got ${got.dtype}`;
-    }
-  for (const name of Object.keys(named)) if (!known.has(name)) yield `${name} is not of this model`;
+function differences(named: TensorKinds, model: VimConfig): string {
+  const wanted = madeTensors(model).flatMap(({ theirs, shape }) => theirs.map((name) => ({ name, shape })));
+  return everyMisfit(misfits(named, wanted));
 }
 
 function joined(parts: readonly Float32Array[]): Float32Array {
@@ -160,13 +151,4 @@ function joined(parts: readonly Float32Array[]): Float32Array {
     at += part.length;
   }
   return all;
-}
-
-/** Linear maps [to, from] each as one of [from, all to]. */
-function besideEachOther(parts: readonly Float32Array[], from: number): Float32Array {
-  const rows = joined(parts); // [all to, from]
-  const to = rows.length / from;
-  const kernel = new Float32Array(rows.length);
-  for (let i = 0; i < from; i++) for (let o = 0; o < to; o++) kernel[i * to + o] = rows[o * from + i]!;
-  return kernel;
 }

@@ -1,11 +1,11 @@
 /** Tokenizers that other programs trained as models of ours. */
-import type { NamedHostTensors } from "../engine/types.js";
-import { FileError } from "../errors.js";
-import { fromTaming } from "./cnnVqganNames.js";
+import type { NamedHostTensors } from "../../engine/types.js";
+import { FileError } from "../../errors.js";
+import type { TokenizerConfig } from "../tokenizer.js";
 import { LAYOUTS, type TokenizerLayout } from "./layouts.js";
 import { fromPort, type PortOptions } from "./portNames.js";
 import { type TamingOptions, tamingModel } from "./tamingModel.js";
-import type { TokenizerConfig } from "./tokenizer.js";
+import { fromTaming } from "./tamingNames.js";
 
 export type ForeignOptions = Pick<PortOptions, "headDim"> &
   Omit<TamingOptions, "source"> & { readonly layout: TokenizerLayout; readonly source: string };

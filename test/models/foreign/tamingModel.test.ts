@@ -1,13 +1,12 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { FileError } from "../../lib/errors.js";
-import { CNN_LAYOUTS, type CnnVqganConfig, cnnVqganSpec } from "../../lib/models/cnnVqgan.js";
-import { tamingName } from "../../lib/models/cnnVqganNames.js";
-import { tamingModel } from "../../lib/models/tamingModel.js";
-import { flattenSpecs } from "../../lib/nn/params.js";
-import { GOLDEN_CONFIG, tensorGroups } from "./support/taming.js";
+import { FileError } from "../../../lib/errors.js";
+import { CNN_LAYOUTS, type CnnVqganConfig } from "../../../lib/models/cnnVqgan.js";
+import { tamingModel } from "../../../lib/models/foreign/tamingModel.js";
+import { tamingParams } from "../../../lib/models/foreign/tamingNames.js";
+import { GOLDEN_CONFIG, tensorGroups } from "../support/taming.js";
 
-const test = suite("models/tamingModel");
+const test = suite("models/foreign/tamingModel");
 
 const PUBLISHED: CnnVqganConfig = {
   ...CNN_LAYOUTS.f16,
@@ -21,13 +20,8 @@ const PUBLISHED: CnnVqganConfig = {
 };
 
 /** Names and shapes of a model as its checkpoint has them. */
-function shapesOf(model: CnnVqganConfig): Record<string, { shape: number[] }> {
-  const entries = Object.entries(flattenSpecs(cnnVqganSpec(model))).map(([path, { shape }]) => {
-    const [from, to] = shape.slice(-2) as [number, number];
-    const side = shape.length === 4 ? shape[0]! : 1;
-    return [tamingName(path), { shape: path.endsWith("/kernel") ? [to, from, side, side] : [...shape] }] as const;
-  });
-  return Object.fromEntries(entries);
+function shapesOf(model: CnnVqganConfig): Record<string, { shape: readonly number[] }> {
+  return Object.fromEntries(Object.values(tamingParams(model)).map(({ name, shape }) => [name, { shape }]));
 }
 
 test("the shapes say all but the image's side and the groups, which default to the published ones", async () => {

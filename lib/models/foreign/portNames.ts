@@ -2,13 +2,15 @@
  * Stage-1 checkpoints of the public PyTorch port (thuanz123/enhancing-transformers, class `ViTVQ`) as models of ours, and
  * back: the names, the order of axes, and the options under which ViT-VQGAN is exactly the port's.
  */
-import type { HostTensor, NamedHostTensors } from "../engine/types.js";
-import { FileError } from "../errors.js";
-import { headWidth } from "../nn/attention.js";
-import { flattenSpecs } from "../nn/params.js";
-import { sinCosPositions } from "../nn/positions.js";
-import type { QuantizerConfig } from "./quantizer.js";
-import { type StackConfig, tokenGrid, type VitVqganConfig, vitVqganSpec } from "./vitVqgan.js";
+import type { HostTensor, NamedHostTensors } from "../../engine/types.js";
+import { FileError } from "../../errors.js";
+import { headWidth } from "../../nn/attention.js";
+import { flattenSpecs } from "../../nn/params.js";
+import { sinCosPositions } from "../../nn/positions.js";
+import type { QuantizerConfig } from "../quantizer.js";
+import { type StackConfig, tokenGrid, type VitVqganConfig, vitVqganSpec } from "../vitVqgan.js";
+import { inverse, permuted, permutedShape, tapsFirst, unmoved } from "./axes.js";
+import { everyMisfit, misfits, type TensorKinds } from "./misfits.js";
 
 type Side = "encoder" | "decoder";
 
@@ -39,8 +41,6 @@ export type PortTensor = {
   readonly order: readonly number[];
 };
 
-type Shapes = Readonly<Record<string, Pick<HostTensor, "dtype" | "shape">>>;
-
 const HEAD_DIM = 64;
 const QUANTIZER = { l2Norm: true, commitment: 0.25, straightThrough: "raw", vqReduction: "mean" } as const;
 const STACK = { activation: "tanh", qkvBias: false } as const;
@@ -66,7 +66,7 @@ export function fromPort(named: NamedHostTensors, options: PortOptions = {}): Po
   for (const [ours, { shape }] of Object.entries(flattenSpecs(vitVqganSpec(model)))) {
     const { theirs, order } = known.get(ours)!;
     const { data, shape: from } = named[theirs]!;
-    tensors[ours] = { dtype: "float32", shape, data: transposed(data as Float32Array, from, order) };
+    tensors[ours] = { dtype: "float32", shape, data: permuted(data as Float32Array, from, order) };
   }
   const used = new Set(table.map(({ theirs }) => theirs));
   const left = Object.keys(named).filter((name) => !used.has(name) && !name.startsWith("loss."));
@@ -87,9 +87,7 @@ export function toPort(model: VitVqganConfig, tensors: NamedHostTensors): NamedH
     if (spec && String(tensor?.shape) !== String(spec.shape))
       throw new RangeError(`parameter ${ours}: want [${spec.shape.join(", ")}], got ${shapeOf(tensor)}`);
     const data = tensor ? (tensor.data as Float32Array) : fixedPositions(model, sideOfPositions(ours)!);
-    const moved = order.map((axis) => shape[axis]!);
-    const back = order.map((_, axis) => order.indexOf(axis));
-    ported[theirs] = { dtype: "float32", shape, data: transposed(data, moved, back) };
+    ported[theirs] = { dtype: "float32", shape, data: permuted(data, permutedShape(shape, order), inverse(order)) };
   }
   return ported;
 }
@@ -98,11 +96,11 @@ export function toPort(model: VitVqganConfig, tensors: NamedHostTensors): NamedH
  * The configuration of a checkpoint, from the names and shapes of its tensors; throws as `fromPort` does.
  * Positions are taken to be the sine-cosine table.
  */
-export function portModel(named: Shapes, options: PortOptions = {}): VitVqganConfig {
+export function portModel(named: TensorKinds, options: PortOptions = {}): VitVqganConfig {
   const model = inferModel(named, options);
   const { encoder, decoder, channels } = model;
   const source = options.source ?? "the state dict";
-  const wrong = [...differences(named, model)];
+  const wrong = [differences(named, model), ...misplaced(named, model)].filter((text) => text !== "");
   if (wrong.length > 0)
     throw new FileError(`${source} is not a ViT-VQGAN of enhancing-transformers: ${wrong.join("; ")}`);
   const refuse = (what: string) => new FileError(`${source}: ${what}`);
@@ -123,7 +121,7 @@ export function portTensors(model: VitVqganConfig): PortTensor[] {
   const { encoder, decoder, patchSize: P, channels: C, codebookSize: K, codeDim: Dc } = model;
   return [
     positions(model, "encoder"),
-    tensor("encoder.to_patch_embedding.0.weight", "encoder/patches/kernel", [encoder.dim, C, P, P], [2, 3, 1, 0]),
+    tensor("encoder.to_patch_embedding.0.weight", "encoder/patches/kernel", [encoder.dim, C, P, P], tapsFirst(4)),
     tensor("encoder.to_patch_embedding.0.bias", "encoder/patches/bias", [encoder.dim]),
     ...stackTensors("encoder", encoder),
     positions(model, "decoder"),
@@ -154,12 +152,12 @@ function stackTensors(side: Side, stack: StackConfig): PortTensor[] {
   return [...blocks.flat(), ...norm(`${side}.transformer.norm`, `${side}/stack/norm`, dim)];
 }
 
-function tensor(theirs: string, ours: string, shape: readonly number[], order = shape.map((_, i) => i)): PortTensor {
+function tensor(theirs: string, ours: string, shape: readonly number[], order = unmoved(shape.length)): PortTensor {
   return { theirs, ours, shape, order };
 }
 
 function linear(theirs: string, ours: string, [from, to]: readonly [number, number]): PortTensor[] {
-  const kernel = tensor(`${theirs}.weight`, `${ours}/kernel`, [to, from], [1, 0]);
+  const kernel = tensor(`${theirs}.weight`, `${ours}/kernel`, [to, from], tapsFirst(2));
   return [kernel, tensor(`${theirs}.bias`, `${ours}/bias`, [to])];
 }
 
@@ -191,7 +189,7 @@ function isClose(got: ArrayLike<number>, want: ArrayLike<number>): boolean {
 }
 
 /** What the shapes say, NaN where a tensor that says it is missing. */
-function inferModel(named: Shapes, { headDim, quantizer }: PortOptions): VitVqganConfig {
+function inferModel(named: TensorKinds, { headDim, quantizer }: PortOptions): VitVqganConfig {
   const size = (name: string, axis: number) => named[name]?.shape[axis] ?? Number.NaN;
   const patchSize = size("encoder.to_patch_embedding.0.weight", 2);
   return {
@@ -209,7 +207,7 @@ function inferModel(named: Shapes, { headDim, quantizer }: PortOptions): VitVqga
   };
 }
 
-function inferStack(named: Shapes, side: Side, headDim = HEAD_DIM): StackConfig {
+function inferStack(named: TensorKinds, side: Side, headDim = HEAD_DIM): StackConfig {
   const layer = `${side}.transformer.layers.`;
   const size = (name: string, axis: number) => named[name]?.shape[axis] ?? Number.NaN;
   const layers = Object.keys(named).filter((name) => name.startsWith(layer));
@@ -225,22 +223,20 @@ function portProjects({ dim, heads, headDim }: { dim: number; heads: number; hea
   return !(heads === 1 && headDim === dim);
 }
 
-/** Every tensor that is missing, unlike what `model` wants, or evidence that the head width is another. */
-function* differences(named: Shapes, model: VitVqganConfig): Generator<string> {
-  for (const { theirs, shape } of portTensors(model)) {
-    const got = named[theirs];
-    const fits = got?.shape.length === shape.length && shape.every((n, i) => Number.isNaN(n) || n === got.shape[i]);
-    const want = `[${shape.map((n) => (Number.isNaN(n) ? "?" : n)).join(", ")}]`;
-    if (!got) yield `${theirs} is missing`;
-    else if (!fits) yield `${theirs}: want ${want}, got ${shapeOf(got)}`;
-    else if (got.dtype !== "float32") yield `${theirs}: want float32, got ${got.dtype}`;
-  }
-  for (const side of ["encoder", "decoder"] as const) {
+/** Every tensor that is missing or unlike what `model` wants. */
+function differences(named: TensorKinds, model: VitVqganConfig): string {
+  const wanted = portTensors(model).map(({ theirs, shape }) => ({ name: theirs, shape }));
+  return everyMisfit({ ...misfits(named, wanted), unexpected: [] });
+}
+
+/** Tensors that are evidence of another head width. */
+function misplaced(named: TensorKinds, model: VitVqganConfig): string[] {
+  return (["encoder", "decoder"] as const).flatMap((side) => {
     const { outProjection, headDim } = model[side];
     const odd = `${side}.transformer.layers.0.0.fn.to_out.weight`;
-    if (!outProjection && named[odd])
-      yield `${odd} has no place after one head of width ${headDim}: say the head width`;
-  }
+    if (outProjection || !named[odd]) return [];
+    return [`${odd} has no place after one head of width ${headDim}: say the head width`];
+  });
 }
 
 function shapeOf(tensor: Pick<HostTensor, "shape"> | undefined): string {
@@ -264,19 +260,4 @@ function expectPortable(model: VitVqganConfig): void {
     if (qkvBias !== STACK.qkvBias) refuse(`${side}.qkvBias`, STACK.qkvBias, qkvBias);
     if (outProjection !== projects) refuse(`${side}.outProjection`, projects, outProjection);
   }
-}
-
-/** Elements of an array of `shape` with its axes in `order`; the array itself when that is the order they have. */
-function transposed(data: Float32Array, shape: readonly number[], order: readonly number[]): Float32Array {
-  if (order.every((axis, i) => axis === i)) return data;
-  const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
-  const result = new Float32Array(data.length);
-  let to = 0;
-  const visit = (place: number, from: number): void => {
-    const [length, stride] = [shape[order[place]!]!, strides[order[place]!]!];
-    if (place < order.length - 1) for (let i = 0; i < length; i++) visit(place + 1, from + i * stride);
-    else for (let i = 0; i < length; i++) result[to++] = data[from + i * stride]!;
-  };
-  visit(0, 0);
-  return result;
 }

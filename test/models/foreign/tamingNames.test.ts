@@ -1,12 +1,12 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { FileError } from "../../lib/errors.js";
-import { cnnVqganSpec } from "../../lib/models/cnnVqgan.js";
-import { fromTaming, tamingName } from "../../lib/models/cnnVqganNames.js";
-import { flattenSpecs } from "../../lib/nn/params.js";
-import { GOLDEN_CONFIG, tensorGroups } from "./support/taming.js";
+import { FileError } from "../../../lib/errors.js";
+import { cnnVqganSpec } from "../../../lib/models/cnnVqgan.js";
+import { fromTaming, tamingName } from "../../../lib/models/foreign/tamingNames.js";
+import { flattenSpecs } from "../../../lib/nn/params.js";
+import { GOLDEN_CONFIG, tensorGroups } from "../support/taming.js";
 
-const test = suite("models/cnnVqganNames");
+const test = suite("models/foreign/tamingNames");
 
 test("names are those of the published code", () => {
   for (const [ours, theirs] of [

@@ -1,13 +1,13 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { FileError } from "../../lib/errors.js";
-import { foreignTokenizer } from "../../lib/models/foreignTokenizer.js";
-import { layoutOf, modelNames, type TokenizerLayout } from "../../lib/models/layouts.js";
-import { tokenizerOf } from "../../lib/models/tokenizer.js";
-import { flattenSpecs } from "../../lib/nn/params.js";
-import { GOLDEN_CONFIG, tensorGroups } from "./support/taming.js";
+import { FileError } from "../../../lib/errors.js";
+import { layoutOf, modelNames, type TokenizerLayout } from "../../../lib/models/foreign/layouts.js";
+import { foreignTokenizer } from "../../../lib/models/foreign/tokenizer.js";
+import { tokenizerOf } from "../../../lib/models/tokenizer.js";
+import { flattenSpecs } from "../../../lib/nn/params.js";
+import { GOLDEN_CONFIG, tensorGroups } from "../support/taming.js";
 
-const test = suite("models/foreignTokenizer");
+const test = suite("models/foreign/tokenizer");
 
 const FILES = {
   enhancing: { file: "vitvq_tiny.safetensors", options: { headDim: { encoder: 8, decoder: 8 } } },

@@ -1,7 +1,7 @@
 /** The configuration of a published VQGAN (taming-transformers) from the names and shapes of its tensors. */
-import type { HostTensor } from "../engine/types.js";
-import { FileError } from "../errors.js";
-import type { CnnVqganConfig } from "./cnnVqgan.js";
+import type { HostTensor } from "../../engine/types.js";
+import { FileError } from "../../errors.js";
+import type { CnnVqganConfig } from "../cnnVqgan.js";
 
 /** What the shapes do not tell. */
 export type TamingOptions = {
