@@ -3,7 +3,8 @@ import * as tf from "@tensorflow/tfjs";
 import type { HostTensor, NamedHostTensors, NamedTensors, Step, StepOptions } from "../lib/engine/types.js";
 import { type BlockConfig, block, blockSpec } from "../lib/nn/block.js";
 import { valueAndGradients } from "../lib/nn/gradients.js";
-import { layerNorm, layerNormSpec } from "../lib/nn/layerNorm.js";
+import { layerNorm } from "../lib/nn/layerNorm.js";
+import { normSpec } from "../lib/nn/normSpec.js";
 import { flattenSpecs, initialise, type ParamSpec, paramTree } from "../lib/nn/params.js";
 import { rngFrom, streamSeed } from "../lib/random.js";
 import { inputSpecs } from "../lib/train/named.js";
@@ -48,7 +49,7 @@ export function parameterGradients(size: StackSize, results: NamedHostTensors): 
 }
 
 function stackSpec(size: StackSize) {
-  return { blocks: Array.from({ length: size.depth }, () => blockSpec(size)), norm: layerNormSpec(size.dim) };
+  return { blocks: Array.from({ length: size.depth }, () => blockSpec(size)), norm: normSpec(size.dim) };
 }
 
 function stackLoss(size: StackSize, inputs: NamedTensors, target: tf.Tensor): tf.Scalar {

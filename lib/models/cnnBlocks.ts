@@ -7,11 +7,10 @@ import * as tf from "@tensorflow/tfjs";
 import { type Conv2dSpec, conv2d, conv2dSpec } from "../nn/conv2d.js";
 import { type DenseSpec, dense, denseSpec } from "../nn/dense.js";
 import { dotProductAttention } from "../nn/dotProductAttention.js";
-import { type GroupNormParams, groupNorm, groupNormSpec } from "../nn/groupNorm.js";
+import { groupNorm } from "../nn/groupNorm.js";
+import { type NormParams, type NormSpec, normSpec } from "../nn/normSpec.js";
 import type { Init, ParamsOf } from "../nn/params.js";
 import { swish } from "../nn/swish.js";
-
-type NormSpec = ReturnType<typeof groupNormSpec>;
 
 /** A convolution of side `kernel` that starts with the variance the published code gives it, `1 / (3 fan-in)`. */
 export function convSpec(kernel: number, from: number, to: number): Conv2dSpec {
@@ -39,9 +38,9 @@ export type ResBlockSpec = {
 /** Parameters of a residual block. */
 export function resBlockSpec(from: number, to: number): ResBlockSpec {
   const block = {
-    norm1: groupNormSpec(from),
+    norm1: normSpec(from),
     conv1: convSpec(3, from, to),
-    norm2: groupNormSpec(to),
+    norm2: normSpec(to),
     conv2: convSpec(3, to, to),
   };
   return from === to ? block : { ...block, shortcut: convSpec(1, from, to) };
@@ -59,7 +58,7 @@ export function resBlock(params: ParamsOf<ResBlockSpec>, groups: number, x: tf.T
 }
 
 /** `swish(norm(x))`, [B, H, W, C]. */
-export function normSwish(params: GroupNormParams, groups: number, x: tf.Tensor): tf.Tensor {
+export function normSwish(params: NormParams, groups: number, x: tf.Tensor): tf.Tensor {
   return swish(groupNorm(params, x, { groups }));
 }
 
@@ -68,7 +67,7 @@ export type AttentionBlockSpec = ReturnType<typeof attentionBlockSpec>;
 /** Parameters of an attention block. */
 export function attentionBlockSpec(dim: number) {
   const map = () => pixelSpec(dim, dim);
-  return { norm: groupNormSpec(dim), q: map(), k: map(), v: map(), out: map() };
+  return { norm: normSpec(dim), q: map(), k: map(), v: map(), out: map() };
 }
 
 /**

@@ -8,7 +8,7 @@ import { flooredLogScale, logitLaplaceImage } from "../losses/logitLaplace.js";
 import { type Conv2dSpec, conv2d } from "../nn/conv2d.js";
 import { dense } from "../nn/dense.js";
 import { expectShape } from "../nn/expectShape.js";
-import { groupNormSpec } from "../nn/groupNorm.js";
+import { normSpec } from "../nn/normSpec.js";
 import type { ParamsOf } from "../nn/params.js";
 import { recompute } from "../nn/recompute.js";
 import { nearestUpsample } from "../nn/upsample.js";
@@ -77,7 +77,7 @@ export function cnnVqganSpec(config: CnnVqganConfig) {
       convIn: convSpec(3, channels, width),
       down: widths.map((_, i) => downSpec(config, i)),
       mid: middleSpec(coarsest),
-      normOut: groupNormSpec(coarsest),
+      normOut: normSpec(coarsest),
       convOut: convSpec(3, coarsest, latentDim),
       latents: pixelSpec(latentDim, codeDim),
     },
@@ -87,7 +87,7 @@ export function cnnVqganSpec(config: CnnVqganConfig) {
       convIn: convSpec(3, latentDim, coarsest),
       mid: middleSpec(coarsest),
       up: widths.map((_, i) => upSpec(config, i)),
-      normOut: groupNormSpec(widths[0]!),
+      normOut: normSpec(widths[0]!),
       convOut: convSpec(3, widths[0]!, config.logitLaplace ? 2 * channels : channels),
     },
   };

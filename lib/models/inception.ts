@@ -6,7 +6,7 @@
  * torch-fidelity, whose weights and names of parameters these are.
  */
 import * as tf from "@tensorflow/tfjs";
-import { type Conv2dOptions, conv2d } from "../nn/conv2d.js";
+import { type Conv2dOptions, type Conv2dParams, type Conv2dSpec, conv2d, conv2dSpec } from "../nn/conv2d.js";
 import { dense, denseSpec } from "../nn/dense.js";
 import { expectShape } from "../nn/expectShape.js";
 import type { ParamSpec, ParamsOf } from "../nn/params.js";
@@ -52,9 +52,11 @@ export function inceptionSpec() {
     Mixed_7a: blockDSpec(768),
     Mixed_7b: blockESpec(1280),
     Mixed_7c: blockESpec(2048),
-    fc: { ...denseSpec(INCEPTION_FEATURES, INCEPTION_LOGITS, { bias: false }), bias: biasSpec(INCEPTION_LOGITS) },
+    fc: { ...denseSpec(INCEPTION_FEATURES, INCEPTION_LOGITS, { bias: false }), bias: LOGIT_BIASES },
   };
 }
+
+const LOGIT_BIASES: ParamSpec = { shape: [INCEPTION_LOGITS], init: { kind: "zeros" }, decay: false };
 
 export type InceptionParams = ParamsOf<ReturnType<typeof inceptionSpec>>;
 
@@ -236,25 +238,18 @@ function blockE(
 }
 
 /** Parameters of a convolution: kernel [kh, kw, from, to], bias [to]. */
-function convSpec(sides: readonly [kh: number, kw: number], from: number, to: number): ConvSpec {
-  const area = sides[0] * sides[1];
-  const init = { kind: "xavier", fanIn: area * from, fanOut: area * to } as const;
-  return { kernel: { shape: [...sides, from, to], init, decay: true }, bias: biasSpec(to) };
+function convSpec(kernel: readonly [kh: number, kw: number], from: number, to: number): Conv2dSpec {
+  return conv2dSpec({ kernel, from, to });
 }
-
-const biasSpec = (to: number): ParamSpec => ({ shape: [to], init: { kind: "zeros" }, decay: false });
-
-type ConvSpec = { readonly kernel: ParamSpec; readonly bias: ParamSpec };
-type ConvParams = ParamsOf<ConvSpec>;
 
 const HALVED = { stride: 2, pad: "valid" } as const;
 
 /** `relu(x * kernel + bias)`; the size stays unless `options` say otherwise. */
-function conv(params: ConvParams, x: tf.Tensor, options: Conv2dOptions = {}): tf.Tensor {
+function conv(params: Conv2dParams, x: tf.Tensor, options: Conv2dOptions = {}): tf.Tensor {
   return tf.relu(conv2d(params, x, options));
 }
 
-function chain(x: tf.Tensor, ...layers: readonly ConvParams[]): tf.Tensor {
+function chain(x: tf.Tensor, ...layers: readonly Conv2dParams[]): tf.Tensor {
   return layers.reduce((y, params) => conv(params, y), x);
 }
 

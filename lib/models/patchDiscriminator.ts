@@ -3,11 +3,12 @@
  * each. With three layers a logit sees 70 x 70 pixels.
  * Source: Isola et al. 2017, arXiv:1611.07004, appendix 6.1.2, as the VQGAN (arXiv:2012.09841) trains with it.
  */
-import * as tf from "@tensorflow/tfjs";
-import { batchNorm, batchNormSpec } from "../nn/batchNorm.js";
-import { type Conv2dParams, type Conv2dSpec, conv2dSpec } from "../nn/conv2d.js";
+import type * as tf from "@tensorflow/tfjs";
+import { batchNorm } from "../nn/batchNorm.js";
+import { type Conv2dSpec, conv2d, conv2dSpec } from "../nn/conv2d.js";
 import { expectShape } from "../nn/expectShape.js";
 import { leakyRelu } from "../nn/leakyRelu.js";
+import { normSpec } from "../nn/normSpec.js";
 import type { ParamsOf } from "../nn/params.js";
 
 export type PatchDiscriminatorConfig = {
@@ -24,7 +25,7 @@ const WIDTH = 64;
 const LAYERS = 3;
 const WIDEST = 8; // times the width
 const KERNEL = 4;
-const PAD = 1;
+const PAD = 1; // pixels of zeros around
 const SLOPE = 0.2;
 const INIT = { kind: "normal", std: 0.02 } as const;
 const GAINS = { ...INIT, mean: 1 } as const;
@@ -47,7 +48,7 @@ export function patchDiscriminatorSpec(config: PatchDiscriminatorConfig) {
   const widths = Array.from({ length: layers + 1 }, (_, i) => width * Math.min(2 ** i, WIDEST));
   return {
     fromImage: convSpec(channels, width),
-    blocks: widths.slice(1).map((to, i) => ({ conv: convSpec(widths[i]!, to, false), norm: batchNormSpec(to, GAINS) })),
+    blocks: widths.slice(1).map((to, i) => ({ conv: convSpec(widths[i]!, to, false), norm: normSpec(to, GAINS) })),
     logits: convSpec(widths.at(-1)!, 1),
   };
 }
@@ -72,19 +73,14 @@ export function discriminatePatches(
   images: tf.Tensor,
 ): tf.Tensor {
   expectShape("patch discriminator: images", images, [null, imageSize, imageSize, channels]);
-  let x = leakyRelu(conv(params.fromImage, images, strideOf(0, layers)), SLOPE);
+  const how = (layer: number) => ({ stride: strideOf(layer, layers), pad: PAD });
+  let x = leakyRelu(conv2d(params.fromImage, images, how(0)), SLOPE);
   for (const [i, block] of params.blocks.entries())
-    x = leakyRelu(batchNorm(block.norm, conv(block.conv, x, strideOf(i + 1, layers))), SLOPE);
-  return conv(params.logits, x, strideOf(layers + 1, layers));
+    x = leakyRelu(batchNorm(block.norm, conv2d(block.conv, x, how(i + 1))), SLOPE);
+  return conv2d(params.logits, x, how(layers + 1));
 }
 
 /** The first `layers` convolutions halve, the last two do not. */
 function strideOf(layer: number, layers: number): 1 | 2 {
   return layer < layers ? 2 : 1;
-}
-
-/** 4x4 convolution over images with one pixel of zeros around. */
-function conv({ kernel, bias }: Conv2dParams, x: tf.Tensor, stride: number): tf.Tensor {
-  const y = tf.conv2d(x as tf.Tensor4D, kernel as tf.Tensor4D, stride, PAD);
-  return bias ? tf.add(y, bias) : y;
 }

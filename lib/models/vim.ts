@@ -11,7 +11,8 @@ import { dense, denseSpec } from "../nn/dense.js";
 import { dotProductAttention } from "../nn/dotProductAttention.js";
 import type { Dropout } from "../nn/dropout.js";
 import { expectShape } from "../nn/expectShape.js";
-import { layerNorm, layerNormSpec } from "../nn/layerNorm.js";
+import { layerNorm } from "../nn/layerNorm.js";
+import { normSpec } from "../nn/normSpec.js";
 import type { Init, ParamSpec, ParamsOf } from "../nn/params.js";
 import { tokensBefore } from "../nn/tokenShift.js";
 
@@ -49,7 +50,7 @@ export function vimSpec(config: VimConfig) {
       ...(config.startPosition ? { start: table(1) } : {}),
     } as PositionSpec,
     blocks: Array.from({ length: depth }, () => blockSpec({ initStd: INIT_STD, ...config })),
-    norm: layerNormSpec(dim),
+    norm: normSpec(dim),
     head: denseSpec(dim, vocabulary, { init: NORMAL, bias: headBias }),
   };
 }

@@ -8,7 +8,8 @@ import { flooredLogScale, logitLaplaceImage } from "../losses/logitLaplace.js";
 import { type BlockConfig, block, blockSpec } from "../nn/block.js";
 import { type DenseOptions, type DenseParams, type DenseSpec, dense, denseSpec } from "../nn/dense.js";
 import { expectShape } from "../nn/expectShape.js";
-import { layerNorm, layerNormSpec } from "../nn/layerNorm.js";
+import { layerNorm } from "../nn/layerNorm.js";
+import { type NormSpec, normSpec } from "../nn/normSpec.js";
 import type { ParamSpec, ParamsOf } from "../nn/params.js";
 import { patchify, unpatchify } from "../nn/patches.js";
 import { sinCosPositions } from "../nn/positions.js";
@@ -108,14 +109,14 @@ function stackSpec(config: VitVqganConfig, stack: StackConfig): StackSpec {
   return {
     ...(config.positions === "learned" ? { positions: learned } : {}),
     blocks: Array.from({ length: stack.depth }, () => blockSpec(stack)),
-    norm: layerNormSpec(stack.dim),
+    norm: normSpec(stack.dim),
   };
 }
 
 type StackSpec = {
   readonly positions?: ParamSpec;
   readonly blocks: readonly ReturnType<typeof blockSpec>[];
-  readonly norm: ReturnType<typeof layerNormSpec>;
+  readonly norm: NormSpec;
 };
 
 type StackParams = ParamsOf<StackSpec>;

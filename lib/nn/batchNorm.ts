@@ -1,17 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
-import type { Init, ParamSpec } from "./params.js";
+import type { NormParams } from "./normSpec.js";
 
 const EPSILON = 1e-5;
-
-/** Parameters of a batch norm over images of `dim` channels; gains start from 1 unless another start is given. */
-export function batchNormSpec(dim: number, gain: Init = { kind: "ones" }) {
-  return {
-    gain: { shape: [dim], init: gain, decay: false },
-    bias: { shape: [dim], init: { kind: "zeros" }, decay: false },
-  } satisfies Record<string, ParamSpec>;
-}
-
-export type BatchNormParams = { readonly gain: tf.Tensor; readonly bias: tf.Tensor };
 
 /**
  * Batch norm as it is in training: `gain * (x - mean) / sqrt(var + 1e-5) + bias` with mean and biased variance of each
@@ -20,7 +10,7 @@ export type BatchNormParams = { readonly gain: tf.Tensor; readonly bias: tf.Tens
  * Source: Ioffe & Szegedy 2015, arXiv:1502.03167.
  * @param x [B, H, W, C]
  */
-export function batchNorm({ gain, bias }: BatchNormParams, x: tf.Tensor): tf.Tensor {
+export function batchNorm({ gain, bias }: NormParams, x: tf.Tensor): tf.Tensor {
   const centred = tf.sub(x, tf.mean(x, PIXELS));
   const variance = tf.mean(tf.square(centred), PIXELS); // [C]
   const scale = tf.mul(gain, tf.rsqrt(tf.add(variance, EPSILON)));

@@ -3,25 +3,25 @@ import type { Init, ParamSpec } from "./params.js";
 import "./secondGradients.js";
 
 export type Conv2dShape = {
-  /** Side of the square kernel. */
-  readonly kernel: number;
+  /** Side of a square kernel, or height and width. */
+  readonly kernel: number | readonly [kh: number, kw: number];
   /** Channels in and out. */
   readonly from: number;
   readonly to: number;
 };
 
-/** Parameters of a convolution: kernel [k, k, from, to], bias [to]. */
+/** Parameters of a convolution: kernel [kh, kw, from, to], bias [to]. */
 export type Conv2dSpec = { readonly kernel: ParamSpec; readonly bias?: ParamSpec };
 
 /** States the parameters of a convolution; Xavier-uniform unless `init` says otherwise. */
 export function conv2dSpec(
-  { kernel: side, from, to }: Conv2dShape,
+  { kernel: sides, from, to }: Conv2dShape,
   { bias = true, init }: { readonly bias?: boolean; readonly init?: Init } = {},
 ): Conv2dSpec {
-  const area = side * side;
+  const [kh, kw] = typeof sides === "number" ? [sides, sides] : sides;
   const kernel: ParamSpec = {
-    shape: [side, side, from, to],
-    init: init ?? { kind: "xavier", fanIn: area * from, fanOut: area * to },
+    shape: [kh, kw, from, to],
+    init: init ?? { kind: "xavier", fanIn: kh * kw * from, fanOut: kh * kw * to },
     decay: true,
   };
   return bias ? { kernel, bias: { shape: [to], init: { kind: "zeros" }, decay: false } } : { kernel };
@@ -31,8 +31,8 @@ export type Conv2dParams = { readonly kernel: tf.Tensor; readonly bias?: tf.Tens
 
 export type Conv2dOptions = {
   readonly stride?: number;
-  /** `same` (the default): ceil(H / stride) rows of output; `valid`: no padding. */
-  readonly pad?: "same" | "valid";
+  /** `same` (the default): ceil(H / stride) rows of output; `valid`: no padding; or as many zeros on every side. */
+  readonly pad?: "same" | "valid" | number;
 };
 
 /**

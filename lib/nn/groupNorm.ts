@@ -1,16 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { type CustomGradient, customGradient } from "./customGradient.js";
-import type { ParamSpec } from "./params.js";
-
-/** Parameters of a group norm over images of `dim` channels. */
-export function groupNormSpec(dim: number) {
-  return {
-    gain: { shape: [dim], init: { kind: "ones" }, decay: false },
-    bias: { shape: [dim], init: { kind: "zeros" }, decay: false },
-  } satisfies Record<string, ParamSpec>;
-}
-
-export type GroupNormParams = { readonly gain: tf.Tensor; readonly bias: tf.Tensor };
+import type { NormParams } from "./normSpec.js";
 
 export type GroupNormOptions = {
   /** Groups G of neighbouring channels, dividing C; 32 if absent. */
@@ -29,7 +19,7 @@ export type GroupNormOptions = {
  * @param x [B, H, W, C]
  * @throws RangeError when the groups do not divide the channels
  */
-export function groupNorm(params: GroupNormParams, x: tf.Tensor, options: GroupNormOptions = {}): tf.Tensor {
+export function groupNorm(params: NormParams, x: tf.Tensor, options: GroupNormOptions = {}): tf.Tensor {
   const { groups = 32, epsilon = 1e-6 } = options;
   const C = x.shape.at(-1)!;
   if (C % groups !== 0) throw new RangeError(`group norm: want channels in multiples of ${groups}, got ${C}`);

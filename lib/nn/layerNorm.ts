@@ -1,26 +1,18 @@
 import * as tf from "@tensorflow/tfjs";
 import { fusedKernel } from "../engine/fusedKernel.js";
 import { type CustomGradient, customGradient } from "./customGradient.js";
-import type { ParamSpec } from "./params.js";
+import type { NormParams } from "./normSpec.js";
 
 const EPSILON = 1e-5;
 
-/** Parameters of a layer norm over `dim` channels. */
-export function layerNormSpec(dim: number) {
-  return {
-    gain: { shape: [dim], init: { kind: "ones" }, decay: false },
-    bias: { shape: [dim], init: { kind: "zeros" }, decay: false },
-  } satisfies Record<string, ParamSpec>;
-}
-
-export type LayerNormParams = { readonly gain: tf.Tensor; readonly bias: tf.Tensor };
+export { type NormParams as LayerNormParams, normSpec as layerNormSpec } from "./normSpec.js";
 
 /**
  * Layer norm over the last axis: `gain * (x - mean) / sqrt(var + 1e-5) + bias` with the biased variance.
  * Source: Ba et al. 2016, arXiv:1607.06450.
  * @param x any shape [..., D]
  */
-export function layerNorm({ gain, bias }: LayerNormParams, x: tf.Tensor): tf.Tensor {
+export function layerNorm({ gain, bias }: NormParams, x: tf.Tensor): tf.Tensor {
   return customGradient(LAYER_NORM, x, gain, bias);
 }
 

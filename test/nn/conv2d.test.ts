@@ -22,12 +22,16 @@ const loops = (
     (value, i) => value + offsets[i % 2]!,
   );
 
-test("same and valid convolutions and their gradients are those of the definition", () => {
+test("convolutions with every kind of padding and their gradients are those of the definition", () => {
   for (const [options, how] of [
     [{}, { stride: 1, before: 1, out: [5, 6] as [number, number] }],
     [
       { stride: 2, pad: "valid" },
       { stride: 2, before: 0, out: [2, 2] as [number, number] },
+    ],
+    [
+      { stride: 2, pad: 2 },
+      { stride: 2, before: 2, out: [4, 4] as [number, number] },
     ],
   ] as const) {
     const what = JSON.stringify(options);
@@ -52,6 +56,8 @@ test("the parameters say shape, start and decay", () => {
   });
   const bare = conv2dSpec({ kernel: 1, from: 4, to: 5 }, { bias: false, init: { kind: "normal", std: 1 } });
   assert.equal(bare, { kernel: { shape: [1, 1, 4, 5], init: { kind: "normal", std: 1 }, decay: true } });
+  const oblong = conv2dSpec({ kernel: [1, 7], from: 4, to: 5 }).kernel;
+  assert.equal(oblong, { shape: [1, 7, 4, 5], init: { kind: "xavier", fanIn: 28, fanOut: 35 }, decay: true });
 });
 
 test("images with other channels than the kernel's fail", () => {

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { conv2d } from "../../lib/nn/conv2d.js";
-import { groupNorm, groupNormSpec } from "../../lib/nn/groupNorm.js";
+import { groupNorm } from "../../lib/nn/groupNorm.js";
 import { compareEngines } from "../engine/support/compareEngines.js";
 import { given } from "../engine/support/drawing.js";
 import { expectClose } from "../support.js";
@@ -87,13 +87,6 @@ test("between convolutions it turns no image, forwards or in its gradient by x",
     }, inputs);
   assert.is(forward(3), 2, "of the input and of the result");
   assert.is(byImage(3), 2, "of the input and of its gradient");
-});
-
-test("the parameters start as the identity and do not decay", () => {
-  assert.equal(groupNormSpec(7), {
-    gain: { shape: [7], init: { kind: "ones" }, decay: false },
-    bias: { shape: [7], init: { kind: "zeros" }, decay: false },
-  });
 });
 
 test("channels that the groups do not divide are refused", () => {
