@@ -16,6 +16,7 @@ import { type DiscriminatorConfig, discriminate, discriminatorSpec } from "../li
 import { valueAndGradients } from "../lib/nn/gradients.js";
 import { countParameters, flattenSpecs, initialise, paramTree } from "../lib/nn/params.js";
 import { rngFrom } from "../lib/random.js";
+import { sizeOf } from "../lib/shapes.js";
 import { inputSpecs, scalarOf } from "../lib/train/named.js";
 import { positiveInteger } from "./options.js";
 import { SERVE_OPTIONS, serveSteps } from "./serve.js";
@@ -64,7 +65,7 @@ const gradientStep: Step = ({ images, ...params }) => {
 function randomImages(): HostTensor {
   const shape = [batch, config.imageSize, config.imageSize, config.channels];
   const rng = rngFrom(SEED);
-  const data = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => rng.normal());
+  const data = Float32Array.from({ length: sizeOf(shape) }, () => rng.normal());
   return { dtype: "float32", shape, data };
 }
 

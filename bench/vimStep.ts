@@ -14,6 +14,7 @@ import { writeHostTensors } from "../lib/files/hostTensors.js";
 import { sequenceLength, vimSpec } from "../lib/models/vim.js";
 import { countParameters, flattenSpecs } from "../lib/nn/params.js";
 import { rngFrom, streamSeed } from "../lib/random.js";
+import { sizeOf } from "../lib/shapes.js";
 import { randomParams } from "../lib/speed/randomParams.js";
 import { samplingModel } from "../lib/speed/sampling.js";
 import { scalarOf, withPrefix } from "../lib/train/named.js";
@@ -56,7 +57,7 @@ function batch(): { codes: HostTensor; classIds: HostTensor } {
   const int32 = (shape: readonly number[], below: number): HostTensor => ({
     dtype: "int32",
     shape,
-    data: Int32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => rng.integer(below)),
+    data: Int32Array.from({ length: sizeOf(shape) }, () => rng.integer(below)),
   });
   return {
     codes: int32([size.batch, sequenceLength(model)], model.vocabulary),

@@ -6,6 +6,7 @@ import { LAYOUTS, type Layout } from "../../lib/models/foreign/layouts.js";
 import { codeGrid, type TokenizerConfig, tokenizerOf } from "../../lib/models/tokenizer.js";
 import { type VimConfig, vimSpec } from "../../lib/models/vim.js";
 import { flattenSpecs, type SpecTree } from "../../lib/nn/params.js";
+import { sameShape } from "../../lib/shapes.js";
 
 export type LoadedModel<Config> = {
   readonly model: Config;
@@ -67,7 +68,7 @@ function expectTensors({ file, tensors }: StoredModel, tree: SpecTree): NamedHos
   const specs = flattenSpecs(tree);
   for (const [name, { shape }] of Object.entries(specs)) {
     const got = tensors[name]?.shape;
-    if (got && got.length === shape.length && got.every((dim, i) => dim === shape[i])) continue;
+    if (got && sameShape(got, shape)) continue;
     throw new FileError(
       `${file}: want tensor ${name} [${shape.join(", ")}], got ${got ? `[${got.join(", ")}]` : "none"}; ` +
         "the file and its config.json do not belong together",

@@ -3,6 +3,7 @@ import { open } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { DataError } from "../errors.js";
+import { sizeOf } from "../shapes.js";
 import { IMAGE_EXTENSIONS } from "./scan.js";
 
 /** Unsigned bytes in one, three or four dimensions, the last varying fastest. */
@@ -115,7 +116,7 @@ class IdxReader {
 
   #allocate(rank: number): void {
     this.#dims = Array.from({ length: rank }, (_, i) => this.#header.readUInt32BE(4 + 4 * i));
-    const bytes = this.#dims.reduce((a, b) => a * b, 1);
+    const bytes = sizeOf(this.#dims);
     try {
       this.#data = new Uint8Array(bytes);
     } catch (error) {
@@ -126,6 +127,6 @@ class IdxReader {
 
   #announced(): string {
     const dims = this.#dims ?? [];
-    return `${dims.join(" x ")} = ${dims.reduce((a, b) => a * b, 1)} bytes`;
+    return `${dims.join(" x ")} = ${sizeOf(dims)} bytes`;
   }
 }

@@ -1,3 +1,4 @@
+import { sizeOf } from "../shapes.js";
 import type { DeviceTensor, HostTensor, StepOptions, TensorSpec } from "./types.js";
 
 /** Sizes that a run gave to the string dimensions of a step's inputs. */
@@ -60,7 +61,7 @@ function checkData(what: string, { dtype, shape, data }: HostTensor): void {
   const wanted = dtype === "int32" ? Int32Array : Float32Array;
   if (!(data instanceof wanted))
     throw new RangeError(`${what} is ${dtype} and wants its data in a ${wanted.name}, got a ${data.constructor.name}`);
-  const elements = shape.reduce((product, size) => product * size, 1);
+  const elements = sizeOf(shape);
   if (data.length !== elements)
     throw new RangeError(
       `${what} has shape [${shape.join(", ")}], so ${elements} elements, but its data has ${data.length}`,

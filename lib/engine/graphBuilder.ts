@@ -5,10 +5,11 @@
  * only the smaller thing (`stored`) until an operation needs it whole. Images that convolutions made stay in their order
  * of axes until something needs the other. And nodes that no output needs are left out.
  */
+
+import { sameShape } from "../shapes.js";
 import { finishGraph, type TracedGraph } from "./finishGraph.js";
 import { expectOutsideName, Initializers } from "./initializers.js";
 import type { ElementType, OnnxInitializer, OnnxNode, OnnxValue, PlainAttribute } from "./onnx.js";
-import { sameShape } from "./shapeMath.js";
 import type { OutputType, Stored, Sym, Target, TraceOptions } from "./symbols.js";
 import type { Precision } from "./types.js";
 import { VaryingDimensions } from "./varyingDimensions.js";

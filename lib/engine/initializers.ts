@@ -1,7 +1,7 @@
 /** Numbers that are part of a model: weights under their own names, and constants under names made of their contents. */
 import { createHash } from "node:crypto";
+import { sameShape } from "../shapes.js";
 import { type ElementType, type OnnxInitializer, typedArray } from "./onnx.js";
-import { sameShape } from "./shapeMath.js";
 import type { Sym } from "./symbols.js";
 
 export class Initializers {

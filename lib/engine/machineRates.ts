@@ -1,5 +1,6 @@
 /** How fast an engine is on this machine, measured in a fraction of a second. */
 import * as tf from "@tensorflow/tfjs";
+import { sizeOf } from "../shapes.js";
 import { exactly, timeRuns } from "../timing.js";
 import type { Engine, HostTensor, Step, StepOptions } from "./types.js";
 
@@ -67,5 +68,5 @@ async function bestSeconds(
 }
 
 function filled(shape: readonly number[]): HostTensor {
-  return { dtype: "float32", shape, data: new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(0.5) };
+  return { dtype: "float32", shape, data: new Float32Array(sizeOf(shape)).fill(0.5) };
 }

@@ -5,12 +5,12 @@ import { EngineError } from "../errors.js";
 import { checkStep } from "./checkInputs.js";
 import { Lanes } from "./lanes.js";
 import "./lowerings/index.js";
+import { sizeOf } from "../shapes.js";
 import { type OnnxGraph, writeSplitModel } from "./onnx.js";
 import { loadOrt, type Ort } from "./ort.js";
 import { repeatedGraph, repeatedInputs, repeatedProgram } from "./repeated.js";
 import { createResident } from "./resident.js";
 import { type OpenSession, sessionProgram } from "./sessionProgram.js";
-import { sizeOf } from "./shapeMath.js";
 import { trace } from "./traceBackend.js";
 import type { Engine, Precision, Repeated, Resident, Step, StepOptions } from "./types.js";
 

@@ -1,6 +1,7 @@
 /** What a step costs, told from its graph without running it. */
+
+import { sizeOf } from "../shapes.js";
 import type { TracedGraph } from "./finishGraph.js";
-import { sizeOf } from "./shapeMath.js";
 import "./lowerings/index.js";
 import type { ElementType, OnnxNode } from "./onnx.js";
 import { trace } from "./traceBackend.js";

@@ -4,6 +4,7 @@
  * `count`, `network`, `protocol`, `source`.
  */
 import { FileError } from "../errors.js";
+import { sameShape } from "../shapes.js";
 import { type FileTensor, openSafetensors, type SafetensorsFile, writeSafetensors } from "./safetensors.js";
 
 /** How features were computed: sets compare only when both agree. */
@@ -87,8 +88,7 @@ function expectOrigin(path: string, stored: FeatureOrigin, wanted: FeatureOrigin
 
 async function readDoubles(file: SafetensorsFile, name: string, shape: readonly number[]): Promise<Float64Array> {
   const tensor = await file.read(name);
-  const fits = tensor.shape.length === shape.length && tensor.shape.every((size, axis) => size === shape[axis]);
-  if (tensor.dtype !== "F64" || !fits)
+  if (tensor.dtype !== "F64" || !sameShape(tensor.shape, shape))
     throw new FileError(
       `${file.path}: damaged: want ${name} F64 [${shape.join(", ")}], got ${tensor.dtype} [${tensor.shape.join(", ")}]`,
     );

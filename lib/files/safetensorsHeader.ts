@@ -3,6 +3,7 @@
  * and place in the data that follows. Source: github.com/huggingface/safetensors, "Format".
  */
 import { FileError } from "../errors.js";
+import { sizeOf } from "../shapes.js";
 
 /** Element types by their name in the file, with the array that holds them (half floats as their bits, booleans as 0 or 1). */
 export const TENSOR_ARRAYS = {
@@ -38,7 +39,7 @@ export const MAX_HEADER_BYTES = 100_000_000;
 
 /** Bytes of a tensor: elements times element size. */
 export function tensorBytes({ dtype, shape }: TensorInfo): number {
-  return shape.reduce((product, size) => product * size, 1) * TENSOR_ARRAYS[dtype].BYTES_PER_ELEMENT;
+  return sizeOf(shape) * TENSOR_ARRAYS[dtype].BYTES_PER_ELEMENT;
 }
 
 /**

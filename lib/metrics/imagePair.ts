@@ -1,3 +1,5 @@
+import { sizeOf } from "../shapes.js";
+
 /** Images and what a model made of them, both [B, H, W, C] in row-major order, in [0, 1] (clamp before measuring). */
 export type ImagePair = {
   readonly originals: Float32Array;
@@ -7,7 +9,7 @@ export type ImagePair = {
 
 /** @throws RangeError, starting with `what`, when either side does not hold B*H*W*C values */
 export function expectImagePair(what: string, { originals, reconstructions, shape }: ImagePair): void {
-  const wanted = shape.reduce((product, size) => product * size, 1);
+  const wanted = sizeOf(shape);
   for (const [name, { length }] of [
     ["originals", originals],
     ["reconstructions", reconstructions],

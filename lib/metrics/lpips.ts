@@ -2,6 +2,7 @@ import type { Engine, HostTensor, NamedHostTensors } from "../engine/types.js";
 import { type PerceptualConfig, perceptualDistances, perceptualSpec } from "../losses/perceptual.js";
 import { VGG16, type Vgg16Config } from "../models/vgg16.js";
 import { paramTree } from "../nn/params.js";
+import { sameShape, sizeOf } from "../shapes.js";
 import { expectImagePair, type ImagePair } from "./imagePair.js";
 
 export type LpipsOptions = {
@@ -64,13 +65,13 @@ export async function createLpips(options: LpipsOptions): Promise<Lpips> {
 }
 
 function expectSize({ shape: [, ...got] }: ImagePair, wanted: readonly number[]): void {
-  if (!wanted.every((size, axis) => size === got[axis]))
+  if (!sameShape(wanted, got))
     throw new RangeError(`lpips: want images of [${wanted.join(", ")}], got [${got.join(", ")}]`);
 }
 
 /** The images from `at` on, as many as a batch holds; what is missing stays black. */
 function batchFrom(all: Float32Array, { shape, at }: { shape: readonly number[]; at: number }): HostTensor {
-  const size = shape.reduce((product, dim) => product * dim, 1);
+  const size = sizeOf(shape);
   const start = (at * size) / shape[0]!;
   const data = new Float32Array(size);
   data.set(all.subarray(start, start + size));

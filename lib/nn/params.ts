@@ -6,6 +6,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { HostTensor, NamedHostTensors, NamedTensors } from "../engine/types.js";
 import { rngFrom, streamSeed } from "../random.js";
+import { sizeOf } from "../shapes.js";
 
 /** How a parameter starts. */
 export type Init =
@@ -68,11 +69,11 @@ export function initialise(specs: Readonly<Record<string, ParamSpec>>, seed: num
 
 /** Number of scalars. */
 export function countParameters(specs: Readonly<Record<string, ParamSpec>>): number {
-  return Object.values(specs).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+  return Object.values(specs).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
 }
 
 function initialTensor({ shape, init }: ParamSpec, seed: number): HostTensor {
-  const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
+  const data = new Float32Array(sizeOf(shape));
   const rng = rngFrom(seed);
   if (init.kind === "ones") data.fill(1);
   if (init.kind === "ramp") for (let i = 1; i < data.length; i++) data[i] = i / (data.length - 1);

@@ -13,6 +13,7 @@ import { packMetadata, unpackMetadata } from "../files/checkpoints.js";
 import { readHostTensors, writeHostTensors } from "../files/hostTensors.js";
 import { openSafetensors } from "../files/safetensors.js";
 import type { VimConfig } from "../models/vim.js";
+import { sameShape } from "../shapes.js";
 import type { Accuracy } from "./judge.js";
 import type { SoftmaxClassifier } from "./softmaxClassifier.js";
 
@@ -126,7 +127,7 @@ function expectTensors(file: string, { classNames, vim }: StoredHeader, tensors:
   const wanted: Readonly<Record<string, readonly number[]>> = { mean: [D], scale: [D], weights: [D, C], bias: [C] };
   for (const [name, shape] of Object.entries(wanted)) {
     const got = tensors[name];
-    if (got?.dtype === "float32" && got.shape.join() === shape.join()) continue;
+    if (got?.dtype === "float32" && sameShape(got.shape, shape)) continue;
     throw new FileError(
       `${file}: damaged classifier file: want ${name} [${shape.join(", ")}], ` +
         `got ${got ? `${got.dtype} [${got.shape.join(", ")}]` : "none"}`,

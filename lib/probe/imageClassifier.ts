@@ -4,6 +4,7 @@ import type { View } from "../data/view.js";
 import { type OnnxModel, type OnnxTensorInfo, openOnnxModel } from "../engine/onnxModel.js";
 import type { OnnxEngineOptions } from "../engine/onnxruntime.js";
 import { FileError } from "../errors.js";
+import { sizeOf } from "../shapes.js";
 import type { ClassifierSpec } from "./classifierSpec.js";
 
 /** Images [N, H, W, C] in [0, 1]. */
@@ -106,7 +107,7 @@ function scoresOutput(file: string, outputs: readonly OnnxTensorInfo[], { output
 /** Scores of an image, where a shape says it: [N, C], and [N, C, 1, 1] as after pooling. */
 function columnsOf([, ...rest]: OnnxTensorInfo["shape"]): number | undefined {
   const known = rest.filter((dim): dim is number => typeof dim === "number" && dim > 0);
-  return known.length === 0 || known.length < rest.length ? undefined : known.reduce((a, b) => a * b);
+  return known.length === 0 || known.length < rest.length ? undefined : sizeOf(known);
 }
 
 type Scores = { readonly values: Float32Array; readonly columns: number };

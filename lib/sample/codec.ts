@@ -1,9 +1,9 @@
 /** A trained tokenizer at work: images to codes or features, codes to images, with weights built into the graphs. */
 import * as tf from "@tensorflow/tfjs";
-import { sizeOf } from "../engine/shapeMath.js";
 import type { DType, Engine, NamedHostTensors, Program, Step, TensorSpec } from "../engine/types.js";
 import { logitLaplaceLosses } from "../losses/logitLaplace.js";
 import { codesPerImage, type TokenizerConfig, tokenizerOf } from "../models/tokenizer.js";
+import { sizeOf } from "../shapes.js";
 
 export type CodecOptions = {
   readonly engine: Engine;

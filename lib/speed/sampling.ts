@@ -7,6 +7,7 @@ import { rngFrom, uniformAt } from "../random.js";
 import { mapNames } from "../records.js";
 import { drawCode, PLAIN_SAMPLING } from "../sample/draw.js";
 import { cacheNames, KvCaches, NEW } from "../sample/kvCaches.js";
+import { sizeOf } from "../shapes.js";
 import type { SamplingWork } from "./samplingBound.js";
 
 /** A VIM over a square grid of codes; its MLPs are four times as wide as the tokens. */
@@ -39,7 +40,7 @@ export function randomRows(size: SamplingSize, seed: number): NamedHostTensors {
   const model = samplingModel(size);
   const shape = [size.batch, size.heads, size.filled, headWidth(model)];
   const rng = rngFrom(seed);
-  const rows = () => Float32Array.from({ length: shape.reduce((a, b) => a * b) }, () => rng.normal());
+  const rows = () => Float32Array.from({ length: sizeOf(shape) }, () => rng.normal());
   return Object.fromEntries(cacheNames(model).map((name) => [name, { dtype: "float32", shape, data: rows() }]));
 }
 
@@ -79,7 +80,7 @@ export function samplingWork(size: SamplingSize): SamplingWork {
   const { dim, depth, vocabulary, batch, filled } = size;
   const weights = Object.entries(samplingSpecs(size)).filter(([name]) => !/^(codes|classes|positions)/.test(name));
   return {
-    weightBytes: weights.reduce((sum, [, { shape }]) => sum + 4 * shape.reduce((a, b) => a * b, 1), 0),
+    weightBytes: weights.reduce((sum, [, { shape }]) => sum + 4 * sizeOf(shape), 0),
     cacheBytes: 4 * 2 * depth * filled * batch * dim,
     multiplyAdds: batch * (depth * 12 * dim ** 2 + dim * vocabulary),
   };

@@ -13,6 +13,7 @@
  */
 import type { HostTensor, NamedHostTensors } from "../engine/types.js";
 import type { ParamSpec } from "../nn/params.js";
+import { sizeOf } from "../shapes.js";
 import { BLOCK, blocksBytes, type Int8Blocks, roundBlock, zeroBlocks } from "./int8Blocks.js";
 import { floatsOf, type UpdateCost, type UpdateOptions, type UpdateRule } from "./updateRule.js";
 
@@ -185,7 +186,7 @@ function zeroMoments(shape: readonly number[]): Moments {
 
 function asMatrix(shape: readonly number[]): { rows: number; columns: number } {
   const columns = shape.at(-1) ?? 1;
-  return { rows: shape.slice(0, -1).reduce((product, size) => product * size, 1), columns };
+  return { rows: sizeOf(shape.slice(0, -1)), columns };
 }
 
 function stateOf(moments: Readonly<Record<string, Moments>>): Record<string, NamedHostTensors> {

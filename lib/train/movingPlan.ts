@@ -2,6 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { HostTensor, NamedHostTensors, NamedTensors, Repetition, Step, TensorSpec } from "../engine/types.js";
 import { mapValues, pickNames } from "../records.js";
+import { sizeOf } from "../shapes.js";
 import { type AdamWNetwork, adamWPlan, NEXT, UPDATE, WATCHED } from "./adamWStep.js";
 import { withPrefix } from "./named.js";
 import type { Plan } from "./plans.js";
@@ -85,7 +86,7 @@ function startSums({ options }: Plan): NamedHostTensors {
   const gradients = pickNames(options.inputs, (name) => name.startsWith(GRADIENT)) as Record<string, HostSpec>;
   const specs: Record<string, HostSpec> = { ...gradients, [WATCHED]: { dtype: "float32", shape: [] } };
   const zeros = mapValues(specs, ({ dtype, shape }) => {
-    return { dtype, shape, data: new Float32Array(shape.reduce((a, b) => a * b, 1)) };
+    return { dtype, shape, data: new Float32Array(sizeOf(shape)) };
   });
   return withPrefix(SUM, zeros);
 }

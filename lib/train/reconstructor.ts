@@ -1,5 +1,6 @@
 import type { Engine, NamedHostTensors } from "../engine/types.js";
 import type { TokenizerConfig } from "../models/tokenizer.js";
+import { sizeOf } from "../shapes.js";
 import { withPrefix } from "./named.js";
 import { compilePlan, reconstructionPlan } from "./plans.js";
 import { MODEL } from "./tokenizerSteps.js";
@@ -22,7 +23,7 @@ export async function createReconstructor(options: {
   const { engine, model, batchSize } = options;
   const shape = [batchSize, model.imageSize, model.imageSize, model.channels];
   const program = await compilePlan(engine, reconstructionPlan(model, batchSize));
-  const perBatch = shape.reduce((a, b) => a * b, 1);
+  const perBatch = sizeOf(shape);
   return {
     async reconstruct(weights, images) {
       const feeds = withPrefix(MODEL, weights);

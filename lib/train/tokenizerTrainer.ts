@@ -5,6 +5,7 @@ import { discriminatorOf } from "../models/discriminator.js";
 import { tokenizerOf } from "../models/tokenizer.js";
 import { flattenSpecs, initialise } from "../nn/params.js";
 import { mapValues } from "../records.js";
+import { sizeOf } from "../shapes.js";
 import { type BatchSplit, partCount, partSize, partsOf } from "./batchParts.js";
 import { CODEBOOK, CodebookRevival } from "./codebookRevival.js";
 import { EmaCodebook } from "./emaCodebook.js";
@@ -103,7 +104,7 @@ export class TokenizerTrainer implements Trainer {
   }
 
   private get most(): number {
-    return stepsInCall(this.training.engine, 4 * this.imageShape().reduce((a, b) => a * b, 1));
+    return stepsInCall(this.training.engine, 4 * sizeOf(this.imageShape()));
   }
 
   private async launch(first: number, room: number): Promise<StepReport[]> {

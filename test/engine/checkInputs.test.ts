@@ -2,13 +2,14 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { checkInputs, checkStep } from "../../lib/engine/checkInputs.js";
 import type { HostTensor, StepOptions, TensorSpec } from "../../lib/engine/types.js";
+import { sizeOf } from "../../lib/shapes.js";
 
 const test = suite("engine/checkInputs");
 
 const floats = (...shape: number[]): HostTensor => ({
   dtype: "float32",
   shape,
-  data: new Float32Array(shape.reduce((n, size) => n * size, 1)),
+  data: new Float32Array(sizeOf(shape)),
 });
 
 const cached = {

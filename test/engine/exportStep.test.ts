@@ -10,13 +10,14 @@ import { dense } from "../../lib/nn/dense.js";
 import { gelu } from "../../lib/nn/gelu.js";
 import { layerNorm } from "../../lib/nn/layerNorm.js";
 import { rngFrom } from "../../lib/random.js";
+import { sizeOf } from "../../lib/shapes.js";
 import { expectClose } from "../support.js";
 
 const test = suite("engine/exportStep");
 
 function drawn(shape: number[], seed: number): HostTensor {
   const rng = rngFrom(seed);
-  const count = shape.reduce((a, b) => a * b, 1);
+  const count = sizeOf(shape);
   return { dtype: "float32", shape, data: Float32Array.from({ length: count }, () => rng.normal()) };
 }
 

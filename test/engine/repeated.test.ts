@@ -10,12 +10,13 @@ import { repeatedGraph } from "../../lib/engine/repeated.js";
 import type { HostTensor, NamedHostTensors, Repetition, Step, StepOptions } from "../../lib/engine/types.js";
 import { gelu } from "../../lib/nn/gelu.js";
 import { rngFrom } from "../../lib/random.js";
+import { sizeOf } from "../../lib/shapes.js";
 
 const test = suite("engine/repeated");
 
 function drawn(shape: number[], seed: number): HostTensor {
   const rng = rngFrom(seed);
-  const count = shape.reduce((a, b) => a * b, 1);
+  const count = sizeOf(shape);
   return { dtype: "float32", shape, data: Float32Array.from({ length: count }, () => rng.normal()) };
 }
 

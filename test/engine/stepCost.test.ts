@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import * as ort from "onnxruntime-node";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { sizeOf } from "../../lib/engine/shapeMath.js";
+import { sizeOf } from "../../lib/shapes.js";
 import "../../lib/engine/lowerings/index.js";
 import { type OnnxNode, writeModel } from "../../lib/engine/onnx.js";
 import { stepCost } from "../../lib/engine/stepCost.js";

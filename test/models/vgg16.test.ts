@@ -6,6 +6,7 @@ import type { Engine, HostTensor, NamedHostTensors, Step } from "../../lib/engin
 import { VGG16, type Vgg16Config, vgg16Features, vgg16Spec } from "../../lib/models/vgg16.js";
 import { countParameters, flattenSpecs, initialise, paramTree } from "../../lib/nn/params.js";
 import { rngFrom } from "../../lib/random.js";
+import { sizeOf } from "../../lib/shapes.js";
 import type { Images } from "../nn/support/convolution.js";
 import { expectClose } from "../support.js";
 import { vgg16ByLoops } from "./support/lpips.js";
@@ -25,7 +26,7 @@ function weightsOf(config: Vgg16Config, seed: number): NamedHostTensors {
 
 function imagesOf(shape: Images["shape"], seed: number): HostTensor & Images {
   const rng = rngFrom(seed);
-  const data = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => rng.uniform());
+  const data = Float32Array.from({ length: sizeOf(shape) }, () => rng.uniform());
   return { dtype: "float32", shape, data, values: Array.from(data) };
 }
 

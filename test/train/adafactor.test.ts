@@ -5,6 +5,7 @@ import { VIM_SIZES } from "../../lib/models/sizes.js";
 import { vimSpec } from "../../lib/models/vim.js";
 import { countParameters, flattenSpecs } from "../../lib/nn/params.js";
 import { rngFrom } from "../../lib/random.js";
+import { sizeOf } from "../../lib/shapes.js";
 import { type AdafactorOptions, adafactorCost, adafactorRule, secondDecayAt } from "../../lib/train/adafactor.js";
 import { adamWCost, adamWRule } from "../../lib/train/adamW.js";
 import { BLOCK } from "../../lib/train/int8Blocks.js";
@@ -16,7 +17,6 @@ const test = suite("train/adafactor");
 
 const OPTIONS: AdafactorOptions = { beta1: 0.9, beta2: 0.96, updateClip: 1, weightDecay: 0.1 };
 const specOf = (shape: readonly number[], decay = true) => ({ shape, init: { kind: "zeros" }, decay }) as const;
-const sizeOf = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
 
 function normal(shape: readonly number[], seed: number) {
   const rng = rngFrom(seed);

@@ -1,7 +1,7 @@
 /** Dropout, and the random words that decide what it drops: integer arithmetic that tfjs lacks. */
 import { columnNumbers, GOLDEN, gridOver, WORD_HALF } from "../../random.js";
+import { sizeOf } from "../../shapes.js";
 import type { GraphBuilder } from "../graphBuilder.js";
-import { sizeOf } from "../shapeMath.js";
 import type { Sym } from "../symbols.js";
 import { defineLowering } from "../traceBackend.js";
 import { cast, elementwise, number } from "./elementwise.js";

@@ -1,8 +1,8 @@
 /** Kernels that act on each element by itself. Results of broadcasts stay unexpanded as long as possible. */
 import type * as tf from "@tensorflow/tfjs";
+import { broadcastShapes } from "../../shapes.js";
 import type { GraphBuilder } from "../graphBuilder.js";
 import { ELEMENT, type ElementType, type PlainAttribute } from "../onnx.js";
-import { broadcastShapes } from "../shapeMath.js";
 import type { Sym } from "../symbols.js";
 import { defineListLowering, defineLowering, elementOf } from "../traceBackend.js";
 import { channelsFirst, firstOrder, fourAxes, preferPlanes } from "./layout.js";

@@ -6,8 +6,9 @@
  * they are, other than depthwise ones going forward, are put in order while tracing: ONNX Runtime would do it node by node, and keep
  * the memory of all that lies between.
  */
+
+import { sizeOf } from "../../shapes.js";
 import type { GraphBuilder } from "../graphBuilder.js";
-import { sizeOf } from "../shapeMath.js";
 import type { Sym } from "../symbols.js";
 import { concat, reshape, split, transpose } from "./shapes.js";
 

@@ -4,8 +4,9 @@
  * ONNX Runtime's kernels for WebGPU add products of float16 up in float16: a sum of 4,096 ones comes out as 2,048. So the
  * inner dimension is cut into pieces, each a product in float16, and these are added in float32.
  */
+
+import { exchanged, type ProductLayout, productShape, sizeOf } from "../../shapes.js";
 import type { GraphBuilder } from "../graphBuilder.js";
-import { exchanged, type ProductLayout, productShape, sizeOf } from "../shapeMath.js";
 import type { Sym } from "../symbols.js";
 import { cast, elementwise } from "./elementwise.js";
 import { pad, reshape, slice, transpose } from "./shapes.js";

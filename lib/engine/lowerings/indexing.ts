@@ -1,7 +1,7 @@
 /** Lookup by index, its gradient, and one-hot vectors. */
 import type * as tf from "@tensorflow/tfjs";
+import { sizeOf } from "../../shapes.js";
 import type { GraphBuilder } from "../graphBuilder.js";
-import { sizeOf } from "../shapeMath.js";
 import type { Sym } from "../symbols.js";
 import { defineLowering, elementOf } from "../traceBackend.js";
 import { broadcastTo, cast, elementwise, number } from "./elementwise.js";

@@ -5,9 +5,10 @@
  * far off that is. The activations of a convolutional network and the gradients that come back through it are such tensors, and
  * in between lie all other networks of a step. What has no shape yet when plans are made takes no part in them.
  */
+
+import { sizeOf } from "../../shapes.js";
 import type { GraphBuilder } from "../graphBuilder.js";
 import { ELEMENT } from "../onnx.js";
-import { sizeOf } from "../shapeMath.js";
 import type { Sym } from "../symbols.js";
 import { havePlanes, planes } from "./layout.js";
 import { reshape, slice } from "./shapes.js";

@@ -4,8 +4,9 @@
  * A symbol of shape [B, H, W, C] may exist as [B, C, H, W] only. Operations that do not care about the order then work
  * on that; the transposed copy is made, once, when one asks for it.
  */
+
+import { sameShape, sizeOf } from "../../shapes.js";
 import type { GraphBuilder } from "../graphBuilder.js";
-import { sameShape, sizeOf } from "../shapeMath.js";
 import type { Sym } from "../symbols.js";
 
 /** The images [B, H, W, C] as [B, C, H, W]. */

@@ -1,6 +1,7 @@
 /** Matrix products. */
+
+import { exchanged, type ProductLayout, productShape } from "../../shapes.js";
 import type { GraphBuilder } from "../graphBuilder.js";
-import { exchanged, type ProductLayout, productShape } from "../shapeMath.js";
 import type { Sym } from "../symbols.js";
 import { defineLowering } from "../traceBackend.js";
 import { elementwise, number } from "./elementwise.js";

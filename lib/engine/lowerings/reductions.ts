@@ -1,6 +1,7 @@
 /** Sums, means, extremes and their positions along axes. */
+
+import { sizeOf } from "../../shapes.js";
 import type { GraphBuilder } from "../graphBuilder.js";
-import { sizeOf } from "../shapeMath.js";
 import type { OutputType, Sym } from "../symbols.js";
 import { defineLowering, type Inputs, type LoweringCall } from "../traceBackend.js";
 import { cast, elementwise, multiply, number } from "./elementwise.js";

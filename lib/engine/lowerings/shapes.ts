@@ -1,7 +1,7 @@
 /** Kernels that move elements without computing: reshape, transpose, slice, join, pad, repeat. */
 import type * as tf from "@tensorflow/tfjs";
+import { sameShape, sizeOf } from "../../shapes.js";
 import type { GraphBuilder } from "../graphBuilder.js";
-import { sameShape, sizeOf } from "../shapeMath.js";
 import type { Sym } from "../symbols.js";
 import { defineListLowering, defineLowering, elementOf } from "../traceBackend.js";
 import { cast, number } from "./elementwise.js";

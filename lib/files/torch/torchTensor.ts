@@ -1,5 +1,6 @@
 import type { HostTensor } from "../../engine/types.js";
 import { FileError } from "../../errors.js";
+import { sizeOf } from "../../shapes.js";
 import { bytesOf } from "../bytes.js";
 import { toHostTensor } from "../elements.js";
 import type { FileTensor } from "../safetensors.js";
@@ -90,7 +91,7 @@ function isSizes(values: unknown): boolean {
 }
 
 function elementsOf({ shape }: TensorView): number {
-  return shape.includes(0) ? 0 : shape.reduce((product, size) => product * size, 1);
+  return shape.includes(0) ? 0 : sizeOf(shape);
 }
 
 function spanOf({ shape, strides }: TensorView): number {

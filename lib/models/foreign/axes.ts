@@ -1,9 +1,10 @@
 /** The orders in which programs keep the axes of the same numbers. */
+import { sizeOf } from "../../shapes.js";
 
 /** Elements of an array of `shape` with its axes in `order`; the array itself when that is the order they have. */
 export function permuted(data: Float32Array, shape: readonly number[], order: readonly number[]): Float32Array {
   if (order.every((axis, i) => axis === i)) return data;
-  const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
+  const strides = shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
   const result = new Float32Array(data.length);
   let to = 0;
   const visit = (place: number, from: number): void => {

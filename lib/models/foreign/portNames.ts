@@ -7,6 +7,7 @@ import { FileError } from "../../errors.js";
 import { headWidth } from "../../nn/attention.js";
 import { flattenSpecs } from "../../nn/params.js";
 import { sinCosPositions } from "../../nn/positions.js";
+import { sameShape } from "../../shapes.js";
 import type { QuantizerConfig } from "../quantizer.js";
 import { type StackConfig, tokenGrid, type VitVqganConfig, vitVqganSpec } from "../vitVqgan.js";
 import { inverse, permuted, permutedShape, tapsFirst, unmoved } from "./axes.js";
@@ -84,7 +85,7 @@ export function toPort(model: VitVqganConfig, tensors: NamedHostTensors): NamedH
   for (const { theirs, ours, shape, order } of portTensors(model)) {
     const spec = specs[ours];
     const tensor = spec ? tensors[ours] : undefined;
-    if (spec && String(tensor?.shape) !== String(spec.shape))
+    if (spec && !(tensor && sameShape(tensor.shape, spec.shape)))
       throw new RangeError(`parameter ${ours}: want [${spec.shape.join(", ")}], got ${shapeOf(tensor)}`);
     const data = tensor ? (tensor.data as Float32Array) : fixedPositions(model, sideOfPositions(ours)!);
     ported[theirs] = { dtype: "float32", shape, data: permuted(data, permutedShape(shape, order), inverse(order)) };

@@ -2,6 +2,7 @@
 import type { HostTensor, NamedHostTensors } from "../../../lib/engine/types.js";
 import { VGG16 } from "../../../lib/models/vgg16.js";
 import { streamSeed, uniformAt } from "../../../lib/random.js";
+import { sizeOf } from "../../../lib/shapes.js";
 import { TORCHVISION } from "../../models/support/torchvision.js";
 
 /** The convolutions of torchvision's `vgg16`, which keep the size of features from layer to layer. */
@@ -25,7 +26,7 @@ export function hashedCalibration(): NamedHostTensors {
 }
 
 function hashed(name: string, shape: readonly number[], value: (uniform: number) => number): HostTensor {
-  const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
+  const data = new Float32Array(sizeOf(shape));
   const seed = streamSeed(11, name);
   for (let i = 0; i < data.length; i++) data[i] = value(uniformAt(i, seed));
   return { dtype: "float32", shape, data };

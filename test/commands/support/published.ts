@@ -4,6 +4,7 @@ import { loadTokenizer } from "../../../commands/support/models.js";
 import { createOnnxEngine } from "../../../lib/engine/onnxruntime.js";
 import type { NamedHostTensors } from "../../../lib/engine/types.js";
 import { createDecoder, createEncoder } from "../../../lib/sample/codec.js";
+import { sizeOf } from "../../../lib/shapes.js";
 import { op, zipCheckpoint } from "../../files/torch/torchSupport.js";
 import { golden } from "../../models/support/golden.js";
 import { tensorGroups } from "../../models/support/taming.js";
@@ -42,7 +43,7 @@ export const importing = (which: Published, out: string, ...more: string[]): str
 export function lightningCheckpoint(tensors: NamedHostTensors): Buffer {
   const entries = Object.entries(tensors);
   const state = entries.flatMap(([name, { shape, data }], i) => {
-    const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
+    const strides = shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
     const storage = op.storage({ key: String(i), length: data.length });
     return [op.text(name), op.tensor(storage, { shape: [...shape], strides })];
   });

@@ -21,6 +21,7 @@ import type {
 } from "../../../lib/engine/types.js";
 import { valueAndGradients } from "../../../lib/nn/gradients.js";
 import { rngFrom, streamSeed } from "../../../lib/random.js";
+import { sizeOf } from "../../../lib/shapes.js";
 import { expectClose, type Tolerance } from "../../support.js";
 
 /** One tensor a case is about. */
@@ -149,7 +150,7 @@ function directions(one: Case, seed: number): NamedHostTensors {
   if (gradients === 0) return {};
   const rng = rngFrom(seed);
   const random = (shape: readonly number[]): HostTensor => {
-    const data = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => rng.normal());
+    const data = Float32Array.from({ length: sizeOf(shape) }, () => rng.normal());
     return { dtype: "float32", shape, data };
   };
   const shapes = withBackend("cpu", () =>

@@ -1,5 +1,6 @@
 /** Random shapes, axes and operands for engine cases, repeatable from a seed. */
 import { rngFrom, streamSeed } from "../../../lib/random.js";
+import { sizeOf } from "../../../lib/shapes.js";
 import type { Operand } from "./compareEngines.js";
 
 export type Draw = ReturnType<typeof drawFrom>;
@@ -60,7 +61,7 @@ export function drawFrom(seed: number, name: string) {
     { dtype = "float32", form = drawForm(), value = element[dtype] }: OperandOptions = {},
   ): Operand => {
     const stored = form === "spread" ? narrowed(shape) : shape;
-    const size = stored.reduce((product, dim) => product * dim, 1);
+    const size = sizeOf(stored);
     return { dtype, shape, form, stored, values: Array.from({ length: size }, value) };
   };
 

@@ -3,6 +3,7 @@ import * as assert from "uvu/assert";
 import type { HostTensor } from "../../../lib/engine/types.js";
 import { FileError } from "../../../lib/errors.js";
 import { exportParams, foreignTensor, importParams, torchKernel } from "../../../lib/models/foreign/params.js";
+import { sizeOf } from "../../../lib/shapes.js";
 
 const test = suite("models/foreign/params");
 
@@ -19,7 +20,7 @@ const MODEL = {
 const counting = (...shape: number[]): HostTensor => ({
   dtype: "float32",
   shape,
-  data: Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => i),
+  data: Float32Array.from({ length: sizeOf(shape) }, (_, i) => i),
 });
 
 const GOOD = {

@@ -4,6 +4,7 @@ import type { HostTensor, NamedHostTensors } from "../../../lib/engine/types.js"
 import { LPIPS, type PerceptualConfig, perceptualSpec } from "../../../lib/losses/perceptual.js";
 import { perceptualWeights } from "../../../lib/models/foreign/perceptualWeights.js";
 import { flattenSpecs } from "../../../lib/nn/params.js";
+import { sizeOf } from "../../../lib/shapes.js";
 import { goldenLpips } from "../support/lpips.js";
 import { marked, torchvision } from "../support/torchvision.js";
 
@@ -61,7 +62,7 @@ test("weights that do not fit are refused by name, and those of another version 
   const zeros = (...shape: number[]): HostTensor => ({
     dtype: "float32",
     shape,
-    data: new Float32Array(shape.reduce((a, b) => a * b, 1)),
+    data: new Float32Array(sizeOf(shape)),
   });
   refused(
     {},

@@ -2,6 +2,7 @@
 
 import type { HostTensor } from "../../../lib/engine/types.js";
 import { openSafetensors } from "../../../lib/files/safetensors.js";
+import { sizeOf } from "../../../lib/shapes.js";
 import { fixture } from "../../support.js";
 
 export type Golden = {
@@ -42,7 +43,7 @@ export function ourOrder(tensor: HostTensor): HostTensor {
 }
 
 function permuted({ shape, data }: HostTensor, order: readonly number[]): HostTensor {
-  const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
+  const strides = shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
   const moved = order.map((axis) => shape[axis]!);
   const result = new Float32Array(data.length);
   const visit = (axis: number, from: number, to: number): number => {

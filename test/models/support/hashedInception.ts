@@ -2,6 +2,7 @@
 import type { HostTensor, NamedHostTensors } from "../../../lib/engine/types.js";
 import { inceptionStateShapes } from "../../../lib/models/foreign/inceptionState.js";
 import { streamSeed, uniformAt } from "../../../lib/random.js";
+import { sizeOf } from "../../../lib/shapes.js";
 
 const SEED = 7;
 
@@ -16,7 +17,7 @@ export function hashedImages(name: string, shape: readonly number[]): HostTensor
 }
 
 function weight(name: string, shape: readonly number[]): HostTensor {
-  const fanIn = shape.slice(1).reduce((a, b) => a * b, 1);
+  const fanIn = sizeOf(shape.slice(1));
   const bound = Math.sqrt(6 / fanIn);
   if (shape.length > 1) return hashed(name, shape, (u) => (2 * u - 1) * bound);
   const gain = name.endsWith("running_var") || name.endsWith("bn.weight");
@@ -24,7 +25,7 @@ function weight(name: string, shape: readonly number[]): HostTensor {
 }
 
 function hashed(name: string, shape: readonly number[], value: (uniform: number) => number): HostTensor {
-  const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
+  const data = new Float32Array(sizeOf(shape));
   const seed = streamSeed(SEED, name);
   for (let i = 0; i < data.length; i++) data[i] = value(uniformAt(i, seed));
   return { dtype: "float32", shape, data };

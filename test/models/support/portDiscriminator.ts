@@ -1,6 +1,7 @@
 /** The port's StyleGAN2 discriminator: its names, and its function as one of ours that has other pixels and widths. */
 import type { HostTensor, NamedHostTensors } from "../../../lib/engine/types.js";
 import type { ParamSpec } from "../../../lib/nn/params.js";
+import { sizeOf } from "../../../lib/shapes.js";
 import { ourOrder } from "./golden.js";
 
 /** Our names by the port's, for a network of so many residual blocks. */
@@ -62,7 +63,7 @@ const firstLayer = (named: NamedHostTensors) =>
 
 /** Channels of 0 added or the last ones left out, kernels times `sqrt(larger fan-in / smaller)` either way. */
 function resized({ shape: from, data }: HostTensor, to: readonly number[]): HostTensor {
-  const result = new Float32Array(to.reduce((a, b) => a * b, 1));
+  const result = new Float32Array(sizeOf(to));
   const [fanIn, wanted] = [fanInOf(from), fanInOf(to)];
   const factor = Math.sqrt(Math.max(fanIn, wanted) / Math.min(fanIn, wanted));
   for (let i = 0; i < result.length; i++) {
@@ -72,7 +73,7 @@ function resized({ shape: from, data }: HostTensor, to: readonly number[]): Host
   return { dtype: "float32", shape: to, data: result };
 }
 
-const fanInOf = (shape: readonly number[]) => shape.slice(0, -1).reduce((a, b) => a * b, 1);
+const fanInOf = (shape: readonly number[]) => sizeOf(shape.slice(0, -1));
 
 /** Place, in an array of shape `to`, of element `index` of one of shape `from`; undefined where it has none. */
 function sameElement(index: number, from: readonly number[], to: readonly number[]): number | undefined {

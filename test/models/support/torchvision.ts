@@ -1,5 +1,6 @@
 /** torchvision's `vgg16`: the names and shapes of its file. */
 import type { HostTensor } from "../../../lib/engine/types.js";
+import { sizeOf } from "../../../lib/shapes.js";
 
 /** The convolutions of torchvision's `vgg16`. */
 export const TORCHVISION: readonly (readonly [index: number, to: number, from: number])[] = [
@@ -28,7 +29,7 @@ const CLASSIFIER: Readonly<Record<string, readonly number[]>> = {
 
 /** A tensor of zeros but for `first` at the beginning. */
 export function marked(shape: readonly number[], first: number): HostTensor {
-  const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
+  const data = new Float32Array(sizeOf(shape));
   data[0] = first;
   return { dtype: "float32", shape, data };
 }

@@ -1,16 +1,22 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { broadcastShapes, exchanged, productShape, sameShape, sizeOf } from "../../lib/engine/shapeMath.js";
+import { broadcastShapes, exchanged, productShape, sameShape, sizeOf } from "../lib/shapes.js";
 
-const test = suite("shapeMath");
+const test = suite("shapes");
 
 test("shapes broadcast as in NumPy", () => {
   assert.equal(broadcastShapes([2, 1, 3], [4, 1]), [2, 4, 3]);
   assert.equal(broadcastShapes([], [2, 2]), [2, 2]);
   assert.equal(broadcastShapes([3], []), [3]);
+});
+
+test("shapes are the same when every size is, and as many", () => {
   assert.ok(sameShape([2, 3], [2, 3]));
   assert.not.ok(sameShape([2, 3], [3, 2]));
   assert.not.ok(sameShape([2], [2, 1]));
+});
+
+test("the size is the number of elements, one for a scalar", () => {
   assert.is(sizeOf([]), 1);
   assert.is(sizeOf([2, 3, 4]), 24);
 });
