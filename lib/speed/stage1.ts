@@ -11,10 +11,10 @@ import { type Plan, tokenizerPlan } from "../train/plans.js";
 import { DISCRIMINATOR, MODEL, type TokenizerTask } from "../train/tokenizerSteps.js";
 import { randomParams } from "./randomParams.js";
 
-/** The two sides of the autoencoder are equal; their MLPs are four times as wide as the tokens. */
 /** The size of the tokenizer alone, and of a batch. */
 export type TokenizerSize = Omit<Stage1Size, "discriminatorScale" | "vggScale">;
 
+/** The two sides of the autoencoder are equal; their MLPs are four times as wide as the tokens. */
 export type Stage1Size = {
   readonly imageSize: number;
   /** 3 if absent. */
