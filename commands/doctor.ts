@@ -1,6 +1,6 @@
 import type { DeviceReport, EngineReport } from "../lib/engine/availability.js";
 import type { Machine } from "../lib/engine/machine.js";
-import { EXIT } from "../lib/errors.js";
+import { EXIT, firstLine } from "../lib/errors.js";
 import { defineCommand } from "./support/command.js";
 import type { OptionTable } from "./support/options.js";
 import { definitions, textWidth, wrap } from "./support/text.js";
@@ -46,7 +46,7 @@ type Report = Omit<Machine, "processor"> & {
 type SharpOutcome = Awaited<ReturnType<typeof import("../lib/engine/availability.js").probeSharp>>;
 
 function imageLibrary(outcome: SharpOutcome): Images {
-  if (!outcome.ok) return { works: false, reason: outcome.message.trim().split("\n")[0]! };
+  if (!outcome.ok) return { works: false, reason: firstLine(outcome.message) };
   const { version: sharp, libvips, reads } = outcome.found;
   const pictures = reads.filter((format) => format !== "vips"); // its raw format
   return { works: true, sharp, libvips, reads: pictures.map((format) => (format === "heif" ? "avif" : format)) };

@@ -2,7 +2,8 @@ import { defineCommand } from "./support/command.js";
 import type { ConfigOf, OptionTable } from "./support/options.js";
 import { storedOptions } from "./support/resume.js";
 import { augmentOptions, dataOptions, engineOptions, RESUMABLE, trainingOptions } from "./support/tables.js";
-import { lossOptions, modelOptions, tokenizerPresets } from "./support/tokenizerOptions.js";
+import { lossOptions, modelOptions } from "./support/tokenizerOptions.js";
+import { tokenizerPresets } from "./support/tokenizerPresets.js";
 
 const [DATA, OPTIMIZER, RUN] = ["Data", "Optimizer", "Run"] as const;
 

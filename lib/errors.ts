@@ -88,3 +88,8 @@ const KINDS: Readonly<Record<number, new (message: string, options?: ErrorOption
   [EXIT.diverged]: DivergedError,
   [EXIT.engine]: EngineError,
 };
+
+/** The first line of an error's words; what native code says after it is for its own programmers. */
+export function firstLine(words: string): string {
+  return words.trim().split("\n")[0]!;
+}

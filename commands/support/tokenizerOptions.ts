@@ -1,8 +1,12 @@
-/** Options of the networks and losses of stage 1, and the systems that have a name. */
+/** Options of the networks and losses of stage 1. */
+import { CNN_LAYOUTS } from "../../lib/models/sizes.js";
 import type { OptionTable } from "./options.js";
 
 const SIZES = ["tiny", "small", "base", "large"] as const;
 const [MODEL, LOSSES] = ["Model", "Losses"] as const;
+
+/** The published network with ViT-VQGAN's grid. */
+const CNN = CNN_LAYOUTS.f8;
 
 const dimension = (describe: string) => ({ type: "number", integer: true, min: 1, describe, group: MODEL }) as const;
 const weight = (value: number, describe: string) =>
@@ -68,17 +72,20 @@ export const modelOptions = {
   },
   cnnWidth: {
     ...dimension("Channels of the CNN-VQGAN before its multipliers: 128 is x1 of the paper, 256 is x2"),
-    default: 128,
+    default: CNN.width,
   },
   cnnMultipliers: {
     type: "numbers",
     integer: true,
     min: 1,
-    default: [1, 1, 2, 4],
+    default: CNN.widthMultipliers,
     describe: "Width of each level over --cnn-width; every level after the first halves the image",
     group: MODEL,
   },
-  cnnBlocks: { ...dimension("Residual blocks of a level of the encoder; the decoder has one more"), default: 2 },
+  cnnBlocks: {
+    ...dimension("Residual blocks of a level of the encoder; the decoder has one more"),
+    default: CNN.blocksPerLevel,
+  },
   cnnAttention: {
     type: "numbers",
     integer: true,
@@ -86,8 +93,8 @@ export const modelOptions = {
     describe: "Sides of the levels that have attention; the grid's alone unless given",
     group: MODEL,
   },
-  cnnLatentDim: { ...dimension("Channels between the convolutions and the codes"), default: 256 },
-  cnnGroups: { ...dimension("Groups of the group norms"), default: 32 },
+  cnnLatentDim: { ...dimension("Channels between the convolutions and the codes"), default: CNN.latentDim },
+  cnnGroups: { ...dimension("Groups of the group norms"), default: CNN.groups },
   codebookSize: { type: "number", integer: true, min: 2, default: 8192, describe: "Number of codes", group: MODEL },
   codeDim: { type: "number", integer: true, min: 1, default: 32, describe: "Width of a code", group: MODEL },
   codeDepth: {
@@ -238,68 +245,3 @@ export const lossOptions = {
     group: LOSSES,
   },
 } as const satisfies OptionTable;
-
-/** VQGAN (arXiv:2012.09841): raw codes of width 256 on a 16 x 16 grid, absolute and perceptual error, PatchGAN, hinge. */
-const vqgan = {
-  architecture: "cnn",
-  cnnMultipliers: [1, 1, 2, 2, 4],
-  codeDim: 256,
-  l2Norm: false,
-  straightThrough: "raw",
-  codebookInit: "uniform",
-  quantizeFrom: 0,
-  restartEvery: 0,
-  l1Weight: 1,
-  l2Weight: 0,
-  logitLaplaceWeight: 0,
-  perceptualWeight: 1,
-  discriminator: "patch",
-  adversarialForm: "hinge",
-  adversarialAdaptive: true,
-  adversarialWeight: 0.8,
-  r1Gamma: 0,
-} as const;
-
-/** `tiny` is for small images on a laptop; the others are systems of ViT-VQGAN's tables 1, 3, 4, 7 and 8. */
-export const tokenizerPresets = {
-  tiny: {
-    imageSize: 32,
-    patchSize: 4,
-    encoder: "tiny",
-    decoder: "tiny",
-    codebookSize: 512,
-    codeDim: 8,
-    batchSize: 64,
-    lr: 2e-3,
-    lrFinal: 1e-4,
-    warmup: 100,
-    discriminatorScale: 0.125,
-  },
-  small: { encoder: "small", decoder: "small" },
-  // Table 8.
-  "small-16x16": { encoder: "small", decoder: "small", patchSize: 16 },
-  base: { encoder: "base", decoder: "base" },
-  "small-large": { encoder: "small", decoder: "large" },
-  large: { encoder: "large", decoder: "large" },
-  // Table 7: nothing learned from labels, as VGG is.
-  representation: { encoder: "small", decoder: "small", perceptualWeight: 0 },
-  // Table 1: 32 x 32 codes, the same losses and quantizer.
-  cnn: { architecture: "cnn" },
-  "cnn-x2": { architecture: "cnn", cnnWidth: 256 },
-  // Table 3.
-  "vqgan-1024": { ...vqgan, codebookSize: 1024 },
-  "vqgan-16384": { ...vqgan, codebookSize: 16384 },
-  // van den Oord et al. 2017: squared error alone, a codebook of moving averages.
-  "vq-vae": {
-    architecture: "cnn",
-    codebookSize: 512,
-    codeDim: 64,
-    l2Norm: false,
-    straightThrough: "raw",
-    codebookUpdate: "ema",
-    codebookRestart: 0.05,
-    logitLaplaceWeight: 0,
-    adversarialWeight: 0,
-    perceptualWeight: 0,
-  },
-} as const;

@@ -1,11 +1,13 @@
 /** Which engines and devices this machine has, and for those it has not: why, and what to do. */
 import { createRequire } from "node:module";
 import { stripVTControlCharacters } from "node:util";
+import { firstLine } from "../errors.js";
 import { inChild, type Outcome } from "./availabilityChild.js";
 import type { Findings } from "./availabilityJobs.js";
+import type { OnnxDevice } from "./onnxruntime.js";
 import { absence, type Explanation, explainTensorflow, missingLibrary, TENSORFLOW_PACKAGES } from "./tensorflow.js";
 
-export type Device = "cpu" | "webgpu" | "cuda" | "gpu";
+export type Device = OnnxDevice | "gpu";
 
 export type DeviceReport = {
   readonly device: Device;
@@ -54,10 +56,7 @@ export async function probeEngines(options: ProbeOptions = {}): Promise<EngineRe
 }
 
 /** Probes one device of the default engine, as `probeEngines` does. */
-export async function probeDevice(
-  device: "cpu" | "webgpu" | "cuda",
-  options: ProbeOptions = {},
-): Promise<DeviceReport> {
+export async function probeDevice(device: OnnxDevice, options: ProbeOptions = {}): Promise<DeviceReport> {
   const where = whereOf(options);
   const [outcome, half] = await Promise.all([probeProvider(device, where), probeHalf(device, where)]);
   return onnxruntimeDevice(device, { outcome, half }, where.system);
@@ -96,15 +95,13 @@ async function probeOnnxruntime(where: Where): Promise<EngineReport> {
   return report("onnxruntime", ONNXRUNTIME, cpu.ok ? cpu.found : undefined, devices);
 }
 
-type Provider = "cpu" | "webgpu" | "cuda";
-
-function probeProvider(provider: Provider, { timeout, from }: Where): Promise<Outcome<"onnxruntime">> {
+function probeProvider(provider: OnnxDevice, { timeout, from }: Where): Promise<Outcome<"onnxruntime">> {
   return inChild({ kind: "onnxruntime", provider, precision: "float32", from }, timeout);
 }
 
 /** Probed apart, so that a driver which breaks on float16 costs nothing else. */
 async function probeHalf(
-  provider: Provider,
+  provider: OnnxDevice,
   { half, timeout, from }: Where,
 ): Promise<Outcome<"onnxruntime"> | undefined> {
   if (!half || provider !== "webgpu") return undefined;
@@ -113,7 +110,7 @@ async function probeHalf(
 
 type Probed = { readonly outcome: Outcome<"onnxruntime">; readonly half?: Outcome<"onnxruntime"> | undefined };
 
-function onnxruntimeDevice(device: Provider, { outcome, half }: Probed, system: System): DeviceReport {
+function onnxruntimeDevice(device: OnnxDevice, { outcome, half }: Probed, system: System): DeviceReport {
   const trains = TRAINS_ON.includes(`onnxruntime ${device}`);
   if (outcome.ok) return { device, works: true, trains, ...(half ? { half: halfReport(half) } : {}) };
   const explain = { cpu: explainCpu, webgpu: explainWebgpu, cuda: explainCuda }[device];
@@ -229,8 +226,6 @@ function isInstalled(packageName: string, from: string): boolean {
 const wordsOf = ({ message, stderr }: Failed): string => `${message.trim()}\n${stderr.trim()}`;
 
 const causeOf = (failed: Failed): string => stripVTControlCharacters(wordsOf(failed)).trim();
-
-const firstLine = (text: string): string => text.trim().split("\n")[0]!;
 
 const thisSystem = (): System => ({
   platform: process.platform,

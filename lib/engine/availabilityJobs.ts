@@ -6,13 +6,14 @@
 import { createRequire } from "node:module";
 import { answerJob } from "../childJob.js";
 import { ELEMENT, writeModel } from "./onnx.js";
+import type { OnnxDevice } from "./onnxruntime.js";
 import type { Precision } from "./types.js";
 
 /** What a probe tries. `from` is a file or folder URL from which packages are looked up. */
 export type Job =
   | {
       readonly kind: "onnxruntime";
-      readonly provider: "cpu" | "webgpu" | "cuda";
+      readonly provider: OnnxDevice;
       readonly precision: Precision;
       readonly from: string;
     }

@@ -1,7 +1,7 @@
 /** ONNX models that other programs wrote, as they are. */
 import { access } from "node:fs/promises";
 import type { InferenceSession, Tensor } from "onnxruntime-node";
-import { FileError } from "../errors.js";
+import { FileError, firstLine } from "../errors.js";
 import { type OnnxEngineOptions, sessionOptions } from "./onnxruntime.js";
 import { loadOrt } from "./ort.js";
 import { fromOrt, toOrt } from "./sessionProgram.js";
@@ -38,7 +38,7 @@ export async function openOnnxModel(file: string, options: OnnxEngineOptions = {
   const ort = await loadOrt();
   const refuse = (what: string) => (cause: unknown) => {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new FileError(`${file}: ${what}: ${reason.split("\n")[0]}`, { cause });
+    throw new FileError(`${file}: ${what}: ${firstLine(reason)}`, { cause });
   };
   const session = await ort.InferenceSession.create(file, sessionOptions(options)).catch(
     refuse("not an ONNX model that ONNX Runtime can run"),

@@ -1,7 +1,7 @@
 /** The default engine: steps traced into ONNX graphs and run by onnxruntime-node. */
 import { availableParallelism } from "node:os";
 import type { InferenceSession } from "onnxruntime-node";
-import { EngineError } from "../errors.js";
+import { EngineError, firstLine } from "../errors.js";
 import { checkStep } from "./checkInputs.js";
 import { Lanes } from "./lanes.js";
 import "./lowerings/index.js";
@@ -144,7 +144,7 @@ export function givesMemoryBack(
 async function guarded<T>(device: OnnxDevice, step: string, work: Promise<T>): Promise<T> {
   if (device === "cpu") return work;
   return work.catch((cause: unknown) => {
-    const words = (cause instanceof Error ? cause.message : String(cause)).trim().split("\n")[0];
+    const words = firstLine(cause instanceof Error ? cause.message : String(cause));
     throw new EngineError(
       `${device}: ${step} failed (${words}); if memory ran out, use a smaller batch or --accumulate; what was saved ` +
         "stands, and --resume goes on from it; `vitvq doctor` says whether the device is there",

@@ -1,4 +1,4 @@
-import { EngineError } from "../errors.js";
+import { EngineError, firstLine } from "../errors.js";
 
 /** How a package is imported; tests put their own in. */
 export type ModuleLoader = (name: string) => Promise<unknown>;
@@ -88,8 +88,6 @@ export function missingLibrary(words: string): string | undefined {
 const NODE_END = 23; // this major version removed util.isNullOrUndefined, which tfjs-node 4.22 calls
 
 const thisNode = (): number => Number.parseInt(process.versions.node, 10);
-
-const firstLine = (text: string): string => text.trim().split("\n")[0]!;
 
 function unavailable({ reason, remedy }: Explanation, cause?: unknown): EngineError {
   const advice = remedy === undefined ? "" : `; to have it: ${remedy}`;

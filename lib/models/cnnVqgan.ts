@@ -39,21 +39,6 @@ export type CnnVqganConfig = QuantizerConfig & {
   readonly logitLaplace: boolean;
 };
 
-const PUBLISHED = {
-  imageSize: 256,
-  channels: 3,
-  width: 128,
-  blocksPerLevel: 2,
-  latentDim: 256,
-  groups: 32,
-} as const;
-
-/** Published networks by the side of the square of pixels that becomes one code; f8 has ViT-VQGAN's grid. */
-export const CNN_LAYOUTS = {
-  f8: { ...PUBLISHED, widthMultipliers: [1, 1, 2, 4], attentionSides: [32] },
-  f16: { ...PUBLISHED, widthMultipliers: [1, 1, 2, 2, 4], attentionSides: [16] },
-} as const satisfies Record<string, Omit<CnnVqganConfig, keyof QuantizerConfig | "logitLaplace">>;
-
 /** Codes an image becomes: [rows, columns]. */
 export function tokenGrid({
   imageSize,

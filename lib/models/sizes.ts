@@ -1,3 +1,5 @@
+import type { CnnVqganConfig } from "./cnnVqgan.js";
+import type { QuantizerConfig } from "./quantizer.js";
 import type { StackConfig } from "./vitVqgan.js";
 
 export type SizeName = "tiny" | "small" | "base" | "large";
@@ -17,3 +19,19 @@ export const VIM_SIZES = {
   base: { dim: 1536, depth: 24, heads: 16, mlpDim: 6144 },
   large: { dim: 2048, depth: 36, heads: 32, mlpDim: 8192 },
 } as const satisfies Record<SizeName, StackConfig>;
+
+/** What the published VQGANs share. */
+const VQGAN = {
+  imageSize: 256,
+  channels: 3,
+  width: 128,
+  blocksPerLevel: 2,
+  latentDim: 256,
+  groups: 32,
+} as const;
+
+/** Published VQGANs by the side of the square of pixels that becomes one code; f8 has ViT-VQGAN's grid. */
+export const CNN_LAYOUTS = {
+  f8: { ...VQGAN, widthMultipliers: [1, 1, 2, 4], attentionSides: [32] },
+  f16: { ...VQGAN, widthMultipliers: [1, 1, 2, 2, 4], attentionSides: [16] },
+} as const satisfies Record<string, Omit<CnnVqganConfig, keyof QuantizerConfig | "logitLaplace">>;

@@ -31,7 +31,7 @@ test("help loads the command's own file and the framework, and nothing else", as
     const lean = [
       /^bin\/vitvq\.js$/,
       /^commands\/(\w+|support\/\w+)\.js$/,
-      /^lib\/(errors|sample\/guidance|speed\/names)\.js$/,
+      /^lib\/(errors|models\/sizes|sample\/guidance|speed\/names)\.js$/,
     ];
     const system = /^node:(fs|path|url|os)$/;
     const odd = loaded.filter((url) => ![...lean, system].some((pattern) => pattern.test(url)));

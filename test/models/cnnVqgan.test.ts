@@ -8,7 +8,6 @@ import type { NamedTensors, Step, TensorSpec } from "../../lib/engine/types.js";
 import { flooredLogScale, logitLaplaceImage } from "../../lib/losses/logitLaplace.js";
 import {
   autoencode,
-  CNN_LAYOUTS,
   type CnnVqganConfig,
   cnnVqganSpec,
   decode,
@@ -17,6 +16,7 @@ import {
   tokenGrid,
 } from "../../lib/models/cnnVqgan.js";
 import { fromTaming } from "../../lib/models/foreign/tamingNames.js";
+import { CNN_LAYOUTS } from "../../lib/models/sizes.js";
 import { valueAndGradients } from "../../lib/nn/gradients.js";
 import { countParameters, flattenSpecs, initialise, paramTree, type SpecTree } from "../../lib/nn/params.js";
 import { normals, numbersOf, onCpu, tensorOf } from "../nn/support/eager.js";

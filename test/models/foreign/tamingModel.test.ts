@@ -1,9 +1,10 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { FileError } from "../../../lib/errors.js";
-import { CNN_LAYOUTS, type CnnVqganConfig } from "../../../lib/models/cnnVqgan.js";
+import type { CnnVqganConfig } from "../../../lib/models/cnnVqgan.js";
 import { tamingModel } from "../../../lib/models/foreign/tamingModel.js";
 import { tamingParams } from "../../../lib/models/foreign/tamingNames.js";
+import { CNN_LAYOUTS } from "../../../lib/models/sizes.js";
 import { GOLDEN_CONFIG, tensorGroups } from "../support/taming.js";
 
 const test = suite("models/foreign/tamingModel");

@@ -2,7 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { parameterCounts, tokenizerTask } from "../../../commands/run/tokenizerTask.js";
 import { resolveConfig } from "../../../commands/support/resolve.js";
-import { tokenizerPresets } from "../../../commands/support/tokenizerOptions.js";
+import { tokenizerPresets } from "../../../commands/support/tokenizerPresets.js";
 import { options, type TrainVqConfig } from "../../../commands/trainVq.js";
 import { createOnnxEngine } from "../../../lib/engine/onnxruntime.js";
 import { perceptualSpec } from "../../../lib/losses/perceptual.js";
@@ -14,7 +14,7 @@ import { underPrefix, withPrefix } from "../../../lib/train/named.js";
 import { compilePlan, tokenizerPlan } from "../../../lib/train/plans.js";
 import { DISCRIMINATOR, GRADIENT, MODEL } from "../../../lib/train/tokenizerSteps.js";
 
-const test = suite("commands/support/tokenizerOptions");
+const test = suite("commands/support/tokenizerPresets");
 
 type Preset = keyof typeof tokenizerPresets;
 const NAMES = Object.keys(tokenizerPresets) as Preset[];
