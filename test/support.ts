@@ -1,4 +1,4 @@
-/** What tests share: numeric comparison that reports the worst place, temporary folders, the project's root. */
+/** What tests share: expected rejections, numeric comparison that reports the worst place, temporary folders, the root. */
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -41,6 +41,45 @@ export const countObjects: (() => number) | undefined =
 
 /** Added to the name of a test that is skipped where objects cannot be counted. */
 export const unlessCounted = countObjects ? "" : " (skipped: this Node cannot count objects, 20.13 can)";
+
+type ErrorClass = new (...args: never[]) => Error;
+
+/**
+ * Expects an attempt to reject, or to throw, with that class and a message that every pattern matches.
+ * @returns the error
+ */
+export async function expectRejection<C extends ErrorClass>(
+  attempt: Promise<unknown> | (() => unknown),
+  Wanted: C,
+  ...patterns: readonly RegExp[]
+): Promise<InstanceType<C>> {
+  try {
+    await (typeof attempt === "function" ? attempt() : attempt);
+  } catch (error) {
+    return expectError(error, Wanted, patterns);
+  }
+  return assert.unreachable(`want a ${Wanted.name}, got no error`) as never;
+}
+
+/** Expects `body` to throw at once; else as `expectRejection`. */
+export function expectThrow<C extends ErrorClass>(
+  body: () => unknown,
+  Wanted: C,
+  ...patterns: readonly RegExp[]
+): InstanceType<C> {
+  try {
+    body();
+  } catch (error) {
+    return expectError(error, Wanted, patterns);
+  }
+  return assert.unreachable(`want a ${Wanted.name}, got no error`) as never;
+}
+
+function expectError<C extends ErrorClass>(error: unknown, Wanted: C, patterns: readonly RegExp[]): InstanceType<C> {
+  assert.instance(error, Wanted);
+  for (const pattern of patterns) assert.match((error as Error).message, pattern);
+  return error as InstanceType<C>;
+}
 
 export type Tolerance = {
   /** Largest allowed |got - want|. */

@@ -5,7 +5,7 @@ import type { MemorySample } from "../../bench/memoryWatch.js";
 import { watchedTraining } from "../../bench/watchedTraining.js";
 import { VitvqError } from "../../lib/errors.js";
 import { trainVq } from "../commands/support/training.js";
-import { inTemporaryFolder } from "../support.js";
+import { expectRejection, inTemporaryFolder } from "../support.js";
 
 const test = suite("bench/watchedTraining");
 
@@ -34,10 +34,8 @@ test("a training gives a sample at every record of its metrics, in order, the la
 test("a training that fails is an error", async () => {
   await inTemporaryFolder(async (folder) => {
     const run = watchedTraining(path.join(folder, "run"), ["train-vq", path.join(folder, "nothing"), "--quiet"]);
-    const error = await run.next().catch((reason: unknown) => reason);
-    assert.instance(error, VitvqError);
-    assert.match((error as VitvqError).message, /ended with status 3/);
-    assert.is((error as VitvqError).exitCode, 3);
+    const { exitCode } = await expectRejection(run.next(), VitvqError, /ended with status 3/);
+    assert.is(exitCode, 3);
   });
 });
 

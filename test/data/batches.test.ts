@@ -8,9 +8,10 @@ import { type ImageBatch, sequentialBatches, trainingBatches } from "../../lib/d
 import { decodeImage } from "../../lib/data/decode.js";
 import { openSource } from "../../lib/data/source.js";
 import { centredView } from "../../lib/data/view.js";
+import { DataError } from "../../lib/errors.js";
 import { streamSeed } from "../../lib/random.js";
-import { fixture, inTemporaryFolder } from "../support.js";
-import { augment, plainSource, refusal, take, view, watched } from "./support.js";
+import { expectRejection, fixture, inTemporaryFolder } from "../support.js";
+import { augment, plainSource, take, view, watched } from "./support.js";
 
 const test = suite("image batches");
 
@@ -125,7 +126,7 @@ test("strict ends training at the step that meets the damaged image", () =>
     await writeFile(path.join(root, source.name(order[4]!)), "");
     const batches = trainingBatches({ ...options, strict: true });
     for (let step = 0; step < 4; step++) await batches.next();
-    const message = await refusal(batches.next());
+    const { message } = await expectRejection(batches.next(), DataError);
     assert.ok(message.includes(source.name(order[4]!)) && message.includes("the file is empty"), message);
     await batches.close();
   }));
@@ -135,9 +136,9 @@ test("when every image is damaged, training and walking end with an error", () =
     for (const name of ["a.png", "b.jpg", "c.webp"]) await writeFile(path.join(root, name), "text");
     const source = await openSource(root);
     const batches = trainingBatches({ source, view, batchSize: 2, seed: 0 });
-    assert.match(await refusal(batches.next()), /no image of .* can be read: all 3/);
+    await expectRejection(batches.next(), DataError, /no image of .* can be read: all 3/);
     await batches.close();
-    assert.match(await refusal(all(sequentialBatches({ source, view, batchSize: 2 }))), /all 3/);
+    await expectRejection(all(sequentialBatches({ source, view, batchSize: 2 })), DataError, /all 3/);
   }));
 
 test("walking gives every image once, in order, centred, the last batch short", async () => {

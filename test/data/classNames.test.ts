@@ -4,15 +4,10 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { readClassNames } from "../../lib/data/classNames.js";
 import { openSource } from "../../lib/data/source.js";
-import { fixture, inTemporaryFolder } from "../support.js";
+import { DataError } from "../../lib/errors.js";
+import { expectRejection, fixture, inTemporaryFolder } from "../support.js";
 
 const test = suite("class names");
-
-const refusal = async (file: string, atLeast: number): Promise<string> =>
-  readClassNames(file, atLeast).then(
-    () => "",
-    (error: Error) => error.message,
-  );
 
 test("names are read one a line, without surrounding space", async () => {
   await inTemporaryFolder(async (folder) => {
@@ -25,11 +20,11 @@ test("names are read one a line, without surrounding space", async () => {
 test("a missing file, an empty line and too few names are refused by name", async () => {
   await inTemporaryFolder(async (folder) => {
     const file = path.join(folder, "names.txt");
-    assert.match(await refusal(file, 1), /cannot read class names .*names\.txt/);
+    await expectRejection(readClassNames(file, 1), DataError, /cannot read class names .*names\.txt/);
     await writeFile(file, "cat\n\ndog\n");
-    assert.match(await refusal(file, 1), /line 2 is empty/);
+    await expectRejection(readClassNames(file, 1), DataError, /line 2 is empty/);
     await writeFile(file, "cat\n");
-    assert.match(await refusal(file, 2), /each of 2 classes, got 1/);
+    await expectRejection(readClassNames(file, 2), DataError, /each of 2 classes, got 1/);
   });
 });
 

@@ -5,7 +5,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { DamagedImage, decodeImage, decodeResized } from "../../lib/data/decode.js";
 import { centredView, type View } from "../../lib/data/view.js";
-import { expectClose, fixture, inTemporaryFolder } from "../support.js";
+import { expectClose, expectRejection, fixture, inTemporaryFolder } from "../support.js";
 
 const test = suite("decoding");
 
@@ -174,9 +174,8 @@ test("small images are enlarged, but not strips of any length", () =>
     const got = await decodeResized({ file: await strip(20) }, rgb);
     assert.equal([got.width, got.height], [80, 8]);
     expectClose(got.pixels.subarray(0, 3), colour, "enlarged", { absolute: 1 });
-    const error = await decodeImage({ file: await strip(20_000) }, rgb).catch((reason: unknown) => reason);
-    assert.instance(error, DamagedImage);
-    assert.match((error as DamagedImage).reason, /20000 x 2 pixels are too long and narrow/);
+    const { reason } = await expectRejection(decodeImage({ file: await strip(20_000) }, rgb), DamagedImage);
+    assert.match(reason, /20000 x 2 pixels are too long and narrow/);
   }));
 
 test("pixels of the right size pass through untouched, others are resized", async () => {
@@ -193,10 +192,9 @@ test("damaged files of every kind are refused with a reason, whatever the crop",
     const reasonFor = async (name: string, content?: Uint8Array): Promise<string> => {
       const file = path.join(root, name);
       if (content) await writeFile(file, content);
-      const error = await decodeImage({ file }, { ...rgb, cropY: 0 }).catch((reason: unknown) => reason);
-      assert.instance(error, DamagedImage, name);
-      assert.ok((error as DamagedImage).message.includes(file));
-      return (error as DamagedImage).reason;
+      const { message, reason } = await expectRejection(decodeImage({ file }, { ...rgb, cropY: 0 }), DamagedImage);
+      assert.ok(message.includes(file));
+      return reason;
     };
     const whole = await readFile(fixture("photos-mini", "coffee.jpg"));
     const tall = sharp(whole).resize(40, 256, { fit: "fill" });
@@ -219,8 +217,7 @@ test("damaged files of every kind are refused with a reason, whatever the crop",
 
 test("a view out of range is a mistake of the caller, not a damaged image", async () => {
   const file = fixture("photos-mini", "cat.jpg");
-  const error = await decodeImage({ file }, { ...rgb, shorterSide: 4 }).catch((reason: unknown) => reason);
-  assert.instance(error, RangeError);
+  await expectRejection(decodeImage({ file }, { ...rgb, shorterSide: 4 }), RangeError);
 });
 
 test.run();

@@ -4,8 +4,8 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type ImageSource, openSource, type Pixels } from "../../lib/data/source.js";
-import { fixture, inTemporaryFolder } from "../support.js";
-import { refusal } from "./support.js";
+import { DataError } from "../../lib/errors.js";
+import { expectRejection, fixture, inTemporaryFolder } from "../support.js";
 
 const test = suite("IDX files");
 
@@ -67,7 +67,7 @@ test("damaged and foreign files are refused in words that help", () =>
   inTemporaryFolder(async (root) => {
     const refused = async (bytes: Uint8Array): Promise<string> => {
       await writeFile(path.join(root, "images"), bytes);
-      return await refusal(openSource(path.join(root, "images")));
+      return (await expectRejection(openSource(path.join(root, "images")), DataError)).message;
     };
     const good = idx([3, 2, 1], counting(6));
     assert.match(await refused(good.subarray(0, 20)), /cut short: its header says 3 x 2 x 1 = 6 bytes, 4 are there/);
@@ -94,12 +94,13 @@ test("as many labels as images are wanted, in a file of labels", () =>
     const labels = path.join(root, "t-labels-idx1-ubyte");
     await writeFile(images, idx([3, 2, 1], counting(6)));
     await writeFile(labels, idx([2], [0, 1]));
-    assert.match(await refusal(openSource(images)), /2 labels, but .* has 3 images/);
-    assert.match(
-      await refusal(openSource(images, { labels: images })),
+    await expectRejection(openSource(images), DataError, /2 labels, but .* has 3 images/);
+    await expectRejection(
+      openSource(images, { labels: images }),
+      DataError,
       /no IDX file of labels: it starts with 0x00000803/,
     );
-    assert.match(await refusal(openSource(images, { labels: path.join(root, "gone") })), /cannot read .*gone/);
+    await expectRejection(openSource(images, { labels: path.join(root, "gone") }), DataError, /cannot read .*gone/);
   }));
 
 test.run();

@@ -5,8 +5,9 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Batch, trainingBatches } from "../../lib/data/batches.js";
 import { openSource } from "../../lib/data/source.js";
-import { fixture, inTemporaryFolder } from "../support.js";
-import { augment, refusal, take, view } from "./support.js";
+import { DataError } from "../../lib/errors.js";
+import { expectRejection, fixture, inTemporaryFolder } from "../support.js";
+import { augment, take, view } from "./support.js";
 
 const test = suite("data/batches: images kept");
 
@@ -85,7 +86,7 @@ test("images larger than what is asked for are kept in all sizes, if there is ro
     const { batches, got } = await takeAndRemove(room);
     assert.equal([...got, ...(await take(batches, 4))], want);
     const poor = await takeAndRemove(room - 1);
-    assert.match(await refusal(take(poor.batches, 2)), /can be read: all 5/); // one may have been read ahead
+    await expectRejection(take(poor.batches, 2), DataError, /can be read: all 5/); // one may have been read ahead
     await poor.batches.close();
   }));
 

@@ -7,8 +7,9 @@ import type { FileTable } from "../../lib/data/fileTable.js";
 import { type LoaderOptions, openLoader } from "../../lib/data/loader.js";
 import { openSource } from "../../lib/data/source.js";
 import { thinned } from "../../lib/data/thinned.js";
-import { activeThreads, fixture, inTemporaryFolder } from "../support.js";
-import { augment, plainSource, refusal, take, view } from "./support.js";
+import { DataError } from "../../lib/errors.js";
+import { activeThreads, expectRejection, fixture, inTemporaryFolder } from "../support.js";
+import { augment, plainSource, take, view } from "./support.js";
 
 const test = suite("loader in a thread of its own");
 
@@ -72,7 +73,7 @@ test("errors keep their class: strict, and nothing that can be read", () =>
       [true, /^cannot read [abc]\.\w+ in .*: not an image .* without --strict it would be left out$/],
     ] as const) {
       const batches = openLoader({ source, view, batchSize: 2, seed: 0, strict });
-      assert.match(await refusal(batches.next()), wanted);
+      await expectRejection(batches.next(), DataError, wanted);
       await batches.close();
     }
   }));
@@ -93,8 +94,7 @@ test("a thread that is lost ends the walk instead of hanging it", async () => {
   const source = { ...plainSource(3), files: { root: "nowhere" } as FileTable };
   const batches = openLoader({ source, view, batchSize: 2, seed: 0 });
   for (const _ of [1, 2]) {
-    const error = await batches.next().catch((reason: unknown) => reason);
-    assert.instance(error, Error);
+    await expectRejection(batches.next(), Error);
   }
   await batches.close();
   assert.equal(activeThreads(), []);
@@ -109,7 +109,7 @@ test("closing leaves no thread, whether batches were taken, one is waited for, o
   const asked = batches.next();
   await batches.close();
   assert.is((await asked).step, 0);
-  assert.match(String(await batches.next().catch((error: Error) => error.message)), /after close/);
+  await expectRejection(batches.next(), Error, /after close/);
   assert.equal(activeThreads(), []);
 });
 

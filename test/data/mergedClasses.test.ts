@@ -2,6 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { classesAmong, mergeClasses } from "../../lib/data/mergedClasses.js";
 import { DataError } from "../../lib/errors.js";
+import { expectThrow } from "../support.js";
 
 const test = suite("data/mergedClasses");
 
@@ -23,7 +24,7 @@ test("equal lists leave labels as they are, even where two classes share a name,
 });
 
 const refuses = (body: () => unknown, pattern: RegExp) => {
-  assert.throws(body, (error: unknown) => error instanceof DataError && pattern.test(error.message));
+  expectThrow(body, DataError, pattern);
 };
 
 test("names in one set and none in another are refused, the one without named", () => {

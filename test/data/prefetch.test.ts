@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { prefetch } from "../../lib/data/prefetch.js";
+import { expectRejection } from "../support.js";
 
 const test = suite("prefetching");
 
@@ -53,8 +54,7 @@ test("a failure is reported at its turn and not before", async () => {
   const items = prefetch({ make, finish: same, start: 0, ahead: 4 });
   await sleep(5); // an unhandled rejection would end the process here
   assert.equal([await items.next(), await items.next()], [0, 1]);
-  const message = await items.next().catch((error: Error) => error.message);
-  assert.is(message, "item 2 is bad");
+  await expectRejection(items.next(), Error, /^item 2 is bad$/);
   assert.is(await items.next(), 3);
   await items.close();
 });
@@ -98,8 +98,7 @@ test("closing waits for what is under way, and nothing can be taken afterwards",
   const items = prefetch({ make, finish: same, start: 0, ahead: 3 });
   await items.close();
   assert.is(done, 3);
-  const message = await items.next().catch((error: Error) => error.message);
-  assert.match(String(message), /after close/);
+  await expectRejection(items.next(), Error, /after close/);
 });
 
 test("nothing ahead is refused", () => {

@@ -3,8 +3,8 @@ import path from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openSource } from "../../lib/data/source.js";
-import { fixture, inTemporaryFolder } from "../support.js";
-import { refusal } from "./support.js";
+import { DataError } from "../../lib/errors.js";
+import { expectRejection, fixture, inTemporaryFolder } from "../support.js";
 
 const test = suite("image sources");
 
@@ -92,21 +92,27 @@ test("one image is a source of one", async () => {
 
 test("a missing path, an empty folder and a mixed one are refused in words that help", () =>
   inTemporaryFolder(async (root) => {
-    assert.match(await refusal(openSource(path.join(root, "gone"))), /cannot open data .*gone: no such file or folder/);
+    await expectRejection(
+      openSource(path.join(root, "gone")),
+      DataError,
+      /cannot open data .*gone: no such file or folder/,
+    );
     await mkdir(path.join(root, "empty"));
-    assert.match(await refusal(openSource(path.join(root, "empty"))), /no images in .*no files.*\.png \.jpg/);
+    await expectRejection(openSource(path.join(root, "empty")), DataError, /no images in .*no files.*\.png \.jpg/);
     await touch(root, "texts/a.txt", "texts/b.bmp", "texts/sub/c.doc");
-    assert.match(
-      await refusal(openSource(path.join(root, "texts"))),
+    await expectRejection(
+      openSource(path.join(root, "texts")),
+      DataError,
       /3 other files, for instance a\.txt; .*\.webp \.avif/,
     );
     await touch(root, "mixed/1.png", "mixed/2.png", "mixed/dogs/3.png");
-    assert.match(
-      await refusal(openSource(path.join(root, "mixed"))),
+    await expectRejection(
+      openSource(path.join(root, "mixed")),
+      DataError,
       /both images \(2, for instance 1\.png\) and folders of images \(for instance dogs\)/,
     );
     const photos = openSource(fixture("photos-mini"), { labels: "labels-idx1-ubyte" });
-    assert.match(await refusal(photos), /labels file goes with an IDX file/);
+    await expectRejection(photos, DataError, /labels file goes with an IDX file/);
   }));
 
 test.run();

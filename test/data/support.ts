@@ -1,19 +1,7 @@
-/** What tests of data share: sources in memory, errors as text, known colours, views and how batches are taken. */
-import * as assert from "uvu/assert";
+/** What tests of data share: sources in memory, known colours, views and how batches are taken. */
 import type { Augment } from "../../lib/data/augment.js";
 import type { Batch, TrainingBatches } from "../../lib/data/batches.js";
 import type { ImageSource, Pixels } from "../../lib/data/source.js";
-import { DataError } from "../../lib/errors.js";
-
-/** The message of the DataError that `attempt` must end with. */
-export async function refusal(attempt: Promise<unknown>): Promise<string> {
-  const error = await attempt.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  assert.instance(error, DataError);
-  return (error as DataError).message;
-}
 
 /** Images of one colour each: image `i` is size x size of `[i, i, i]`, its label `i % 3`, its name `image i`. */
 export function plainSource(count: number, size = 2): ImageSource {

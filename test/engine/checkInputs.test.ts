@@ -3,6 +3,7 @@ import * as assert from "uvu/assert";
 import { checkInputs, checkStep } from "../../lib/engine/checkInputs.js";
 import type { HostTensor, StepOptions, TensorSpec } from "../../lib/engine/types.js";
 import { sizeOf } from "../../lib/shapes.js";
+import { expectThrow } from "../support.js";
 
 const test = suite("engine/checkInputs");
 
@@ -22,15 +23,7 @@ const cached = {
 } satisfies StepOptions;
 
 /** Message of the RangeError that `body` throws. */
-function refusal(body: () => unknown): string {
-  try {
-    body();
-  } catch (error) {
-    assert.instance(error, RangeError);
-    return (error as RangeError).message;
-  }
-  throw new Error("nothing was thrown");
-}
+const refusal = (body: () => unknown): string => expectThrow(body, RangeError).message;
 
 test("accepts fitting inputs and returns the sizes of string dimensions", () => {
   assert.equal(checkInputs(cached, { keys: floats(2, 5, 4), values: floats(2, 5, 4), scale: floats() }), { t: 5 });

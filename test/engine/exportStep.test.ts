@@ -11,7 +11,7 @@ import { gelu } from "../../lib/nn/gelu.js";
 import { layerNorm } from "../../lib/nn/layerNorm.js";
 import { rngFrom } from "../../lib/random.js";
 import { sizeOf } from "../../lib/shapes.js";
-import { expectClose } from "../support.js";
+import { expectClose, expectThrow } from "../support.js";
 
 const test = suite("engine/exportStep");
 
@@ -117,10 +117,7 @@ test("more weights than a file of ONNX can hold are refused before they are copi
     inputs: { x: { dtype: "float32", shape: [] } },
     constants: { a: gibibyte(), b: gibibyte() },
   };
-  assert.throws(
-    () => exportStep(sum, large),
-    (error: unknown) => error instanceof FileError && /large: weights of 2147483648 bytes .*2 GiB/.test(error.message),
-  );
+  expectThrow(() => exportStep(sum, large), FileError, /large: weights of 2147483648 bytes .*2 GiB/);
 });
 
 test.run();

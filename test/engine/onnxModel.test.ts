@@ -4,9 +4,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openOnnxModel } from "../../lib/engine/onnxModel.js";
 import { FileError } from "../../lib/errors.js";
-import { expectRejection } from "../files/support.js";
 import { writeColourClassifier } from "../probe/support/onnxClassifier.js";
-import { expectClose, inTemporaryFolder } from "../support.js";
+import { expectClose, expectRejection, inTemporaryFolder } from "../support.js";
 
 const test = suite("engine/onnxModel");
 

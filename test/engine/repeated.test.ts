@@ -1,6 +1,5 @@
 /** Several runs of a step in one call, against as many calls of the step. */
 
-import nodeAssert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -11,6 +10,7 @@ import type { HostTensor, NamedHostTensors, Repetition, Step, StepOptions } from
 import { gelu } from "../../lib/nn/gelu.js";
 import { rngFrom } from "../../lib/random.js";
 import { sizeOf } from "../../lib/shapes.js";
+import { expectRejection } from "../support.js";
 
 const test = suite("engine/repeated");
 
@@ -94,14 +94,14 @@ test("nodes come behind what they read, and those emitted last as early as that 
 test("what a call cannot be made of, or is not given, is named", async () => {
   const repeated = await createRepeated({ threads: 1 });
   const compiled = (changed: Partial<Repetition>) => repeated.compile(step, options, { ...repetition, ...changed });
-  await nodeAssert.rejects(compiled({ each: [] }), /little: nothing differs from run to run/);
-  await nodeAssert.rejects(compiled({ next: { state: "nxt" } }), /little: there is no result nxt/);
+  await expectRejection(compiled({ each: [] }), Error, /little: nothing differs from run to run/);
+  await expectRejection(compiled({ next: { state: "nxt" } }), Error, /little: there is no result nxt/);
   const program = await compiled({});
   const [first] = runs;
-  await nodeAssert.rejects(program.run(start, []), /little: input "each drive" is missing/);
-  await nodeAssert.rejects(program.run({ state: start.state }, runs), /little: input "shared" is missing/);
+  await expectRejection(program.run(start, []), Error, /little: input "each drive" is missing/);
+  await expectRejection(program.run({ state: start.state }, runs), Error, /little: input "shared" is missing/);
   const short = { ...first!, row: { ...rowOf(1), shape: [1, 1] } };
-  await nodeAssert.rejects(program.run(start, [short]), /"each row" wants int32 \[runs, 1\]/);
+  await expectRejection(program.run(start, [short]), Error, /"each row" wants int32 \[runs, 1\]/);
   await program.dispose();
 });
 

@@ -2,6 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { explainTensorflow, loadTensorflow } from "../../lib/engine/tensorflow.js";
 import { EngineError } from "../../lib/errors.js";
+import { expectRejection } from "../support.js";
 
 const test = suite("engine/tensorflow");
 
@@ -9,15 +10,8 @@ const absent = (name: string) =>
   Promise.reject(Object.assign(new Error(`Cannot find package '${name}' imported`), { code: "ERR_MODULE_NOT_FOUND" }));
 
 /** Message of the EngineError that loading ends in. */
-async function refusal(load: (name: string) => Promise<unknown>): Promise<string> {
-  try {
-    await loadTensorflow({ load });
-  } catch (error) {
-    assert.instance(error, EngineError);
-    return (error as EngineError).message;
-  }
-  throw new Error("nothing was thrown");
-}
+const refusal = async (load: (name: string) => Promise<unknown>): Promise<string> =>
+  (await expectRejection(loadTensorflow({ load }), EngineError)).message;
 
 test("loads the package for the GPU first and asks no further", async () => {
   const asked: string[] = [];

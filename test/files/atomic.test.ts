@@ -11,8 +11,8 @@ import {
   writeAtomically,
   writeJson,
 } from "../../lib/files/atomic.js";
-import { inTemporaryFolder } from "../support.js";
-import { expectRejection, namesIn } from "./support.js";
+import { expectRejection, inTemporaryFolder } from "../support.js";
+import { namesIn } from "./support.js";
 
 const test = suite("atomic");
 

@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { FileError } from "../../lib/errors.js";
 import { ByteCursor } from "../../lib/files/byteCursor.js";
 import { ByteFile } from "../../lib/files/byteFile.js";
-import { inTemporaryFolder } from "../support.js";
+import { expectThrow, inTemporaryFolder } from "../support.js";
 import { writeBytes } from "./torch/torchSupport.js";
 
 const test = suite("byte cursor");
@@ -44,10 +44,7 @@ test("bytes, pieces and lines follow one another, from memory and across the chu
 
 test("the end is an error for each of them, and says what was wanted", async () => {
   await onBoth((cursor) => {
-    assert.throws(
-      () => cursor.take(LENGTH + 1),
-      (error: Error) => error instanceof FileError && /400001 bytes at 0/.test(error.message),
-    );
+    expectThrow(() => cursor.take(LENGTH + 1), FileError, /400001 bytes at 0/);
     cursor.take(LENGTH - 3);
     assert.throws(
       () => cursor.take(4),
@@ -55,21 +52,12 @@ test("the end is an error for each of them, and says what was wanted", async () 
     );
     cursor.take(2);
     cursor.byte();
-    assert.throws(
-      () => cursor.byte(),
-      (error: Error) => error instanceof FileError,
-    );
-    assert.throws(
-      () => cursor.line(),
-      (error: Error) => error instanceof FileError,
-    );
+    expectThrow(() => cursor.byte(), FileError);
+    expectThrow(() => cursor.line(), FileError);
     assert.is(cursor.take(0).length, 0);
   });
   const endless = ByteCursor.overBytes("memory", Buffer.alloc(1000));
-  assert.throws(
-    () => endless.line(),
-    (error: Error) => error instanceof FileError,
-  );
+  expectThrow(() => endless.line(), FileError);
 });
 
 test.run();

@@ -4,8 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { FileError } from "../../lib/errors.js";
 import { ByteFile } from "../../lib/files/byteFile.js";
-import { inTemporaryFolder } from "../support.js";
-import { expectRejection } from "./support.js";
+import { expectRejection, expectThrow, inTemporaryFolder } from "../support.js";
 import { writeBytes } from "./torch/torchSupport.js";
 
 const test = suite("byte file");
@@ -34,10 +33,7 @@ test("positions outside are refused before memory is taken", async () => {
       [Number.NaN, 1],
     ] as const)
       await expectRejection(file.read(position, length), FileError, /f: truncated or damaged: want .* the file has 10/);
-    assert.throws(
-      () => file.fillNow(Buffer.alloc(3), 8),
-      (error: Error) => error instanceof FileError,
-    );
+    expectThrow(() => file.fillNow(Buffer.alloc(3), 8), FileError);
     await file.close();
   });
 });

@@ -13,8 +13,8 @@ import {
 } from "../../lib/files/checkpoints.js";
 import { writeHostTensors } from "../../lib/files/hostTensors.js";
 import { openSafetensors } from "../../lib/files/safetensors.js";
-import { inTemporaryFolder } from "../support.js";
-import { expectRejection, floats, integers, namesIn, present } from "./support.js";
+import { expectRejection, inTemporaryFolder } from "../support.js";
+import { floats, integers, namesIn, present } from "./support.js";
 
 const test = suite("checkpoints");
 

@@ -3,6 +3,7 @@ import * as assert from "uvu/assert";
 import { FileError } from "../../lib/errors.js";
 import { toHostTensor } from "../../lib/files/elements.js";
 import type { FileTensor } from "../../lib/files/safetensors.js";
+import { expectThrow } from "../support.js";
 
 const test = suite("elements");
 
@@ -37,10 +38,10 @@ test("float64 is rounded to float32, and refused where that would make an infini
   const { dtype, data } = convert({ dtype: "F64", data: values });
   assert.is(dtype, "float32");
   assert.equal(bits(data), bits(Float32Array.from(values, Math.fround)));
-  assert.throws(
+  expectThrow(
     () => convert({ dtype: "F64", data: Float64Array.of(0, -4e38) }),
-    (error: Error) =>
-      error instanceof FileError && /^w: -4e\+38 at 1 is beyond the range of float32/.test(error.message),
+    FileError,
+    /^w: -4e\+38 at 1 is beyond the range of float32/,
   );
 });
 

@@ -9,8 +9,7 @@ import {
   writeFeatureStatistics,
 } from "../../lib/files/featureStatistics.js";
 import { type FileTensor, writeSafetensors } from "../../lib/files/safetensors.js";
-import { inTemporaryFolder } from "../support.js";
-import { expectRejection } from "./support.js";
+import { expectRejection, inTemporaryFolder } from "../support.js";
 
 const test = suite("files/featureStatistics");
 

@@ -4,8 +4,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { FileError } from "../../lib/errors.js";
 import { appendMetrics, cutMetrics, readMetrics, syncMetrics } from "../../lib/files/metricsFile.js";
-import { inTemporaryFolder } from "../support.js";
-import { expectRejection, namesIn } from "./support.js";
+import { expectRejection, inTemporaryFolder } from "../support.js";
+import { namesIn } from "./support.js";
 
 const test = suite("metricsFile");
 

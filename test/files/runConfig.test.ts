@@ -4,8 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { FileError } from "../../lib/errors.js";
 import { readConfig } from "../../lib/files/runConfig.js";
-import { inTemporaryFolder } from "../support.js";
-import { expectRejection } from "./support.js";
+import { expectRejection, inTemporaryFolder } from "../support.js";
 
 const test = suite("runConfig");
 

@@ -4,8 +4,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { FileError } from "../../lib/errors.js";
 import { type FileTensor, openSafetensors, writeSafetensors } from "../../lib/files/safetensors.js";
-import { inTemporaryFolder } from "../support.js";
-import { expectRejection, namesIn, safetensorsBytes } from "./support.js";
+import { expectRejection, inTemporaryFolder } from "../support.js";
+import { namesIn, safetensorsBytes } from "./support.js";
 
 const test = suite("safetensors");
 

@@ -1,22 +1,9 @@
-/** What the tests of files share: expected rejections, hand-made safetensors bytes, folder listings, small token files. */
+/** What the tests of files share: hand-made safetensors bytes, folder listings, small token files. */
 import { readdir } from "node:fs/promises";
 import * as assert from "uvu/assert";
 import type { HostTensor } from "../../lib/engine/types.js";
 import type { TokenFileHeader } from "../../lib/files/tokenFile.js";
 import { createTokenFile, type TokenFileWriter } from "../../lib/files/tokenWriter.js";
-
-type ErrorClass = new (message: string) => Error;
-
-/** Expects `promise` to reject with that class and a message that every pattern matches. */
-export async function expectRejection(promise: Promise<unknown>, Wanted: ErrorClass, ...patterns: RegExp[]) {
-  const error = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  if (error === undefined) assert.unreachable(`want a ${Wanted.name}, got no error`);
-  assert.instance(error, Wanted);
-  for (const pattern of patterns) assert.match((error as Error).message, pattern);
-}
 
 /** The value, which must be there. */
 export function present<T>(value: T | undefined): T {

@@ -5,8 +5,8 @@ import * as assert from "uvu/assert";
 import { FileError } from "../../lib/errors.js";
 import { type FileTensor, writeSafetensors } from "../../lib/files/safetensors.js";
 import { expectTokenizer, openTokenFile } from "../../lib/files/tokenFile.js";
-import { inTemporaryFolder } from "../support.js";
-import { expectRejection, tokenHeader as header, namesIn, row, rowsOf, writeTokens } from "./support.js";
+import { expectRejection, inTemporaryFolder } from "../support.js";
+import { tokenHeader as header, namesIn, row, rowsOf, writeTokens } from "./support.js";
 
 const test = suite("tokenFile");
 

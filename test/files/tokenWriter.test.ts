@@ -8,8 +8,8 @@ import * as assert from "uvu/assert";
 import { openSafetensors } from "../../lib/files/safetensors.js";
 import { openTokenFile } from "../../lib/files/tokenFile.js";
 import { createTokenFile } from "../../lib/files/tokenWriter.js";
-import { countObjects, inTemporaryFolder, unlessCounted } from "../support.js";
-import { expectRejection, tokenHeader as header, namesIn, row, rowsOf, writeTokens } from "./support.js";
+import { countObjects, expectRejection, inTemporaryFolder, unlessCounted } from "../support.js";
+import { tokenHeader as header, namesIn, row, rowsOf, writeTokens } from "./support.js";
 
 const test = suite("tokenWriter");
 

@@ -5,8 +5,7 @@ import * as assert from "uvu/assert";
 import { FileError } from "../../lib/errors.js";
 import { writeSafetensors } from "../../lib/files/safetensors.js";
 import { openWeights } from "../../lib/files/weightsFile.js";
-import { inTemporaryFolder } from "../support.js";
-import { expectRejection } from "./support.js";
+import { expectRejection, inTemporaryFolder } from "../support.js";
 import { torchFixture, writeBytes } from "./torch/torchSupport.js";
 
 const test = suite("weights file");

@@ -4,10 +4,9 @@ import { createOnnxEngine } from "../../lib/engine/onnxruntime.js";
 import { countMoments } from "../../lib/metrics/featureMoments.js";
 import { collectFeatures, createInceptionExtractor, extractSet } from "../../lib/metrics/inceptionFeatures.js";
 import { inceptionParams } from "../../lib/models/foreign/inceptionState.js";
-import { expectRejection } from "../files/support.js";
 import { golden } from "../models/support/golden.js";
 import { hashedImages, hashedInception } from "../models/support/hashedInception.js";
-import { expectClose } from "../support.js";
+import { expectClose, expectRejection } from "../support.js";
 
 const test = suite("metrics/inceptionFeatures");
 

@@ -7,9 +7,8 @@ import { FileError } from "../../lib/errors.js";
 import { weightsHash, writeHostTensors } from "../../lib/files/hostTensors.js";
 import { isPublishedInception, readInception } from "../../lib/metrics/inceptionWeights.js";
 import { inceptionParams } from "../../lib/models/foreign/inceptionState.js";
-import { expectRejection } from "../files/support.js";
 import { hashedInception } from "../models/support/hashedInception.js";
-import { inTemporaryFolder } from "../support.js";
+import { expectRejection, inTemporaryFolder } from "../support.js";
 
 const test = suite("metrics/inceptionWeights");
 

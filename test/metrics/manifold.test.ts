@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { createOnnxEngine } from "../../lib/engine/onnxruntime.js";
 import { type ManifoldScores, type Neighbours, openManifold } from "../../lib/metrics/manifold.js";
 import { rngFrom } from "../../lib/random.js";
-import { expectRejection } from "../files/support.js";
+import { expectRejection } from "../support.js";
 
 const test = suite("metrics/manifold");
 

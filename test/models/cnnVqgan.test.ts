@@ -21,7 +21,7 @@ import { valueAndGradients } from "../../lib/nn/gradients.js";
 import { countParameters, flattenSpecs, initialise, paramTree, type SpecTree } from "../../lib/nn/params.js";
 import { normals, numbersOf, onCpu, tensorOf } from "../nn/support/eager.js";
 import { imageTranspositions } from "../nn/support/layout.js";
-import { expectClose } from "../support.js";
+import { expectClose, expectThrow } from "../support.js";
 import { golden } from "./support/golden.js";
 import { GOLDEN_CONFIG, tensorGroups } from "./support/taming.js";
 
@@ -167,11 +167,7 @@ test("continuous: the decoder gets the latents themselves, the codes are reporte
 });
 
 test("images of another size, latents of another grid and levels that do not fit are refused", () => {
-  const refused = (f: () => unknown, pattern: RegExp) =>
-    assert.throws(
-      () => onCpu(f),
-      (error: unknown) => error instanceof RangeError && pattern.test(error.message),
-    );
+  const refused = (f: () => unknown, pattern: RegExp) => expectThrow(() => onCpu(f), RangeError, pattern);
   const params = () => paramsOf(TINY);
   refused(() => encodeCodes(params(), TINY, tf.zeros([1, 8, 12, 3])), /encoder: images.*8, 8, 3.*8, 12, 3/);
   refused(() => decode(params().decoder, TINY, tf.zeros([1, 5, 4])), /decoder: quantized.*16, 4.*5, 4/);

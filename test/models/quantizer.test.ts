@@ -11,7 +11,7 @@ import { initialise } from "../../lib/nn/params.js";
 import { compareEngines } from "../engine/support/compareEngines.js";
 import { given } from "../engine/support/drawing.js";
 import { type Given, normals, numbersOf, onCpu, tensorOf } from "../nn/support/eager.js";
-import { expectClose, fixture } from "../support.js";
+import { expectClose, expectThrow, fixture } from "../support.js";
 import { CODEBOOK, EMA, gradients, LATENTS, NORMALIZED, PORT, RESIDUAL } from "./support/quantizers.js";
 
 const test = suite("models/quantizer");
@@ -117,7 +117,7 @@ test("straight through normalized latents turns through the normalisation: no gr
 
 test("latents of another width are refused", () => {
   const wrong = () => onCpu(() => quantize({ codebook: tensorOf(CODEBOOK) }, PORT, tensorOf(normals(1, [2, 3, 7]))));
-  assert.throws(wrong, (error: unknown) => error instanceof RangeError && /latents.*8.*7/.test(error.message));
+  expectThrow(wrong, RangeError, /latents.*8.*7/);
 });
 
 test("a codebook that is averaged has no loss and no gradient, the latents keep theirs", () => {

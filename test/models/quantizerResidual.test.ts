@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { lookup, type QuantizerConfig, quantize } from "../../lib/models/quantizer.js";
 import { normals, numbersOf, onCpu, tensorOf } from "../nn/support/eager.js";
 import { rowsOf } from "../nn/support/loops.js";
-import { expectClose } from "../support.js";
+import { expectClose, expectThrow } from "../support.js";
 import { CODEBOOK, gradients, LATENTS, NORMALIZED, RESIDUAL } from "./support/quantizers.js";
 
 const test = suite("models/quantizer, several codes a token");
@@ -103,10 +103,7 @@ test("a codebook that is averaged gets no gradient from later codes either", () 
 
 test("codes of another depth are refused", () => {
   const wrong = () => onCpu(() => lookup({ codebook: tensorOf(CODEBOOK) }, RESIDUAL, tf.zeros([2, 3, 2], "int32")));
-  assert.throws(
-    wrong,
-    (error: unknown) => error instanceof RangeError && /codes.*\*, 3\].*\[2, 3, 2\]/.test(error.message),
-  );
+  expectThrow(wrong, RangeError, /codes.*\*, 3\].*\[2, 3, 2\]/);
 });
 
 test.run();

@@ -8,7 +8,7 @@ import { VIM_SIZES } from "../../lib/models/sizes.js";
 import { noClass, type VimConfig, vimForward, vimSpec } from "../../lib/models/vim.js";
 import { countParameters, flattenSpecs, paramTree } from "../../lib/nn/params.js";
 import { onCpu } from "../nn/support/eager.js";
-import { expectClose } from "../support.js";
+import { expectClose, expectThrow } from "../support.js";
 import { BATCH, codesOf, fullPass, ids, int32, T, TINY, weightsOf } from "./support/tinyVim.js";
 
 const test = suite("models/vim");
@@ -112,17 +112,18 @@ test("a position of the start, a head without bias and no start without a class 
   assert.equal(changed({ startPosition: true }), [[], ["positions/start [1,8]"]]);
   assert.equal(changed({ headBias: false }), [["head/bias [11]"], []]);
   assert.equal(changed({ classless: false }), [["classes [4,8]"], ["classes [3,8]"]]);
-  assert.throws(
+  expectThrow(
     () => noClass({ classes: 3, classless: false }),
-    (error: unknown) =>
-      error instanceof RangeError && /no start token for sequences without a class/.test(error.message),
+    RangeError,
+    /no start token for sequences without a class/,
   );
 });
 
 test("codes of another length are refused", () => {
-  assert.throws(
+  expectThrow(
     () => onCpu(() => vimForward({} as never, TINY, { classIds: tf.zeros([2]), codes: tf.zeros([2, 5]) })),
-    (error: unknown) => error instanceof RangeError && /vim: codes.*6.*5/.test(error.message),
+    RangeError,
+    /vim: codes.*6.*5/,
   );
 });
 

@@ -7,7 +7,7 @@ import type { Engine, NamedHostTensors, NamedTensors, Program, TensorSpec } from
 import { type VimConfig, type VimStep, vimPrefill, vimSpec, vimStep } from "../../lib/models/vim.js";
 import { paramTree } from "../../lib/nn/params.js";
 import { onCpu } from "../nn/support/eager.js";
-import { expectClose } from "../support.js";
+import { expectClose, expectThrow } from "../support.js";
 import { BATCH, codesOf, fullPass, ids, int32, T, TINY, weightsOf } from "./support/tinyVim.js";
 
 const test = suite("models/vim, position by position");
@@ -144,7 +144,7 @@ for (const [name, open] of Object.entries(engines))
     });
 
 test("a step with a token shift is refused without what came before", () => {
-  assert.throws(
+  expectThrow(
     () =>
       onCpu(() =>
         vimStep(
@@ -153,7 +153,8 @@ test("a step with a token shift is refused without what came before", () => {
           { code: tf.zeros([2]), position: tf.zeros([1]), past: [], mask: tf.zeros([1]) },
         ),
       ),
-    (error: unknown) => error instanceof RangeError && /wants what 2 blocks had last, got 0/.test(error.message),
+    RangeError,
+    /wants what 2 blocks had last, got 0/,
   );
 });
 

@@ -15,7 +15,7 @@ import { l2Normalize } from "../../lib/nn/l2Normalize.js";
 import { countParameters, flattenSpecs, initialise, paramTree, type SpecTree } from "../../lib/nn/params.js";
 import { sinCosPositions } from "../../lib/nn/positions.js";
 import { normals, numbersOf, onCpu, tensorOf } from "../nn/support/eager.js";
-import { expectClose } from "../support.js";
+import { expectClose, expectThrow } from "../support.js";
 
 const test = suite("models/vitVqgan");
 
@@ -206,11 +206,7 @@ test("continuous: the decoder gets the latents themselves, the codes are reporte
 });
 
 test("images of another size, and latents of another grid, are refused", () => {
-  const refused = (f: () => unknown, pattern: RegExp) =>
-    assert.throws(
-      () => onCpu(f),
-      (error: unknown) => error instanceof RangeError && pattern.test(error.message),
-    );
+  const refused = (f: () => unknown, pattern: RegExp) => expectThrow(() => onCpu(f), RangeError, pattern);
   const params = () => paramsOf(TINY);
   refused(() => encodeCodes(params(), TINY, tf.zeros([1, 8, 12, 3])), /encoder: images.*8, 8, 3.*8, 12, 3/);
   refused(() => decode(params().decoder, TINY, tf.zeros([1, 5, 4])), /decoder: quantized.*4, 4.*5, 4/);

@@ -4,8 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { FileError } from "../../lib/errors.js";
 import { outputsOf, readClassifierSpec } from "../../lib/probe/classifierSpec.js";
-import { expectRejection } from "../files/support.js";
-import { inTemporaryFolder } from "../support.js";
+import { expectRejection, inTemporaryFolder } from "../support.js";
 
 const test = suite("probe/classifierSpec");
 

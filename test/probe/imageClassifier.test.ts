@@ -7,8 +7,7 @@ import type { OnnxTensorInfo } from "../../lib/engine/onnxModel.js";
 import { FileError } from "../../lib/errors.js";
 import type { ClassifierSpec } from "../../lib/probe/classifierSpec.js";
 import { inputGeometry, openImageClassifier } from "../../lib/probe/imageClassifier.js";
-import { expectRejection } from "../files/support.js";
-import { expectClose, inTemporaryFolder } from "../support.js";
+import { expectClose, expectRejection, expectThrow, inTemporaryFolder } from "../support.js";
 import { type SmallClassifier, writeColourClassifier } from "./support/onnxClassifier.js";
 
 const test = suite("probe/imageClassifier");
@@ -136,10 +135,7 @@ test("layout, channels and size come from the shape, from the spec where it leav
   assert.is(of(["n", "h", "w", 3], { size: 32 }).size, 32);
   assert.is(of([1, 3, 3, 3], { layout: "NHWC" }).layout, "NHWC");
   const refused = (pattern: RegExp, ...given: Parameters<typeof of>) =>
-    assert.throws(
-      () => of(...given),
-      (error: unknown) => error instanceof FileError && pattern.test(error.message),
-    );
+    expectThrow(() => of(...given), FileError, pattern);
   refused(/net\.onnx: want a shape that tells its layout.*got x float32 \[1, 3, 3, 3\]/, [1, 3, 3, 3]);
   refused(/one input of images/, [1, 784]);
   refused(/one input of images/, [1, 3, 8, 8], {}, "uint8");

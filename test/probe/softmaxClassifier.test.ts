@@ -11,7 +11,7 @@ import {
   type SoftmaxClassifier,
 } from "../../lib/probe/softmaxClassifier.js";
 import { rngFrom } from "../../lib/random.js";
-import { expectClose } from "../support.js";
+import { expectClose, expectRejection } from "../support.js";
 
 const test = suite("probe/softmaxClassifier");
 
@@ -195,7 +195,7 @@ test("disposes its program, also when a run fails", async () => {
   await fitSoftmaxClassifier({ ...data, engine: counting(false), l2: 1 });
   assert.is(alive, 0);
   const failed = fitSoftmaxClassifier({ ...data, engine: counting(true), l2: 1 });
-  assert.is(await failed.catch((error: Error) => error.message), "out of memory");
+  await expectRejection(failed, Error, /^out of memory$/);
   assert.is(alive, 0);
 });
 

@@ -4,7 +4,7 @@ import { UsageError } from "../../lib/errors.js";
 import { readHostTensors } from "../../lib/files/hostTensors.js";
 import { rngFrom, uniformAt } from "../../lib/random.js";
 import { checkFilter, drawCode, type Filter, filteredProbabilities, PLAIN_SAMPLING } from "../../lib/sample/draw.js";
-import { expectClose, fixture } from "../support.js";
+import { expectClose, expectThrow, fixture } from "../support.js";
 
 const test = suite("sample/draw");
 
@@ -147,10 +147,7 @@ test("filtered probabilities and drawn codes are the reference's", async () => {
 
 test("filters out of range are refused by name, those at the edge are not", () => {
   const refused = (change: Partial<Filter>, pattern: RegExp) =>
-    assert.throws(
-      () => checkFilter(filter(change)),
-      (error: unknown) => error instanceof UsageError && pattern.test(error.message),
-    );
+    expectThrow(() => checkFilter(filter(change)), UsageError, pattern);
   for (const temperature of [-0.1, Number.NaN, Number.POSITIVE_INFINITY])
     refused({ temperature }, /^temperature: want/);
   for (const topK of [-1, 1.5]) refused({ topK }, /^top-k: want/);

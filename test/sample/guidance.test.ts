@@ -2,7 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { UsageError } from "../../lib/errors.js";
 import { checkGuidance, type Guidance, guidedLogits, scaleAt } from "../../lib/sample/guidance.js";
-import { expectClose } from "../support.js";
+import { expectClose, expectThrow } from "../support.js";
 
 const test = suite("sample/guidance");
 
@@ -31,10 +31,7 @@ test("logits move along the line from those without a class through those with o
 
 test("a scale below 0 or not finite is refused", () => {
   for (const scale of [-0.5, Number.NaN, Number.POSITIVE_INFINITY])
-    assert.throws(
-      () => checkGuidance({ scale, schedule: "constant" }),
-      (error: unknown) => error instanceof UsageError && /^guidance: want a number >= 0/.test(error.message),
-    );
+    expectThrow(() => checkGuidance({ scale, schedule: "constant" }), UsageError, /^guidance: want a number >= 0/);
   checkGuidance({ scale: 0, schedule: "constant" });
 });
 

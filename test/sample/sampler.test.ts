@@ -8,8 +8,8 @@ import { flattenSpecs, initialise, paramTree } from "../../lib/nn/params.js";
 import { type Filter, PLAIN_SAMPLING } from "../../lib/sample/draw.js";
 import { type Guidance, guidedLogits, scaleAt } from "../../lib/sample/guidance.js";
 import { createSampler, type SampleRequest, type Sampler, type SamplerOptions } from "../../lib/sample/sampler.js";
-import { expectRejection } from "../files/support.js";
 import { goldenGpt } from "../models/support/goldenGpt.js";
+import { expectRejection } from "../support.js";
 
 const test = suite("sample/sampler");
 

@@ -9,8 +9,8 @@ import type { Means, Prepared } from "../../lib/speed/measurement.js";
 import { MEASUREMENTS, type MeasurementName } from "../../lib/speed/names.js";
 import { prepare } from "../../lib/speed/prepare.js";
 import { residentOnHost } from "../engine/support/residentOnHost.js";
-import { expectRejection, namesIn } from "../files/support.js";
-import { fixture, inTemporaryFolder, projectRoot } from "../support.js";
+import { namesIn } from "../files/support.js";
+import { expectRejection, fixture, inTemporaryFolder, projectRoot } from "../support.js";
 import { SMALLEST } from "./support.js";
 
 const test = suite("speed/prepare");

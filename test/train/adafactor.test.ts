@@ -11,7 +11,7 @@ import { adamWCost, adamWRule } from "../../lib/train/adamW.js";
 import { BLOCK } from "../../lib/train/int8Blocks.js";
 import type { UpdateRule } from "../../lib/train/updateRule.js";
 import { floats } from "../files/support.js";
-import { expectClose } from "../support.js";
+import { expectClose, expectThrow } from "../support.js";
 
 const test = suite("train/adafactor");
 
@@ -236,10 +236,7 @@ test("the bytes foretold are those kept: of VIM-Base an eighth of AdamW's", () =
 
 test("a missing gradient is named", () => {
   const { rule } = start([2, 2]);
-  assert.throws(
-    () => rule.update({}, { rate: 1, gradientScale: 1, step: 1 }),
-    (error: unknown) => error instanceof RangeError && /w is missing/.test(error.message),
-  );
+  expectThrow(() => rule.update({}, { rate: 1, gradientScale: 1, step: 1 }), RangeError, /w is missing/);
 });
 
 test.run();

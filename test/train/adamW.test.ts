@@ -3,7 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { adamWUpdate, clipScale, globalNorm, zeroMoments } from "../../lib/train/adamW.js";
 import { floats } from "../files/support.js";
-import { expectClose, fixture } from "../support.js";
+import { expectClose, expectThrow, fixture } from "../support.js";
 
 const test = suite("train/adamW");
 
@@ -81,9 +81,10 @@ test("the gradient scale counts in the moments, the step in their correction", (
 
 test("a missing gradient is named", () => {
   const params = { w: floats([1], 2) };
-  assert.throws(
+  expectThrow(
     () => adamWUpdate({ params, moments: zeroMoments(params), specs: { w: specOf([1], true) } }, {}, OPTIONS),
-    (error: unknown) => error instanceof RangeError && /w is missing/.test(error.message),
+    RangeError,
+    /w is missing/,
   );
 });
 

@@ -3,6 +3,7 @@ import * as assert from "uvu/assert";
 import { DivergedError, EXIT, StoppedError } from "../../lib/errors.js";
 import { type IntervalReport, type LoopOptions, type StepReport, trainLoop } from "../../lib/train/loop.js";
 import type { StopSignal } from "../../lib/train/signals.js";
+import { expectRejection } from "../support.js";
 
 const test = suite("train/loop");
 
@@ -215,8 +216,7 @@ test("an error in a step ends the run as it is, without a checkpoint", async () 
     log: async () => assert.unreachable("logged"),
     save: async () => assert.unreachable("saved"),
   });
-  const message = await failing.catch((error: Error) => error.message);
-  assert.is(message, "out of data");
+  await expectRejection(failing, Error, /^out of data$/);
 });
 
 test("a training that is over ends after the log line that says so, and saves", async () => {

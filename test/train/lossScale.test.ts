@@ -2,6 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { FileError } from "../../lib/errors.js";
 import { LOSS_SCALE, LossScale } from "../../lib/train/lossScale.js";
+import { expectThrow } from "../support.js";
 
 const test = suite("train/lossScale");
 
@@ -56,10 +57,7 @@ test("what it saves is all that it goes on from", () => {
 
 test("a damaged scale is refused", () => {
   for (const saved of [null, {}, { scale: 3, good: 0 }, { scale: 2 ** 30, good: 0 }, { scale: 0.5, good: 0 }])
-    assert.throws(
-      () => new LossScale().restore(saved),
-      (error: unknown) => error instanceof FileError,
-    );
+    expectThrow(() => new LossScale().restore(saved), FileError);
   assert.throws(() => new LossScale().restore({ scale: 2, good: 2000 }), /want a loss scale .*damaged/);
 });
 

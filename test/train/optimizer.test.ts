@@ -6,7 +6,7 @@ import { rngFrom } from "../../lib/random.js";
 import { copyTensors } from "../../lib/train/ema.js";
 import { Optimizer, type OptimizerOptions } from "../../lib/train/optimizer.js";
 import { floats, present } from "../files/support.js";
-import { expectClose } from "../support.js";
+import { expectClose, expectThrow } from "../support.js";
 
 const test = suite("train/optimizer");
 
@@ -134,19 +134,17 @@ test("of adafactor, too, replacing a row forgets its momentum, nobody else's", (
 
 test("the state of one rule is refused by the other", () => {
   const { tensors, updates } = start({}, ADAFACTOR).state("net");
-  assert.throws(
+  expectThrow(
     () => start().restore("net", { tensors, updates, weights: {} }),
-    (error: unknown) => error instanceof FileError && /want kernel of shape \[2, 2\]/.test(error.message),
+    FileError,
+    /want kernel of shape \[2, 2\]/,
   );
 });
 
 test("a state that lacks a tensor, or has it in another size, is refused by name", () => {
   const { tensors, updates } = start().state("net");
   const refused = (changed: NamedHostTensors, pattern: RegExp) =>
-    assert.throws(
-      () => start().restore("net", { tensors: changed, updates, weights: {} }),
-      (error: unknown) => error instanceof FileError && pattern.test(error.message),
-    );
+    expectThrow(() => start().restore("net", { tensors: changed, updates, weights: {} }), FileError, pattern);
   const { "net/second/bias": _, ...rest } = tensors;
   refused(rest, /want bias of shape \[2\], got nothing/);
   refused({ ...tensors, "net/params/kernel": floats([3, 2], 1, 2, 3, 4, 5, 6) }, /want kernel .*got \[3, 2\]/);

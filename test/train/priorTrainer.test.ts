@@ -1,9 +1,8 @@
-import nodeAssert from "node:assert/strict";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { FileError } from "../../lib/errors.js";
 import type { OptimizerOptions } from "../../lib/train/optimizer.js";
-import { expectClose } from "../support.js";
+import { expectClose, expectRejection } from "../support.js";
 import {
   ADAFACTOR,
   advance,
@@ -171,11 +170,7 @@ test("what is dropped depends on the seed and the step", async () => {
 test("the state of another model is refused", async () => {
   const saved = await snapshot(await priorTrainer());
   const other = await priorTrainer({ model: { ...VIM, vocabulary: 20 } });
-  await nodeAssert.rejects(
-    () => other.restore(saved),
-    (error: unknown) =>
-      error instanceof FileError && /want codes of shape \[20, 8\], got \[12, 8\]/.test(error.message),
-  );
+  await expectRejection(() => other.restore(saved), FileError, /want codes of shape \[20, 8\], got \[12, 8\]/);
 });
 
 test.run();

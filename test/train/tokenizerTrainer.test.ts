@@ -1,8 +1,8 @@
-import nodeAssert from "node:assert/strict";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { FileError } from "../../lib/errors.js";
 import type { Saved } from "../../lib/train/trainer.js";
+import { expectRejection } from "../support.js";
 import {
   ADAFACTOR,
   ADVERSARIAL,
@@ -70,11 +70,7 @@ test("what is frozen is given, not trained: it stays, no code is moved, and a ch
   const codebook = frozen["quantizer/codebook"]!;
   const others = { ...frozen, "quantizer/codebook": { ...codebook, data: codebook.data.map((value) => -value) } };
   const other = await tokenizerTrainer({ task, frozen: others });
-  await nodeAssert.rejects(
-    () => other.restore(after),
-    (error: unknown) =>
-      error instanceof FileError && /frozen quantizer\/codebook is not what it was/.test(error.message),
-  );
+  await expectRejection(() => other.restore(after), FileError, /frozen quantizer\/codebook is not what it was/);
   await other.close();
 });
 
@@ -227,10 +223,8 @@ test("exact resume without a moving average, and from before quantizing began", 
 test("the state of another model is refused", async () => {
   const trainer = await tokenizerTrainer();
   const other = await tokenizerTrainer({ task: { ...TASK, model: { ...TOKENIZER, codebookSize: 32 } } });
-  await nodeAssert.rejects(
-    async () => other.restore(await snapshot(trainer)),
-    (error: unknown) => error instanceof FileError && /quantizer\/codebook.*\[32, 4\].*\[16, 4\]/.test(error.message),
-  );
+  const saved = await snapshot(trainer);
+  await expectRejection(() => other.restore(saved), FileError, /quantizer\/codebook.*\[32, 4\].*\[16, 4\]/);
 });
 
 test.run();

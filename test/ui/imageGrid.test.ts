@@ -4,7 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { encodePng } from "../../lib/ui/canvas.js";
 import { drawGrid, imageGrid } from "../../lib/ui/imageGrid.js";
-import { fixture } from "../support.js";
+import { expectThrow, fixture } from "../support.js";
 import { decodePng, findText, pixel } from "./pictures.js";
 
 const test = suite("image grid");
@@ -92,14 +92,7 @@ test("column labels too wide for their tile are written smaller, then cut", () =
 test("a batch that does not hold whole images, or an impossible grid, is refused", () => {
   const size = { height: 2, width: 2, channels: 3 };
   const images = new Uint8Array(12);
-  const message = (body: () => unknown) => {
-    try {
-      body();
-    } catch (error) {
-      if (error instanceof RangeError) return error.message;
-    }
-    return "no RangeError";
-  };
+  const message = (body: () => unknown) => expectThrow(body, RangeError).message;
   assert.match(
     message(() => imageGrid({ images: new Uint8Array(13), size, columns: 1 })),
     "want images [N, 2, 2, 3], got 13 values",

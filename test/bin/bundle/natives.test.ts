@@ -4,8 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { expectPortable, newestSymbols, parseLdd } from "../../../bin/bundle/natives.js";
 import { UsageError } from "../../../lib/errors.js";
-import { expectRejection } from "../../files/support.js";
-import { inTemporaryFolder } from "../../support.js";
+import { expectRejection, inTemporaryFolder } from "../../support.js";
 import { withTools } from "./support/tools.js";
 
 const test = suite("bin/bundle/natives");

@@ -4,7 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { copyNode, expectLinuxX64, licenceOf } from "../../../bin/bundle/nodeBinary.js";
 import { UsageError } from "../../../lib/errors.js";
-import { inTemporaryFolder } from "../../support.js";
+import { expectThrow, inTemporaryFolder } from "../../support.js";
 import { withTools } from "./support/tools.js";
 
 const test = suite("bin/bundle/nodeBinary");
@@ -12,10 +12,7 @@ const test = suite("bin/bundle/nodeBinary");
 test("other systems and processors are refused", () => {
   expectLinuxX64({ platform: "linux", arch: "x64" });
   const refused = (platform: NodeJS.Platform, arch: NodeJS.Architecture, pattern: RegExp) =>
-    assert.throws(
-      () => expectLinuxX64({ platform, arch }),
-      (error: unknown) => error instanceof UsageError && pattern.test(error.message),
-    );
+    expectThrow(() => expectLinuxX64({ platform, arch }), UsageError, pattern);
   refused("darwin", "x64", /^bundle: want Node for linux x64, got darwin x64; make/);
   refused("linux", "arm64", /got linux arm64/);
 });
@@ -23,10 +20,7 @@ test("other systems and processors are refused", () => {
 test("Node's licence is found above the binary or among the system's documents", () =>
   inTemporaryFolder(async (folder) => {
     const node = path.join(folder, "bin", "node");
-    assert.throws(
-      () => licenceOf(node),
-      (error: unknown) => error instanceof UsageError && /got none at LICENSE, share\/doc/.test(error.message),
-    );
+    expectThrow(() => licenceOf(node), UsageError, /got none at LICENSE, share\/doc/);
     const documents = path.join(folder, "share", "doc", "nodejs");
     await mkdir(documents, { recursive: true });
     await writeFile(path.join(documents, "LICENSE"), "");

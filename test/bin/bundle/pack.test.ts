@@ -5,8 +5,8 @@ import * as assert from "uvu/assert";
 import { pack, sizeWithin } from "../../../bin/bundle/pack.js";
 import { UsageError } from "../../../lib/errors.js";
 import { run } from "../../commands/support/spawn.js";
-import { expectRejection, namesIn } from "../../files/support.js";
-import { inTemporaryFolder } from "../../support.js";
+import { namesIn } from "../../files/support.js";
+import { expectRejection, inTemporaryFolder } from "../../support.js";
 import { withTools } from "./support/tools.js";
 
 const test = suite("bin/bundle/pack");

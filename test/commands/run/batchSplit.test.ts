@@ -2,6 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type SplitConfig, splitOf } from "../../../commands/run/batchSplit.js";
 import { UsageError } from "../../../lib/errors.js";
+import { expectThrow } from "../../support.js";
 
 const test = suite("commands/run/batchSplit");
 
@@ -23,10 +24,7 @@ test("a batch that does not divide is refused", () => {
     [{ batchSize: 12, accumulate: 1, lanes: 5 }, /^--lanes: want a divisor of the batch size 12, got 5$/],
     [{ batchSize: 12, accumulate: 3, lanes: 3 }, /^--lanes: want a divisor of the 4 images that --accumulate leaves a/],
   ] as const) {
-    assert.throws(
-      () => splits(config),
-      (error: unknown) => error instanceof UsageError && wanted.test(error.message),
-    );
+    expectThrow(() => splits(config), UsageError, wanted);
   }
 });
 

@@ -5,8 +5,7 @@ import type { StoredFeatures } from "../../../commands/run/evaluateStatistics.js
 import { DataError, FileError } from "../../../lib/errors.js";
 import { inceptionScore } from "../../../lib/metrics/inceptionScore.js";
 import { INCEPTION_FEATURES, INCEPTION_LOGITS } from "../../../lib/models/inception.js";
-import { expectRejection } from "../../files/support.js";
-import { expectClose } from "../../support.js";
+import { expectClose, expectRejection, expectThrow } from "../../support.js";
 
 const test = suite("commands/run/evaluateFeatures");
 
@@ -91,7 +90,7 @@ test("originals that have changed are refused", async () => {
   const first = (await compare()).scores();
   const changed = ORIGINALS.map((value, i) => (i === 7 ? 1 / 255 : value));
   const { scores } = await compare({ ...first.originals, file: "kept" }, changed);
-  assert.throws(scores, (error: unknown) => error instanceof FileError && /^kept: .*changed/.test(error.message));
+  expectThrow(scores, FileError, /^kept: .*changed/);
 });
 
 /** The distance by a featurizer of one feature, the pixel, all images five a batch. */
@@ -117,10 +116,7 @@ test("on features of a tokenizer it is the same distance, reconstructions seen a
 
 test("one image has no spread", async () => {
   const { scores } = await compare(undefined, bytes(1), bytes(2));
-  assert.throws(
-    scores,
-    (error: unknown) => error instanceof DataError && /at least two images, got 1/.test(error.message),
-  );
+  expectThrow(scores, DataError, /at least two images, got 1/);
 });
 
 test.run();

@@ -10,8 +10,7 @@ import {
 } from "../../../commands/run/evaluateStatistics.js";
 import { FileError } from "../../../lib/errors.js";
 import { writeFeatureStatistics } from "../../../lib/files/featureStatistics.js";
-import { expectRejection } from "../../files/support.js";
-import { inTemporaryFolder } from "../../support.js";
+import { expectRejection, inTemporaryFolder } from "../../support.js";
 
 const test = suite("commands/run/evaluateStatistics");
 

@@ -7,8 +7,8 @@ import { lpipsNetwork } from "../../../commands/run/perceptualNetwork.js";
 import type { NamedHostTensors } from "../../../lib/engine/types.js";
 import { FileError, UsageError } from "../../../lib/errors.js";
 import { weightsHash, writeHostTensors } from "../../../lib/files/hostTensors.js";
-import { expectRejection, present } from "../../files/support.js";
-import { fixture, inTemporaryFolder } from "../../support.js";
+import { present } from "../../files/support.js";
+import { expectRejection, fixture, inTemporaryFolder } from "../../support.js";
 import { hashedCalibration, hashedVgg } from "../support/hashedVgg.js";
 
 const test = suite("commands/run/perceptualNetwork");

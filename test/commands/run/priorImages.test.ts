@@ -14,7 +14,8 @@ import { FileError } from "../../../lib/errors.js";
 import { createEncoder } from "../../../lib/sample/codec.js";
 import type { PriorBatch } from "../../../lib/train/priorTrainer.js";
 import type { Reporter } from "../../../lib/ui/progress.js";
-import { expectRejection, tokenHeader, writeTokens } from "../../files/support.js";
+import { tokenHeader, writeTokens } from "../../files/support.js";
+import { expectRejection } from "../../support.js";
 import { EMOJI } from "../support/realCodes.js";
 import { writeTokenizer } from "../support/smallTokenizer.js";
 

@@ -8,8 +8,8 @@ import type { Engine } from "../../../lib/engine/types.js";
 import { DataError, FileError, UsageError } from "../../../lib/errors.js";
 import type { TokenFileHeader } from "../../../lib/files/tokenFile.js";
 import type { Reporter } from "../../../lib/ui/progress.js";
-import { expectRejection, tokenHeader, writeTokens } from "../../files/support.js";
-import { inTemporaryFolder } from "../../support.js";
+import { tokenHeader, writeTokens } from "../../files/support.js";
+import { expectRejection, inTemporaryFolder } from "../../support.js";
 
 const test = suite("commands/run/priorTokens");
 

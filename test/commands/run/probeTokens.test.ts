@@ -5,6 +5,7 @@ import type { LoadedModel } from "../../../commands/support/models.js";
 import { DataError, FileError } from "../../../lib/errors.js";
 import type { TokenFile } from "../../../lib/files/tokenFile.js";
 import type { VimConfig } from "../../../lib/models/vim.js";
+import { expectThrow } from "../../support.js";
 
 const test = suite("commands/run/probeTokens");
 
@@ -52,15 +53,8 @@ const vim: LoadedModel<VimConfig> = {
   },
 };
 
-function refused(kind: typeof DataError | typeof FileError, body: () => unknown): string {
-  try {
-    body();
-  } catch (error) {
-    if (error instanceof kind) return error.message;
-    throw error;
-  }
-  return assert.unreachable("nothing was refused") as never;
-}
+const refused = (kind: typeof DataError | typeof FileError, body: () => unknown): string =>
+  expectThrow(body, kind).message;
 
 test("count classes by names and by the labels of both files", () => {
   assert.is(labelledPair(tokens("a"), tokens("b")).classes, 2);

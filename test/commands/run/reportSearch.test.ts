@@ -4,7 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { searchResults } from "../../../commands/run/reportSearch.js";
 import { DataError } from "../../../lib/errors.js";
-import { inTemporaryFolder } from "../../support.js";
+import { expectRejection, inTemporaryFolder } from "../../support.js";
 
 const test = suite("commands/run/reportSearch");
 
@@ -98,9 +98,8 @@ test("what is damaged is named and the rest is found", () =>
   }));
 
 test("a folder that is not there is an error", async () => {
-  const error: unknown = await searchResults("/no/such/folder").catch((reason: unknown) => reason);
-  assert.instance(error, DataError);
-  assert.match((error as Error).message, /cannot report on \/no\/such\/folder: no such folder/);
+  const search = searchResults("/no/such/folder");
+  await expectRejection(search, DataError, /cannot report on \/no\/such\/folder: no such folder/);
 });
 
 test.run();

@@ -7,8 +7,7 @@ import { createOnnxEngine } from "../../../lib/engine/onnxruntime.js";
 import { FileError } from "../../../lib/errors.js";
 import { openManifold } from "../../../lib/metrics/manifold.js";
 import { plainSource } from "../../data/support.js";
-import { expectRejection } from "../../files/support.js";
-import { expectClose } from "../../support.js";
+import { expectClose, expectRejection } from "../../support.js";
 import { pixelEye } from "./support/pixelEye.js";
 
 const test = suite("commands/run/sampleFeatures");

@@ -6,7 +6,7 @@ import * as assert from "uvu/assert";
 import { openSampleFolder } from "../../../commands/run/sampleFolder.js";
 import { numberedName, writeImage } from "../../../commands/support/images.js";
 import { DataError, FileError } from "../../../lib/errors.js";
-import { inTemporaryFolder } from "../../support.js";
+import { expectRejection, inTemporaryFolder } from "../../support.js";
 
 const test = suite("commands/run/sampleFolder");
 
@@ -45,9 +45,9 @@ test("samples without a class have no class names", () =>
 
 test("a folder without an index, or with a damaged one, is an error that says so", () =>
   inTemporaryFolder(async (folder) => {
-    assert.match(await refusal(folder, FileError), /index\.json: cannot be read.*vitvq sample/);
+    await expectRejection(openSampleFolder(folder), FileError, /index\.json: cannot be read.*vitvq sample/);
     await writeFile(path.join(folder, "index.json"), "{");
-    assert.match(await refusal(folder, FileError), /not JSON/);
+    await expectRejection(openSampleFolder(folder), FileError, /not JSON/);
     for (const images of [
       undefined,
       [{ file: "a.png" }],
@@ -55,23 +55,14 @@ test("a folder without an index, or with a damaged one, is an error that says so
       [{ file: "a.png", class: -1 }],
     ]) {
       await index(folder, { images });
-      assert.match(await refusal(folder, FileError), /want \{ images/);
+      await expectRejection(openSampleFolder(folder), FileError, /want \{ images/);
     }
     await index(folder, { images: [] });
-    assert.match(await refusal(folder, DataError), /lists no samples/);
+    await expectRejection(openSampleFolder(folder), DataError, /lists no samples/);
     await index(folder, { images: [{ file: "a.png", class: 0 }] });
-    assert.match(await refusal(folder, DataError), /cannot read sample/);
+    await expectRejection(openSampleFolder(folder), DataError, /cannot read sample/);
     await writeImage(path.join(folder, "a.png"), new Float32Array(8), { ...grey, height: 2 });
-    assert.match(await refusal(folder, DataError), /square samples, got 4 x 2/);
+    await expectRejection(openSampleFolder(folder), DataError, /square samples, got 4 x 2/);
   }));
-
-async function refusal(folder: string, type: typeof FileError | typeof DataError): Promise<string> {
-  const error: unknown = await openSampleFolder(folder).then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  assert.instance(error, type);
-  return (error as Error).message;
-}
 
 test.run();

@@ -6,9 +6,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openImageJudge } from "../../../commands/run/sampleImageJudge.js";
 import { FileError, UsageError } from "../../../lib/errors.js";
-import { expectRejection } from "../../files/support.js";
 import { writeColourClassifier } from "../../probe/support/onnxClassifier.js";
-import { expectClose, inTemporaryFolder } from "../../support.js";
+import { expectClose, expectRejection, inTemporaryFolder } from "../../support.js";
 import { drawableVim } from "../support/drawableVim.js";
 import { succeed } from "../support/training.js";
 

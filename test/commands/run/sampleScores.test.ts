@@ -4,6 +4,7 @@ import { expectKnownClasses, scoreSet } from "../../../commands/run/sampleScores
 import type { ImageSource } from "../../../lib/data/source.js";
 import { DataError } from "../../../lib/errors.js";
 import { plainSource } from "../../data/support.js";
+import { expectThrow } from "../../support.js";
 
 const test = suite("commands/run/sampleScores");
 
@@ -89,10 +90,7 @@ test("a damaged image does not shift the labels of those after it", () => {
 
 test("a class that the training images lack is an error that names it", () => {
   const source = labelled([0, 1], ["bird", "fish"]);
-  assert.throws(
-    () => expectKnownClasses(source, reference),
-    (error: Error) => error instanceof DataError && /"fish".*bird, cat, dog/.test(error.message),
-  );
+  expectThrow(() => expectKnownClasses(source, reference), DataError, /"fish".*bird, cat, dog/);
   expectKnownClasses(labelled([0, -1], ["cat"]), reference);
 });
 

@@ -8,8 +8,7 @@ import { DataError } from "../../../lib/errors.js";
 import { inceptionScore } from "../../../lib/metrics/inceptionScore.js";
 import { INCEPTION_LOGITS } from "../../../lib/models/inception.js";
 import { plainSource } from "../../data/support.js";
-import { expectRejection } from "../../files/support.js";
-import { expectClose } from "../../support.js";
+import { expectClose, expectRejection } from "../../support.js";
 import { pixelEye } from "./support/pixelEye.js";
 
 const test = suite("commands/run/seenSet");

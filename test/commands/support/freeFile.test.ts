@@ -1,10 +1,9 @@
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { suite } from "uvu";
-import * as assert from "uvu/assert";
 import { expectNoFile } from "../../../commands/support/freeFile.js";
 import { UsageError } from "../../../lib/errors.js";
-import { inTemporaryFolder } from "../../support.js";
+import { expectThrow, inTemporaryFolder } from "../../support.js";
 
 const test = suite("commands/support/freeFile");
 
@@ -13,10 +12,7 @@ test("a file that is there is kept unless forced, and the error names flag and f
     const file = path.join(folder, "there.json");
     expectNoFile("--out", file, false);
     await writeFile(file, "mine");
-    assert.throws(
-      () => expectNoFile("--out", file, false),
-      (error: Error) => error instanceof UsageError && /^--out: .*there\.json exists; --force/.test(error.message),
-    );
+    expectThrow(() => expectNoFile("--out", file, false), UsageError, /^--out: .*there\.json exists; --force/);
     expectNoFile("--out", file, true);
     expectNoFile("--out", undefined, false);
   }));

@@ -1,13 +1,6 @@
-import * as assert from "uvu/assert";
 import { UsageError } from "../../../lib/errors.js";
+import { expectRejection } from "../../support.js";
 
-/** The message with which `body` refuses; fails when it does not, or with another kind of error. */
-export async function refusal(body: () => unknown): Promise<string> {
-  try {
-    await body();
-  } catch (error) {
-    if (error instanceof UsageError) return error.message;
-    throw error;
-  }
-  return assert.unreachable("nothing was refused") as never;
-}
+/** The message of the UsageError with which `body` refuses. */
+export const refusal = async (body: () => unknown): Promise<string> =>
+  (await expectRejection(body, UsageError)).message;

@@ -5,6 +5,7 @@ import { PyGlobal, PyObject } from "../../../lib/files/torch/pickleValues.js";
 import { below, STATE_DICT_KEYS, type StateDictOptions, stateDict } from "../../../lib/files/torch/stateDict.js";
 import { openTorchFile } from "../../../lib/files/torch/torchCheckpoint.js";
 import { TorchStorage, TorchTensor } from "../../../lib/files/torch/torchTensor.js";
+import { expectThrow } from "../../support.js";
 import { torchFixture } from "./torchSupport.js";
 
 const test = suite("state dict");
@@ -58,31 +59,19 @@ test("a place can be given key by key, when there are several or it is an unusua
   assert.equal(names(root), ["a"]);
   assert.equal(names(root, { at: ["ema", "shadow"] }), all);
   assert.equal(names(weights, { at: [] }), all);
-  assert.throws(
-    () => names(root, { at: ["ema", "absent"] }),
-    (error: Error) =>
-      error instanceof FileError &&
-      /x\.pt: no state dict under ema > absent; the file holds model, ema/.test(error.message),
-  );
+  const absent = () => names(root, { at: ["ema", "absent"] });
+  expectThrow(absent, FileError, /x\.pt: no state dict under ema > absent; the file holds model, ema/);
 });
 
 test("a prefix keeps what is below it, by whole words, and is taken off", () => {
   assert.equal(names(weights, { prefix: "encoder" }), ["norm.weight", "norm.bias"]);
   assert.equal(names(weights, { prefix: "encoder.norm." }), ["weight", "bias"]);
-  assert.throws(
-    () => names(weights, { prefix: "quantizer" }),
-    (error: Error) =>
-      error instanceof FileError &&
-      error.message === 'x.pt: no tensor below "quantizer"; names begin with encoder, encoders, decoder',
-  );
+  const { message } = expectThrow(() => names(weights, { prefix: "quantizer" }), FileError);
+  assert.is(message, 'x.pt: no tensor below "quantizer"; names begin with encoder, encoders, decoder');
 });
 
 test("a file without a state dict says what it holds", () => {
-  const refuse = (root: unknown, pattern: RegExp) =>
-    assert.throws(
-      () => names(root),
-      (error: Error) => error instanceof FileError && pattern.test(error.message),
-    );
+  const refuse = (root: unknown, pattern: RegExp) => expectThrow(() => names(root), FileError, pattern);
   refuse(new Map([["epoch", 1]]), /no state dict at its root or under state_dict, .*; the file holds epoch/);
   refuse(new Map(), /holds an empty dict/);
   refuse([tensor], /holds no dict/);

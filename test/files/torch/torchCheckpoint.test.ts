@@ -11,8 +11,7 @@ import { stateDict } from "../../../lib/files/torch/stateDict.js";
 import { openTorchFile } from "../../../lib/files/torch/torchCheckpoint.js";
 import type { TorchTensor } from "../../../lib/files/torch/torchTensor.js";
 import { rngFrom, streamSeed } from "../../../lib/random.js";
-import { inTemporaryFolder } from "../../support.js";
-import { expectRejection } from "../support.js";
+import { expectRejection, inTemporaryFolder } from "../../support.js";
 import {
   type Described,
   expectDescribed,

@@ -3,8 +3,7 @@ import * as assert from "uvu/assert";
 import { FileError } from "../../../lib/errors.js";
 import { openTorchFile } from "../../../lib/files/torch/torchCheckpoint.js";
 import type { TorchTensor } from "../../../lib/files/torch/torchTensor.js";
-import { inTemporaryFolder } from "../../support.js";
-import { expectRejection } from "../support.js";
+import { expectRejection, inTemporaryFolder } from "../../support.js";
 import { legacyCheckpoint, legacyFloats, none, op, writeBytes } from "./torchSupport.js";
 
 const test = suite("torch legacy format");

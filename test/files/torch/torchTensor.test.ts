@@ -5,7 +5,7 @@ import { bytesOf } from "../../../lib/files/bytes.js";
 import { PickleFault } from "../../../lib/files/torch/pickleValues.js";
 import { TorchStorage, TorchTensor } from "../../../lib/files/torch/torchTensor.js";
 import { rngFrom, streamSeed } from "../../../lib/random.js";
-import { expectRejection } from "../support.js";
+import { expectRejection, expectThrow } from "../../support.js";
 
 const test = suite("torch tensor");
 
@@ -53,7 +53,6 @@ test("only the bytes between the first and the last element are read", async () 
 test("a view that leaves its storage is refused, the last that fits is not", () => {
   const view = (offset: number, shape: number[], strides: number[]) => () =>
     new TorchTensor(counting().storage, { offset, shape, strides });
-  const isFault = (pattern: RegExp) => (error: Error) => error instanceof PickleFault && pattern.test(error.message);
   view(0, [6, 10], [10, 1])();
   view(59, [], [])();
   view(60, [0], [1])();
@@ -66,7 +65,7 @@ test("a view that leaves its storage is refused, the last that fits is not", () 
     view(0, [2 ** 52, 2 ** 52], [2 ** 52, 1]),
     view(61, [0], [1]),
   ])
-    assert.throws(wrong, isFault(/leaves its storage of 60/));
+    expectThrow(wrong, PickleFault, /leaves its storage of 60/);
 });
 
 test("offsets, sizes and strides that are no counts are refused", () => {
@@ -92,9 +91,10 @@ test("offsets, sizes and strides that are no counts are refused", () => {
 test("repeating a few elements to absurd sizes is refused", () => {
   const { storage } = counting();
   for (const shape of [[2 ** 40], [2 ** 20, 2 ** 20], Array(60).fill(2 ** 50)])
-    assert.throws(
+    expectThrow(
       () => new TorchTensor(storage, { offset: 0, shape, strides: shape.map(() => 0) }),
-      (error: Error) => error instanceof PickleFault && /absurd/.test(error.message),
+      PickleFault,
+      /absurd/,
     );
 });
 

@@ -4,8 +4,7 @@ import { FileError } from "../../../lib/errors.js";
 import { PyObject } from "../../../lib/files/torch/pickleValues.js";
 import { openTorchFile } from "../../../lib/files/torch/torchCheckpoint.js";
 import type { TorchTensor } from "../../../lib/files/torch/torchTensor.js";
-import { inTemporaryFolder } from "../../support.js";
-import { expectRejection } from "../support.js";
+import { expectRejection, inTemporaryFolder } from "../../support.js";
 import { floatBytes, op, writeBytes, type ZipPart, zipBytes, zipCheckpoint } from "./torchSupport.js";
 
 const test = suite("torch zip format");

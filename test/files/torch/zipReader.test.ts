@@ -4,8 +4,8 @@ import * as assert from "uvu/assert";
 import { FileError } from "../../../lib/errors.js";
 import { ByteFile } from "../../../lib/files/byteFile.js";
 import { openZip, type ZipArchive } from "../../../lib/files/torch/zipReader.js";
-import { inTemporaryFolder } from "../../support.js";
-import { expectRejection, present } from "../support.js";
+import { expectRejection, inTemporaryFolder } from "../../support.js";
+import { present } from "../support.js";
 import { onlyFileErrors, writeBytes, type ZipPart, zipBytes } from "./torchSupport.js";
 
 const test = suite("zip reader");

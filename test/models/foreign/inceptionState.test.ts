@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import type { NamedHostTensors } from "../../../lib/engine/types.js";
 import { FileError } from "../../../lib/errors.js";
 import { inceptionParams, inceptionStateShapes } from "../../../lib/models/foreign/inceptionState.js";
-import { expectClose } from "../../support.js";
+import { expectClose, expectThrow } from "../../support.js";
 import { hashedInception } from "../support/hashedInception.js";
 
 const test = suite("models/foreign/inceptionState");
@@ -48,15 +48,14 @@ test("tensors beyond those it reads are ignored; missing ones, other shapes and 
   const { "Mixed_5b.branch1x1.bn.bias": _, "fc.bias": __, ...less } = state;
   const torchvision = { dtype: "float32", shape: [1000, 2048], data: new Float32Array(2_048_000) } as const;
   const whole = { dtype: "int32", shape: [64], data: new Int32Array(64) } as const;
-  assert.throws(
-    () => paramsOf({ ...less, "fc.weight": torchvision, "Mixed_5b.branch1x1.bn.weight": whole }),
-    (error: unknown) =>
-      error instanceof FileError &&
-      error.message ===
-        "inception.pth: these are not weights of Inception v3 as in pt_inception-2015-12-05 of pytorch-fid or " +
-          "torch-fidelity; missing: Mixed_5b.branch1x1.bn.bias, fc.bias; not as wanted: " +
-          "Mixed_5b.branch1x1.bn.weight (want float32 [64], got int32 [64]), " +
-          "fc.weight (want float32 [1008, 2048], got float32 [1000, 2048])",
+  const damaged = { ...less, "fc.weight": torchvision, "Mixed_5b.branch1x1.bn.weight": whole };
+  const { message } = expectThrow(() => paramsOf(damaged), FileError);
+  assert.is(
+    message,
+    "inception.pth: these are not weights of Inception v3 as in pt_inception-2015-12-05 of pytorch-fid or " +
+      "torch-fidelity; missing: Mixed_5b.branch1x1.bn.bias, fc.bias; not as wanted: " +
+      "Mixed_5b.branch1x1.bn.weight (want float32 [64], got int32 [64]), " +
+      "fc.weight (want float32 [1008, 2048], got float32 [1000, 2048])",
   );
 });
 

@@ -5,6 +5,7 @@ import { FileError } from "../../../lib/errors.js";
 import { fromPort, type PortOptions, portModel, portTensors, toPort } from "../../../lib/models/foreign/portNames.js";
 import { type StackConfig, type VitVqganConfig, vitVqganSpec } from "../../../lib/models/vitVqgan.js";
 import { countParameters, flattenSpecs } from "../../../lib/nn/params.js";
+import { expectThrow } from "../../support.js";
 import { PORT_MODELS } from "../support/port.js";
 import { tensorGroups } from "../support/taming.js";
 
@@ -121,9 +122,6 @@ test("one head as wide as the tokens goes without the map after attention", asyn
   assert.equal(Object.keys(toPort(model, tensors)).length, kept.length);
 });
 
-const refuses = (f: () => unknown, kind: typeof FileError | typeof RangeError, ...patterns: RegExp[]) =>
-  assert.throws(f, (error: unknown) => error instanceof kind && patterns.every((one) => one.test(error.message)));
-
 test("every tensor that is missing or of another shape or type is named", async () => {
   const params = await paramsOf("vitvq_tiny");
   const options = { ...PORT_MODELS["vitvq_tiny"], source: "old.ckpt" };
@@ -139,7 +137,7 @@ test("every tensor that is missing or of another shape or type is named", async 
     "encoder.transformer.layers.1.0.norm.bias": { ...params["pre_quant.bias"]! },
     "quantizer.embedding.weight": { dtype: "int32", shape: [64, 8], data: new Int32Array(512) },
   };
-  refuses(
+  expectThrow(
     () => fromPort(twisted, options),
     FileError,
     /^old\.ckpt is not a ViT-VQGAN of enhancing-transformers: /,
@@ -148,21 +146,25 @@ test("every tensor that is missing or of another shape or type is named", async 
     /encoder\.transformer\.layers\.1\.0\.norm\.bias: want float32 \[32\], got float32 \[8\]/,
     /quantizer\.embedding\.weight: want float32 \[64, 8\], got int32 \[64, 8\]/,
   );
-  refuses(() => fromPort({}, options), FileError, /decoder\.transformer\.layers\.0\.0\.fn\.to_qkv\.weight is missing/);
+  expectThrow(
+    () => fromPort({}, options),
+    FileError,
+    /decoder\.transformer\.layers\.0\.0\.fn\.to_qkv\.weight is missing/,
+  );
 });
 
 test("sizes that no such model has are refused", async () => {
   const params = await paramsOf("vitvq_tiny");
-  refuses(() => fromPort(params), FileError, /encoder: attention of width 32 is not made of heads of width 64/);
+  expectThrow(() => fromPort(params), FileError, /encoder: attention of width 32 is not made of heads of width 64/);
   const shapes = (change: (shape: readonly number[]) => readonly number[]) =>
     Object.fromEntries(
       Object.entries(params).map(([name, { dtype, shape }]) => [name, { dtype, shape: change(shape) }] as const),
     );
   const options = PORT_MODELS["vitvq_tiny"]!;
   const oblong = shapes((shape) => (shape.length === 3 ? [1, 15, 32] : shape));
-  refuses(() => portModel(oblong, options), FileError, /positions of a square grid, got 15 tokens/);
+  expectThrow(() => portModel(oblong, options), FileError, /positions of a square grid, got 15 tokens/);
   const layered = shapes((shape) => (shape.length === 4 ? [32, 4, 8, 8] : String(shape) === "3" ? [4] : shape));
-  refuses(() => portModel(layered, options), FileError, /images of 1 or 3 channels, got 4/);
+  expectThrow(() => portModel(layered, options), FileError, /images of 1 or 3 channels, got 4/);
 });
 
 test("models that the port cannot have, and weights of another shape, are not written for it", async () => {
@@ -176,14 +178,14 @@ test("models that the port cannot have, and weights of another shape, are not wr
     [{ decoder: { ...model.decoder, qkvBias: true } }, /decoder\.qkvBias: want false, got true/],
     [{ decoder: { ...model.decoder, outProjection: false } }, /decoder\.outProjection: want true, got false/],
   ];
-  for (const [change, pattern] of bad) refuses(() => toPort({ ...model, ...change }, tensors), RangeError, pattern);
+  for (const [change, pattern] of bad) expectThrow(() => toPort({ ...model, ...change }, tensors), RangeError, pattern);
   const codebook = { ...tensors["quantizer/codebook"]!, shape: [8, 64] };
-  refuses(
+  expectThrow(
     () => toPort(model, { ...tensors, "quantizer/codebook": codebook }),
     RangeError,
     /parameter quantizer\/codebook: want \[64, 8\], got \[8, 64\]/,
   );
-  refuses(() => toPort(model, {}), RangeError, /parameter encoder\/patches\/kernel: want .*, got none/);
+  expectThrow(() => toPort(model, {}), RangeError, /parameter encoder\/patches\/kernel: want .*, got none/);
 });
 
 test.run();

@@ -10,7 +10,7 @@ import { countParameters, flattenSpecs, paramTree } from "../../../lib/nn/params
 import { drawCode, filteredProbabilities } from "../../../lib/sample/draw.js";
 import { underPrefix, withPrefix } from "../../../lib/train/named.js";
 import { priorStep } from "../../../lib/train/priorSteps.js";
-import { expectClose } from "../../support.js";
+import { expectClose, expectThrow } from "../../support.js";
 import { cachedRun } from "../support/cachedVim.js";
 import { goldenGpt } from "../support/goldenGpt.js";
 
@@ -146,10 +146,7 @@ test("blocks as they were until August 2022, with GELU and no shift, are known b
 });
 
 const refuses = (named: NamedHostTensors, kind: typeof FileError | typeof RangeError, patterns: RegExp[], heads = 4) =>
-  assert.throws(
-    () => fromPortPrior(named, { heads, source: "last.ckpt" }),
-    (error: unknown) => error instanceof kind && patterns.every((one) => one.test(error.message)),
-  );
+  expectThrow(() => fromPortPrior(named, { heads, source: "last.ckpt" }), kind, ...patterns);
 
 test("every tensor that is missing, of another shape or type, or too many is named", () => {
   const gone = ["blocks.1.attn.time_mix", "blocks.0.mlp.p1.bias", "head.weight", "pos_emb_cond"];

@@ -5,6 +5,7 @@ import type { CnnVqganConfig } from "../../../lib/models/cnnVqgan.js";
 import { tamingModel } from "../../../lib/models/foreign/tamingModel.js";
 import { tamingParams } from "../../../lib/models/foreign/tamingNames.js";
 import { CNN_LAYOUTS } from "../../../lib/models/sizes.js";
+import { expectThrow } from "../../support.js";
 import { GOLDEN_CONFIG, tensorGroups } from "../support/taming.js";
 
 const test = suite("models/foreign/tamingModel");
@@ -42,13 +43,11 @@ test("attention stays on its levels when the images have another side", () => {
 test("a file that does not say its sizes is refused, with every tensor that would", () => {
   const { "encoder.conv_in.weight": _, "quantize.embedding.weight": __, ...rest } = shapesOf(PUBLISHED);
   const damaged = { ...rest, "quant_conv.weight": { shape: [256, 256] } };
-  assert.throws(
-    () => tamingModel(damaged, { source: "last.ckpt" }),
-    (error: unknown) =>
-      error instanceof FileError &&
-      error.message ===
-        "last.ckpt is not a VQGAN of taming-transformers: encoder.conv_in.weight is missing; " +
-          "quantize.embedding.weight is missing; quant_conv.weight: want 4 axes, got [256, 256]",
+  const { message } = expectThrow(() => tamingModel(damaged, { source: "last.ckpt" }), FileError);
+  assert.is(
+    message,
+    "last.ckpt is not a VQGAN of taming-transformers: encoder.conv_in.weight is missing; " +
+      "quantize.embedding.weight is missing; quant_conv.weight: want 4 axes, got [256, 256]",
   );
   const infrared = { ...shapesOf(PUBLISHED), "encoder.conv_in.weight": { shape: [128, 4, 3, 3] } };
   assert.throws(() => tamingModel(infrared), /the state dict: want images of 1 or 3 channels, got 4/);
