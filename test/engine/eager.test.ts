@@ -2,17 +2,12 @@ import * as tf from "@tensorflow/tfjs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createEagerEngine, withBackend } from "../../lib/engine/eager.js";
-import type { HostTensor, Step, StepOptions } from "../../lib/engine/types.js";
+import type { Step, StepOptions } from "../../lib/engine/types.js";
 import { EngineError } from "../../lib/errors.js";
+import { floats } from "../hostTensors.js";
 import { expectRejection } from "../support.js";
 
 const test = suite("engine/eager");
-
-const floats = (shape: number[], values: number[]): HostTensor => ({
-  dtype: "float32",
-  shape,
-  data: Float32Array.from(values),
-});
 
 /** y = x W, and the gradient of sum(y^2) by W. */
 const step: Step = ({ x, W }) => {
@@ -21,24 +16,24 @@ const step: Step = ({ x, W }) => {
   return { y, dW: tf.grad(loss)(W!), best: tf.argMax(y, 1) };
 };
 const options: StepOptions = { name: "linear", inputs: { x: { dtype: "float32", shape: ["b", 2] } } };
-const constants = { W: floats([2, 2], [1, 2, 3, 4]) };
-const x = floats([1, 2], [1, 2]);
+const constants = { W: floats([2, 2], 1, 2, 3, 4) };
+const x = floats([1, 2], 1, 2);
 
 test("runs a step and reads its results back, constants and gradients included", async () => {
   const engine = await createEagerEngine("cpu");
   assert.is(engine.device, "javascript");
   const program = await engine.compile(step, { ...options, constants });
   const { y, dW, best } = await program.run({ x });
-  assert.equal(y, floats([1, 2], [7, 10])); // [1*1 + 2*3, 1*2 + 2*4]
-  assert.equal(dW, floats([2, 2], [14, 20, 28, 40])); // 2 x^T y
+  assert.equal(y, floats([1, 2], 7, 10)); // [1*1 + 2*3, 1*2 + 2*4]
+  assert.equal(dW, floats([2, 2], 14, 20, 28, 40)); // 2 x^T y
   assert.equal(best, { dtype: "int32", shape: [1], data: Int32Array.of(1) });
   await program.dispose();
 });
 
 test("takes another size of a string dimension at the next run", async () => {
   const program = await (await createEagerEngine("cpu")).compile(step, { ...options, constants });
-  assert.equal((await program.run({ x: floats([2, 2], [1, 0, 0, 1]) }))["y"], floats([2, 2], [1, 2, 3, 4]));
-  assert.equal((await program.run({ x: floats([0, 2], []) }))["y"], floats([0, 2], []));
+  assert.equal((await program.run({ x: floats([2, 2], 1, 0, 0, 1) }))["y"], floats([2, 2], 1, 2, 3, 4));
+  assert.equal((await program.run({ x: floats([0, 2]) }))["y"], floats([0, 2]));
   await program.dispose();
 });
 
@@ -91,7 +86,7 @@ test("runs on its own backend and leaves the active one as it was, also after an
   await program.run({ x });
   assert.is(seen, "cpu");
   assert.is(tf.getBackend(), "other");
-  await expectRejection(program.run({ x: floats([2, 2], [1, 2, 3, 4]) }), Error, /./);
+  await expectRejection(program.run({ x: floats([2, 2], 1, 2, 3, 4) }), Error, /./);
   assert.is(tf.getBackend(), "other");
   assert.throws(() => withBackend("nowhere", () => 0), /no backend "nowhere"/);
 });
@@ -105,7 +100,7 @@ test("runs steps on a TensorFlow that loads, and names its device", async () => 
   const engine = await createEagerEngine("tensorflow", { load });
   assert.is(engine.device, "cpu");
   const program = await engine.compile(step, { ...options, constants });
-  assert.equal((await program.run({ x }))["y"], floats([1, 2], [7, 10]));
+  assert.equal((await program.run({ x }))["y"], floats([1, 2], 7, 10));
   Object.assign(tf.findBackend("tensorflow"), { isUsingGpuDevice: true });
   assert.is((await createEagerEngine("tensorflow", { load: async () => {} })).device, "gpu");
 });

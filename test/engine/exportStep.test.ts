@@ -9,17 +9,10 @@ import { FileError } from "../../lib/errors.js";
 import { dense } from "../../lib/nn/dense.js";
 import { gelu } from "../../lib/nn/gelu.js";
 import { layerNorm } from "../../lib/nn/layerNorm.js";
-import { rngFrom } from "../../lib/random.js";
-import { sizeOf } from "../../lib/shapes.js";
+import { normalFloats } from "../hostTensors.js";
 import { expectClose, expectThrow } from "../support.js";
 
 const test = suite("engine/exportStep");
-
-function drawn(shape: number[], seed: number): HostTensor {
-  const rng = rngFrom(seed);
-  const count = sizeOf(shape);
-  return { dtype: "float32", shape, data: Float32Array.from({ length: count }, () => rng.normal()) };
-}
 
 /** What the engine's own graphs do with operators of ONNX Runtime's: GELU, and products with an operand turned. */
 const step: Step = (given) => {
@@ -32,15 +25,15 @@ const options: StepOptions = {
   name: "little",
   inputs: { x: { dtype: "float32", shape: [3, 4] }, w: { dtype: "float32", shape: [] } },
   constants: {
-    kernel: drawn([4, 6], 1),
-    bias: drawn([6], 2),
-    gain: drawn([6], 3),
-    table: drawn([5, 6], 4),
-    idle: drawn([100], 5),
+    kernel: normalFloats([4, 6], 1),
+    bias: normalFloats([6], 2),
+    gain: normalFloats([6], 3),
+    table: normalFloats([5, 6], 4),
+    idle: normalFloats([100], 5),
   },
 };
 const inputs: NamedHostTensors = {
-  x: drawn([3, 4], 6),
+  x: normalFloats([3, 4], 6),
   w: { dtype: "float32", shape: [], data: Float32Array.of(0.5) },
 };
 

@@ -7,23 +7,13 @@ import * as assert from "uvu/assert";
 import { writeModel } from "../../lib/engine/onnx.js";
 import { createOnnxEngine, givesMemoryBack, sessionOptions } from "../../lib/engine/onnxruntime.js";
 import { recomputed, trace } from "../../lib/engine/traceBackend.js";
-import type { HostTensor, NamedHostTensors, Program, Step, StepOptions } from "../../lib/engine/types.js";
+import type { NamedHostTensors, Program, Step, StepOptions } from "../../lib/engine/types.js";
 import { customGradient } from "../../lib/nn/customGradient.js";
 import { rngFrom } from "../../lib/random.js";
+import { floats, integers } from "../hostTensors.js";
 import { expectClose, expectRejection, inTemporaryFolder } from "../support.js";
 
 const test = suite("engine/onnxruntime");
-
-const floats = (shape: number[], values: ArrayLike<number>): HostTensor => ({
-  dtype: "float32",
-  shape,
-  data: Float32Array.from(values),
-});
-const ints = (shape: number[], values: number[]): HostTensor => ({
-  dtype: "int32",
-  shape,
-  data: Int32Array.from(values),
-});
 
 /** Compiles, lends the program to `body`, disposes it. */
 async function withProgram<T>(step: Step, options: StepOptions, body: (program: Program) => Promise<T>): Promise<T> {
@@ -39,7 +29,7 @@ const linear: Step = ({ x, W }) => ({ y: tf.matMul(x as tf.Tensor2D, W as tf.Ten
 const linearOptions: StepOptions = {
   name: "linear",
   inputs: { x: { dtype: "float32", shape: ["b", 2] } },
-  constants: { W: floats([2, 2], [1, 2, 3, 4]) },
+  constants: { W: floats([2, 2], 1, 2, 3, 4) },
 };
 
 test("runs a step with constants, again and again, for any size of a string dimension", async () => {
@@ -47,26 +37,26 @@ test("runs a step with constants, again and again, for any size of a string dime
   assert.equal([engine.name, engine.device], ["onnxruntime", "cpu"]);
   await withProgram(linear, linearOptions, async (program) => {
     assert.is(program.name, "linear");
-    const one = await program.run({ x: floats([1, 2], [1, 2]) });
-    assert.equal(one, { y: floats([1, 2], [7, 10]), best: ints([1], [1]) });
-    const three = await program.run({ x: floats([3, 2], [1, 0, 0, 1, 1, 1]) });
-    assert.equal(three["y"], floats([3, 2], [1, 2, 3, 4, 4, 6]));
-    assert.equal(one["y"], floats([1, 2], [7, 10]), "results of the run before are left alone");
+    const one = await program.run({ x: floats([1, 2], 1, 2) });
+    assert.equal(one, { y: floats([1, 2], 7, 10), best: integers([1], 1) });
+    const three = await program.run({ x: floats([3, 2], 1, 0, 0, 1, 1, 1) });
+    assert.equal(three["y"], floats([3, 2], 1, 2, 3, 4, 4, 6));
+    assert.equal(one["y"], floats([1, 2], 7, 10), "results of the run before are left alone");
   });
 });
 
 test("refuses inputs that are missing, unknown or of another shape or type", () =>
   withProgram(linear, linearOptions, async (program) => {
-    const x = floats([1, 2], [1, 2]);
+    const x = floats([1, 2], 1, 2);
     await expectRejection(program.run({}), Error, /linear: input "x" is missing/);
     await expectRejection(program.run({ x, z: x }), Error, /linear: unknown input "z"/);
-    await expectRejection(program.run({ x: floats([2], [1, 2]) }), Error, /linear: input "x" wants float32 \[b, 2\]/);
-    await expectRejection(program.run({ x: ints([1, 2], [1, 2]) }), Error, /linear: input "x" wants float32/);
+    await expectRejection(program.run({ x: floats([2], 1, 2) }), Error, /linear: input "x" wants float32 \[b, 2\]/);
+    await expectRejection(program.run({ x: integers([1, 2], 1, 2) }), Error, /linear: input "x" wants float32/);
   }));
 
 test("refuses declarations that contradict themselves", async () => {
   const engine = await createOnnxEngine();
-  const constants = { x: floats([2], [1, 2]) };
+  const constants = { x: floats([2], 1, 2) };
   await expectRejection(
     engine.compile(linear, { ...linearOptions, constants }),
     Error,
@@ -89,18 +79,18 @@ test("returns inputs, constants, duplicates and broadcasts as what they are", as
   });
   const inputs: StepOptions["inputs"] = { x: { dtype: "float32", shape: [3] }, n: { dtype: "int32", shape: [] } };
   await withProgram(step, { name: "copies", inputs }, async (program) => {
-    const x = floats([3], [0, 0, 0]);
-    assert.equal(await program.run({ x, n: ints([], [9]) }), {
+    const x = floats([3], 0, 0, 0);
+    assert.equal(await program.run({ x, n: integers([], 9) }), {
       same: x,
       twice: x,
-      count: ints([], [9]),
-      made: floats([3], [1, 1, 1]),
-      madeAgain: floats([3], [1, 1, 1]),
-      table: floats([3], [1, 2, 3]),
-      zeros: ints([2, 2], [0, 0, 0, 0]),
-      wide: floats([2, 3], [0, 0, 0, 0, 0, 0]),
-      one: floats([], [5]),
-      part: floats([3], [-0, -0, -0]),
+      count: integers([], 9),
+      made: floats([3], 1, 1, 1),
+      madeAgain: floats([3], 1, 1, 1),
+      table: floats([3], 1, 2, 3),
+      zeros: integers([2, 2], 0, 0, 0, 0),
+      wide: floats([2, 3], 0, 0, 0, 0, 0, 0),
+      one: floats([], 5),
+      part: floats([3], -0, -0, -0),
     });
   });
 });
@@ -111,8 +101,8 @@ test("inputs no result needs are still accepted", async () => {
     ({ x }) => ({ y: tf.mul(x!, 2) }),
     { name: "idle", inputs },
     async (program) => {
-      const { y } = await program.run({ x: floats([1], [4]), idle: ints([2], [0, 0]) });
-      assert.equal(y, floats([1], [8]));
+      const { y } = await program.run({ x: floats([1], 4), idle: integers([2], 0, 0) });
+      assert.equal(y, floats([1], 8));
     },
   );
 });
@@ -122,8 +112,7 @@ test("a result of another type is named", async () => {
   await withProgram(
     ({ x }) => ({ y: tf.greater(x!, 0) }),
     { name: "signs", inputs },
-    (program) =>
-      expectRejection(program.run({ x: floats([2], [1, -1]) }), Error, /signs: result "y" is bool; .*cast it/),
+    (program) => expectRejection(program.run({ x: floats([2], 1, -1) }), Error, /signs: result "y" is bool; .*cast it/),
   );
 });
 
@@ -131,13 +120,12 @@ test("a disposed program says so, and may be disposed again", async () => {
   const program = await (await createOnnxEngine({ threads: 1 })).compile(linear, linearOptions);
   await program.dispose();
   await program.dispose();
-  await expectRejection(program.run({ x: floats([1, 2], [1, 2]) }), Error, /linear: the program was disposed/);
+  await expectRejection(program.run({ x: floats([1, 2], 1, 2) }), Error, /linear: the program was disposed/);
 });
 
 test("two programs with the same number of threads give the same bits, however idle threads wait", async () => {
   const rng = rngFrom(3);
-  const random = (shape: [number, number]) =>
-    floats(shape, Float32Array.from({ length: shape[0] * shape[1] }, rng.normal));
+  const random = (shape: [number, number]) => floats(shape, ...Array.from({ length: shape[0] * shape[1] }, rng.normal));
   const feeds: NamedHostTensors = { x: random([64, 256]), w: random([256, 96]) };
   const step: Step = ({ x, w }) => {
     const loss = (a: tf.Tensor, b: tf.Tensor): tf.Scalar =>
@@ -218,7 +206,7 @@ test("memory is given back where large weights are fed, unless there are convolu
 test("recomputed nodes run twice, in the order in which the step made them", async () => {
   const step: Step = ({ x }) => ({ g: tf.grad((a: tf.Tensor) => tf.sum(tf.exp(layer(layer(layer(a))))))(x!) });
   const options: StepOptions = { name: "order", inputs: { x: { dtype: "float32", shape: [4] } } };
-  const order = await executed(step, options, { x: floats([4], [0.1, 0.2, 0.3, 0.4]) });
+  const order = await executed(step, options, { x: floats([4], 0.1, 0.2, 0.3, 0.4) });
   const forward = ["Sin", "Tanh", "Sin", "Tanh", "Sin", "Tanh", "Exp"];
   const backward = ["Cos", "Mul", "Sin", "Tanh", "Mul", "Sub", "Mul"];
   assert.equal(order, [...forward, ...backward, ...backward, ...backward]);
@@ -232,7 +220,7 @@ test("a result that is shaped twice does not run, with all that it needs, before
     return { early, late: tf.reshape(tf.reshape(last, [2, 2]), [1, 4]) };
   };
   const options: StepOptions = { name: "order", inputs: { x: { dtype: "float32", shape: [4] } } };
-  const order = await executed(step, options, { x: floats([4], [0.1, 0.2, 0.3, 0.4]) });
+  const order = await executed(step, options, { x: floats([4], 0.1, 0.2, 0.3, 0.4) });
   assert.equal(order, ["Sin", "Abs", "Cos", "Exp", "Reshape"]);
 });
 

@@ -8,17 +8,10 @@ import { createOnnxEngine, createRepeated } from "../../lib/engine/onnxruntime.j
 import { repeatedGraph } from "../../lib/engine/repeated.js";
 import type { HostTensor, NamedHostTensors, Repetition, Step, StepOptions } from "../../lib/engine/types.js";
 import { gelu } from "../../lib/nn/gelu.js";
-import { rngFrom } from "../../lib/random.js";
-import { sizeOf } from "../../lib/shapes.js";
+import { normalFloats } from "../hostTensors.js";
 import { expectRejection } from "../support.js";
 
 const test = suite("engine/repeated");
-
-function drawn(shape: number[], seed: number): HostTensor {
-  const rng = rngFrom(seed);
-  const count = sizeOf(shape);
-  return { dtype: "float32", shape, data: Float32Array.from({ length: count }, () => rng.normal()) };
-}
 
 const rowOf = (row: number): HostTensor => ({ dtype: "int32", shape: [1], data: Int32Array.of(row) });
 
@@ -37,14 +30,14 @@ const options: StepOptions = {
     drive: { dtype: "float32", shape: [3, 40] },
     row: { dtype: "int32", shape: [1] },
   },
-  constants: { table: drawn([30, 40], 3), offset: drawn([1, 40], 4) },
+  constants: { table: normalFloats([30, 40], 3), offset: normalFloats([1, 40], 4) },
 };
 const repetition: Repetition = { next: { state: "next" }, each: ["drive", "row"] };
 
-const start = { state: drawn([3, 40], 1), shared: drawn([40], 2) };
+const start = { state: normalFloats([3, 40], 1), shared: normalFloats([40], 2) };
 const runs = Array.from(
   { length: 5 },
-  (_, i): NamedHostTensors => ({ drive: drawn([3, 40], 10 + i), row: rowOf(3 * i) }),
+  (_, i): NamedHostTensors => ({ drive: normalFloats([3, 40], 10 + i), row: rowOf(3 * i) }),
 );
 
 test("a call gives what as many runs give, whatever their number", async () => {

@@ -13,8 +13,9 @@ import {
 } from "../../lib/files/checkpoints.js";
 import { writeHostTensors } from "../../lib/files/hostTensors.js";
 import { openSafetensors } from "../../lib/files/safetensors.js";
+import { floats, integers } from "../hostTensors.js";
 import { expectRejection, inTemporaryFolder } from "../support.js";
-import { floats, integers, namesIn, present } from "./support.js";
+import { namesIn, present } from "./support.js";
 
 const test = suite("checkpoints");
 

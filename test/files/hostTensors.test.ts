@@ -5,8 +5,8 @@ import * as assert from "uvu/assert";
 import { FileError } from "../../lib/errors.js";
 import { readHostTensors, weightsHash, writeHostTensors } from "../../lib/files/hostTensors.js";
 import { writeSafetensors } from "../../lib/files/safetensors.js";
+import { floats, integers } from "../hostTensors.js";
 import { expectRejection, inTemporaryFolder } from "../support.js";
-import { floats, integers } from "./support.js";
 
 const test = suite("hostTensors");
 

@@ -6,8 +6,8 @@ import { FileError } from "../../lib/errors.js";
 import { weightsHash, writeHostTensors } from "../../lib/files/hostTensors.js";
 import { readModel } from "../../lib/files/readModel.js";
 import { openRun } from "../../lib/files/runDirectory.js";
+import { floats } from "../hostTensors.js";
 import { expectRejection, inTemporaryFolder } from "../support.js";
-import { floats } from "./support.js";
 
 const test = suite("readModel");
 

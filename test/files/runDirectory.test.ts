@@ -8,8 +8,9 @@ import { FileError, UsageError } from "../../lib/errors.js";
 import { readCheckpoint } from "../../lib/files/checkpoints.js";
 import { readMetrics } from "../../lib/files/metricsFile.js";
 import { openRun, type Run } from "../../lib/files/runDirectory.js";
+import { floats, integers } from "../hostTensors.js";
 import { expectRejection, inTemporaryFolder, projectRoot } from "../support.js";
-import { floats, integers, namesIn, present } from "./support.js";
+import { namesIn, present } from "./support.js";
 
 const test = suite("runDirectory");
 

@@ -1,7 +1,6 @@
 /** What the tests of files share: hand-made safetensors bytes, folder listings, small token files. */
 import { readdir } from "node:fs/promises";
 import * as assert from "uvu/assert";
-import type { HostTensor } from "../../lib/engine/types.js";
 import type { TokenFileHeader } from "../../lib/files/tokenFile.js";
 import { createTokenFile, type TokenFileWriter } from "../../lib/files/tokenWriter.js";
 
@@ -22,14 +21,6 @@ export function safetensorsBytes(header: unknown, dataBytes: number): Buffer {
 /** The names in a folder, sorted. */
 export async function namesIn(folder: string): Promise<string[]> {
   return (await readdir(folder)).sort();
-}
-
-export function floats(shape: number[], ...values: number[]): HostTensor {
-  return { dtype: "float32", shape, data: Float32Array.from(values) };
-}
-
-export function integers(shape: number[], ...values: number[]): HostTensor {
-  return { dtype: "int32", shape, data: Int32Array.from(values) };
 }
 
 /** A small token file's header: 2 x 3 codes an image, everything set. */

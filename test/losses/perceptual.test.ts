@@ -15,8 +15,7 @@ import { perceptualWeights } from "../../lib/models/foreign/perceptualWeights.js
 import { valueAndGradients } from "../../lib/nn/gradients.js";
 import { flattenSpecs, initialise, paramTree } from "../../lib/nn/params.js";
 import { rngFrom } from "../../lib/random.js";
-import { sizeOf } from "../../lib/shapes.js";
-import { distancesByLoops, goldenLpips, vgg16ByLoops } from "../models/support/lpips.js";
+import { distancesByLoops, goldenLpips, imagesOf, vgg16ByLoops } from "../models/support/lpips.js";
 import type { Images } from "../nn/support/convolution.js";
 import { inner } from "../nn/support/loops.js";
 import { expectClose, expectRejection } from "../support.js";
@@ -72,12 +71,6 @@ function weightsOf(config: PerceptualConfig, seed: number): NamedHostTensors {
     if (name.startsWith("calibration")) for (let i = 0; i < data.length; i++) data[i] = rng.uniform();
   }
   return named;
-}
-
-function imagesOf(shape: Images["shape"], seed: number): HostTensor & Images {
-  const rng = rngFrom(seed);
-  const data = Float32Array.from({ length: sizeOf(shape) }, () => rng.uniform());
-  return { dtype: "float32", shape, data, values: Array.from(data) };
 }
 
 const bare = ({ dtype, shape, data }: HostTensor): HostTensor => ({ dtype, shape, data });

@@ -6,10 +6,9 @@ import type { Engine, HostTensor, NamedHostTensors, Step } from "../../lib/engin
 import { VGG16, type Vgg16Config, vgg16Features, vgg16Spec } from "../../lib/models/vgg16.js";
 import { countParameters, flattenSpecs, initialise, paramTree } from "../../lib/nn/params.js";
 import { rngFrom } from "../../lib/random.js";
-import { sizeOf } from "../../lib/shapes.js";
 import type { Images } from "../nn/support/convolution.js";
 import { expectClose, expectRejection } from "../support.js";
-import { vgg16ByLoops } from "./support/lpips.js";
+import { imagesOf, vgg16ByLoops } from "./support/lpips.js";
 
 const test = suite("models/vgg16");
 
@@ -22,12 +21,6 @@ function weightsOf(config: Vgg16Config, seed: number): NamedHostTensors {
   for (const [name, { data }] of Object.entries(named))
     if (name.endsWith("bias")) for (let i = 0; i < data.length; i++) data[i] = 0.2 + 0.1 * rng.normal();
   return named;
-}
-
-function imagesOf(shape: Images["shape"], seed: number): HostTensor & Images {
-  const rng = rngFrom(seed);
-  const data = Float32Array.from({ length: sizeOf(shape) }, () => rng.uniform());
-  return { dtype: "float32", shape, data, values: Array.from(data) };
 }
 
 async function features(engine: Engine, config: Vgg16Config, weights: NamedHostTensors, images: HostTensor) {

@@ -10,7 +10,7 @@ import { type AdafactorOptions, adafactorCost, adafactorRule, secondDecayAt } fr
 import { adamWCost, adamWRule } from "../../lib/train/adamW.js";
 import { BLOCK } from "../../lib/train/int8Blocks.js";
 import type { UpdateRule } from "../../lib/train/updateRule.js";
-import { floats } from "../files/support.js";
+import { floats } from "../hostTensors.js";
 import { expectClose, expectThrow } from "../support.js";
 
 const test = suite("train/adafactor");

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { adamWUpdate, clipScale, globalNorm, zeroMoments } from "../../lib/train/adamW.js";
-import { floats } from "../files/support.js";
+import { floats } from "../hostTensors.js";
 import { expectClose, expectThrow, fixture } from "../support.js";
 
 const test = suite("train/adamW");

@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import type { Engine, NamedHostTensors, Program } from "../../lib/engine/types.js";
 import { partsOf, runParts } from "../../lib/train/batchParts.js";
 import type { PriorTraining } from "../../lib/train/priorTrainer.js";
-import { floats } from "../files/support.js";
+import { floats } from "../hostTensors.js";
 import { activeThreads, expectClose } from "../support.js";
 import { ADVERSARIAL, engine, imagesOf, OPTIMIZER, priorTrainer, tokenizerTrainer, tokensOf } from "./support.js";
 

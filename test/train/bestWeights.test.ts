@@ -4,7 +4,7 @@ import type { NamedHostTensors } from "../../lib/engine/types.js";
 import type { JsonMetadata } from "../../lib/files/checkpoints.js";
 import type { Run } from "../../lib/files/runDirectory.js";
 import { BestWeights } from "../../lib/train/bestWeights.js";
-import { floats } from "../files/support.js";
+import { floats } from "../hostTensors.js";
 
 const test = suite("train/bestWeights");
 

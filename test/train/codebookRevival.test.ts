@@ -1,9 +1,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { rngFrom } from "../../lib/random.js";
 import { CodebookRevival, type RevivalOptions } from "../../lib/train/codebookRevival.js";
 import { Optimizer } from "../../lib/train/optimizer.js";
-import { floats } from "../files/support.js";
+import { normalFloats } from "../hostTensors.js";
 import { expectClose } from "../support.js";
 
 const test = suite("train/codebookRevival");
@@ -12,17 +11,12 @@ const [SIZE, DIM] = [6, 4];
 const CODEBOOK = "quantizer/codebook";
 const OPTIONS: RevivalOptions = { quantizeFrom: 0, every: 5 };
 
-function normal(seed: number, rows: number) {
-  const rng = rngFrom(seed);
-  return floats([rows, DIM], ...Array.from({ length: rows * DIM }, () => rng.normal()));
-}
-
-const LATENTS = { ...normal(7, 10), shape: [2, 5, DIM] };
+const LATENTS = { ...normalFloats([10, DIM], 7), shape: [2, 5, DIM] };
 
 /** An optimizer with momentum, and a revival. */
 function start(options: RevivalOptions = OPTIONS, seed = 3) {
   const specs = { [CODEBOOK]: { shape: [SIZE, DIM], init: { kind: "zeros" }, decay: false } } as const;
-  const optimizer = new Optimizer({ [CODEBOOK]: normal(1, SIZE) }, specs, {
+  const optimizer = new Optimizer({ [CODEBOOK]: normalFloats([SIZE, DIM], 1) }, specs, {
     rule: "adamw",
     schedule: () => 0.01,
     beta1: 0.9,
@@ -32,7 +26,7 @@ function start(options: RevivalOptions = OPTIONS, seed = 3) {
     clip: 0,
     ema: 0.9,
   });
-  optimizer.update({ [CODEBOOK]: normal(2, SIZE) }, { norm: 1, step: 0 });
+  optimizer.update({ [CODEBOOK]: normalFloats([SIZE, DIM], 2) }, { norm: 1, step: 0 });
   return { optimizer, revival: new CodebookRevival(options, { size: SIZE, dim: DIM }, seed) };
 }
 

@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { copyTensors, emaDecayAt, emaUpdate } from "../../lib/train/ema.js";
-import { floats } from "../files/support.js";
+import { floats } from "../hostTensors.js";
 import { expectClose } from "../support.js";
 
 const test = suite("train/ema");

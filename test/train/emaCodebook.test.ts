@@ -14,7 +14,7 @@ import { scalarOf, underPrefix, withPrefix } from "../../lib/train/named.js";
 import { Optimizer } from "../../lib/train/optimizer.js";
 import { compilePlan, tokenizerPlan } from "../../lib/train/plans.js";
 import { GRADIENT, MODEL } from "../../lib/train/tokenizerSteps.js";
-import { floats } from "../files/support.js";
+import { floats, normalFloats } from "../hostTensors.js";
 import { onCpu } from "../nn/support/eager.js";
 import { rowsOf } from "../nn/support/loops.js";
 import { expectClose, expectThrow } from "../support.js";
@@ -25,20 +25,15 @@ const test = suite("train/emaCodebook");
 const [SIZE, DIM] = [6, 4];
 const CODEBOOK = "quantizer/codebook";
 
-function normal(seed: number, rows: number): HostTensor {
-  const rng = rngFrom(seed);
-  return floats([rows, DIM], ...Array.from({ length: rows * DIM }, () => rng.normal()));
-}
-
 /** Ten latents of a step, and codes 0..4 for them: 5 is never chosen. */
-const latentsOf = (step: number) => normal(100 + step, 10);
+const latentsOf = (step: number) => normalFloats([10, DIM], 100 + step);
 function codesOf(step: number): HostTensor {
   const rng = rngFrom(200 + step);
   return { dtype: "int32", shape: [2, 5], data: Int32Array.from({ length: 10 }, () => rng.integer(SIZE - 1)) };
 }
 
 /** An optimizer with an average, and the averages of its codebook. */
-function start(options: Partial<EmaCodebookOptions> = {}, { seed = 3, codebook = normal(1, SIZE) } = {}) {
+function start(options: Partial<EmaCodebookOptions> = {}, { seed = 3, codebook = normalFloats([SIZE, DIM], 1) } = {}) {
   const specs = { [CODEBOOK]: { shape: codebook.shape, init: { kind: "zeros" }, decay: false } } as const;
   const optimizer = new Optimizer(copyTensors({ [CODEBOOK]: codebook }), specs, OPTIMIZER);
   const averages = new EmaCodebook({ ...EMA_CODEBOOK, ...options }, optimizer.params[CODEBOOK]!, seed);
@@ -58,7 +53,7 @@ function advance({ optimizer, averages }: Started, from: number, to: number): nu
 
 /** The definition once more, code by code in doubles. */
 function naive(steps: number, { decay, epsilon }: EmaCodebookOptions) {
-  const codes = rowsOf([...normal(1, SIZE).data], DIM).map((e) => ({ size: 1, sum: [...e] }));
+  const codes = rowsOf([...normalFloats([SIZE, DIM], 1).data], DIM).map((e) => ({ size: 1, sum: [...e] }));
   for (let step = 0; step < steps; step++) {
     const latents = rowsOf([...latentsOf(step).data], DIM);
     const chosen = [...codesOf(step).data];
@@ -114,7 +109,7 @@ test("a code that nothing chooses fades, and in the end is exactly zero", () => 
     averages.update(optimizer, codesOf(step), latentsOf(step), step);
     lengths.push(Math.hypot(...codebookOf(optimizer)[5]!));
   }
-  expectClose([lengths[3]!], [Math.hypot(...rowsOf([...normal(1, SIZE).data], DIM)[5]!)], "at first", {
+  expectClose([lengths[3]!], [Math.hypot(...rowsOf([...normalFloats([SIZE, DIM], 1).data], DIM)[5]!)], "at first", {
     relative: 1e-3,
   });
   assert.equal([lengths[89], averages.state()["sizes"]!.data[5]], [0, 0]);
@@ -128,7 +123,7 @@ function clusters(each: number) {
     [0, 6, 0, 0],
     [0, 0, -6, 6],
   ];
-  const noise = rowsOf([...normal(9, 3 * each).data], DIM);
+  const noise = rowsOf([...normalFloats([3 * each, DIM], 9).data], DIM);
   const points = noise.map((row, i) => row.map((v, j) => Math.fround(centres[i % 3]![j]! + 0.5 * v)));
   const means = (of: (p: readonly number[]) => readonly number[]) =>
     centres.map((_, c) => {
@@ -299,10 +294,10 @@ test("options out of range, latents that do not fit and foreign states are refus
   expectThrow(() => start({ epsilon: 0 }), RangeError, /epsilon.*got 0/);
   expectThrow(() => start({ restartBelow: -1 }), RangeError, /restartBelow.*got -1/);
   const { optimizer, averages } = start();
-  const short = () => averages.update(optimizer, codesOf(0), normal(1, 9), 0);
+  const short = () => averages.update(optimizer, codesOf(0), normalFloats([9, DIM], 1), 0);
   expectThrow(short, RangeError, /width 4.*\[2, 5\].*\[9, 4\]/);
   expectThrow(() => averages.restore({}), FileError, /sizes.*\[6\].*nothing/);
-  const other = start({}, { codebook: normal(1, 5) }).averages.state();
+  const other = start({}, { codebook: normalFloats([5, DIM], 1) }).averages.state();
   expectThrow(() => averages.restore(other), FileError, /sizes.*\[6\].*\[5\]/);
 });
 

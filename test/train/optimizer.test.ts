@@ -5,7 +5,8 @@ import { FileError } from "../../lib/errors.js";
 import { rngFrom } from "../../lib/random.js";
 import { copyTensors } from "../../lib/train/ema.js";
 import { Optimizer, type OptimizerOptions } from "../../lib/train/optimizer.js";
-import { floats, present } from "../files/support.js";
+import { present } from "../files/support.js";
+import { floats } from "../hostTensors.js";
 import { expectClose, expectThrow } from "../support.js";
 
 const test = suite("train/optimizer");

@@ -14,7 +14,8 @@ import {
   type TrainingResult,
 } from "../../lib/train/runTraining.js";
 import type { Trainer } from "../../lib/train/trainer.js";
-import { floats, namesIn, present } from "../files/support.js";
+import { namesIn, present } from "../files/support.js";
+import { floats } from "../hostTensors.js";
 import { inTemporaryFolder } from "../support.js";
 
 const test = suite("train/runTraining");

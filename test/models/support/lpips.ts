@@ -2,6 +2,8 @@
 import type { HostTensor, NamedHostTensors } from "../../../lib/engine/types.js";
 import { readHostTensors } from "../../../lib/files/hostTensors.js";
 import type { PerceptualConfig } from "../../../lib/losses/perceptual.js";
+import { rngFrom } from "../../../lib/random.js";
+import { sizeOf } from "../../../lib/shapes.js";
 import { convByLoops, type Images } from "../../nn/support/convolution.js";
 import { type Numbers, rowsOf } from "../../nn/support/loops.js";
 import { fixture } from "../../support.js";
@@ -35,6 +37,13 @@ export async function goldenLpips(): Promise<GoldenLpips> {
 }
 
 const NAME = "lpips_tiny.safetensors";
+
+/** Uniform pixels, as a tensor and for the loops. */
+export function imagesOf(shape: Images["shape"], seed: number): HostTensor & Images {
+  const rng = rngFrom(seed);
+  const data = Float32Array.from({ length: sizeOf(shape) }, () => rng.uniform());
+  return { dtype: "float32", shape, data, values: Array.from(data) };
+}
 
 /** The five feature maps of images in [0, 1], by parameters under our names. */
 export function vgg16ByLoops(named: NamedHostTensors, { shape, values }: Images): Images[] {
