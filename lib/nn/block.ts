@@ -4,7 +4,8 @@ import { type DenseOptions, type DenseParams, dense, denseSpec } from "./dense.j
 import { type Dropout, dropout } from "./dropout.js";
 import { expectShape } from "./expectShape.js";
 import { gelu } from "./gelu.js";
-import { type LayerNormParams, layerNorm, layerNormSpec } from "./layerNorm.js";
+import { layerNorm } from "./layerNorm.js";
+import { type NormParams, normSpec } from "./normSpec.js";
 import type { ParamsOf } from "./params.js";
 import { recompute } from "./recompute.js";
 import { squaredRelu } from "./squaredRelu.js";
@@ -25,10 +26,10 @@ export type BlockConfig = AttentionConfig & {
 export function blockSpec(config: BlockConfig) {
   const init: DenseOptions = config.initStd === undefined ? {} : { init: { kind: "normal", std: config.initStd } };
   return {
-    norm1: layerNormSpec(config.dim),
+    norm1: normSpec(config.dim),
     ...shiftSpec(config),
     attention: attentionSpec(config, init),
-    norm2: layerNormSpec(config.dim),
+    norm2: normSpec(config.dim),
     mlp: { up: denseSpec(config.dim, config.mlpDim, init), down: denseSpec(config.mlpDim, config.dim, init) },
   };
 }
@@ -115,7 +116,7 @@ function remade({ cache, dropout, recompute: all }: BlockOptions) {
 }
 
 type Projection = {
-  readonly norm: LayerNormParams;
+  readonly norm: NormParams;
   readonly qkv: DenseParams;
   readonly shift?: NonNullable<BlockParams["shift"]>;
 };

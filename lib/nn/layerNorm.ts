@@ -5,8 +5,6 @@ import type { NormParams } from "./normSpec.js";
 
 const EPSILON = 1e-5;
 
-export { type NormParams as LayerNormParams, normSpec as layerNormSpec } from "./normSpec.js";
-
 /**
  * Layer norm over the last axis: `gain * (x - mean) / sqrt(var + 1e-5) + bias` with the biased variance.
  * Source: Ba et al. 2016, arXiv:1607.06450.
