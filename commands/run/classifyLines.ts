@@ -32,7 +32,7 @@ function table(images: readonly ClassifiedImage[]): string {
 }
 
 function csv(images: readonly ClassifiedImage[]): string {
-  const most = Math.max(0, ...images.map(({ classes }) => classes.length));
+  const most = images.reduce((largest, { classes }) => Math.max(largest, classes.length), 0);
   const header = ["image", "label"];
   for (let i = 1; i <= most; i++) header.push(`class${i}`, `probability${i}`);
   const rows = images.map(({ image, label, classes }) => [

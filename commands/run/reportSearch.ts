@@ -100,7 +100,7 @@ async function listFolders(root: string): Promise<Listed[]> {
       const names = (which: (entry: Dirent) => boolean) => entries.filter(which).map(({ name }) => name);
       listed.push({ folder, files: names((entry) => entry.isFile()).sort() });
       const below = names((entry) => entry.isDirectory() && !NOT_SEARCHED.includes(entry.name)).sort();
-      next.push(...below.map((name) => path.posix.join(folder, name)));
+      for (const name of below) next.push(path.posix.join(folder, name));
     }
     level = next;
   }

@@ -74,7 +74,7 @@ export function surest(
   for (const [classId, count] of shares) {
     const own = classIds.flatMap((id, i) => (id === classId ? [i] : []));
     own.sort((a, b) => confidence[b]! - confidence[a]! || a - b);
-    kept.push(...own.slice(0, count));
+    for (const i of own.slice(0, count)) kept.push(i); // more, perhaps, than a call takes arguments
   }
   return kept.sort((a, b) => a - b);
 }

@@ -52,7 +52,7 @@ export function scoreReconstructions(): ReconstructionScorer {
   return {
     add(pair, measures = {}) {
       const errors = pixelErrors(pair);
-      mse.push(...errors.mse);
+      for (const error of errors.mse) mse.push(error);
       mae += sum(errors.mae);
       const [, height, width] = pair.shape;
       tooSmall ||= Math.min(height, width) < SMALLEST_SIDE;

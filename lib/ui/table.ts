@@ -17,8 +17,8 @@ export type TableOptions = {
 export function textTable({ header, rows, align = [] }: TableOptions): string {
   const body = rows.map((row) => row.map(cellText));
   const lines = header ? [[...header], ...body] : body;
-  const count = Math.max(0, ...lines.map((line) => line.length));
-  const widths = Array.from({ length: count }, (_, c) => Math.max(...lines.map((line) => displayWidth(line[c] ?? ""))));
+  const count = most(lines, (line) => line.length);
+  const widths = Array.from({ length: count }, (_, c) => most(lines, (line) => displayWidth(line[c] ?? "")));
   const sides = widths.map((_, c) => align[c] ?? (body.every((row) => looksNumeric(row[c] ?? "")) ? "right" : "left"));
   return lines
     .map(
@@ -29,6 +29,11 @@ export function textTable({ header, rows, align = [] }: TableOptions): string {
           .trimEnd()}\n`,
     )
     .join("");
+}
+
+/** The largest measure of a line, 0 without lines; there may be more of them than a call takes arguments. */
+function most(lines: readonly string[][], measure: (line: readonly string[]) => number): number {
+  return lines.reduce((largest, line) => Math.max(largest, measure(line)), 0);
 }
 
 function cellText(cell: Cell): string {

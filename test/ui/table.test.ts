@@ -38,6 +38,11 @@ test("numbers are written as counts or with four digits", () => {
   assert.is(textTable({ rows: [[60000, 0.01234567]] }), "60,000  0.01235\n");
 });
 
+test("more rows than a call takes arguments are a table", () => {
+  const table = textTable({ rows: new Array<string[]>(200_000).fill(["a", "b"]) });
+  assert.is(table, "a  b\n".repeat(200_000));
+});
+
 test("nothing gives nothing, and a header alone is kept", () => {
   assert.is(textTable({ rows: [] }), "");
   assert.is(textTable({ header: ["a", "b"], rows: [] }), "a  b\n");

@@ -27,4 +27,10 @@ test("CSV quotes what would break it", () => {
   assert.is(linesOf([image], "csv"), 'image,label,class1,probability1\n"a,""b"".png",,"tench, fish",0.5\n');
 });
 
+test("more images than a call takes arguments are lines of CSV", () => {
+  const image = { image: "a.png", label: null, classes: [{ name: "tench", probability: 0.5 }] };
+  const lines = linesOf(new Array<typeof image>(200_000).fill(image), "csv");
+  assert.is(lines, `image,label,class1,probability1\n${"a.png,,tench,0.5\n".repeat(200_000)}`);
+});
+
 test.run();

@@ -15,6 +15,13 @@ test("of each class its share is kept, the surest, in order of drawing", () => {
   assert.equal(surest(classIds, new Float32Array(7), shares), [0, 1, 4], "equals: the first drawn");
 });
 
+test("more images of one class than a call takes arguments are kept", () => {
+  const [drawn, kept] = [300_000, 200_000];
+  const confidence = Float32Array.from({ length: drawn }, (_, i) => -i);
+  const found = surest(new Array<number>(drawn).fill(1), confidence, new Map([[1, kept]]));
+  assert.equal([found.length, found[0], found.at(-1)], [kept, 0, kept - 1]);
+});
+
 test("as many are drawn that the share of them is what is wanted", () => {
   assert.equal(
     [candidatesFor(10, 0.25), candidatesFor(10, 0.3), candidatesFor(1, 0.05), candidatesFor(3, 1)],
