@@ -50,7 +50,7 @@ export async function run(context: Context): Promise<void> {
     const best = rejection ? await reject(rejection, { drawn, shares, engine, decoder, batch }) : drawn;
     if (config.tokensOut !== undefined)
       await writeTokens(config.tokensOut, { ...best, classNames, tokenizer, vim: config.vim });
-    await writeSamples(config, {
+    const part = await writeSamples(config, {
       images: decodedBatches(best.codes, { tokenizer: decoder, engine, batchSize: batch.decode }),
       drawn: best.images,
       classNames,
@@ -63,7 +63,8 @@ export async function run(context: Context): Promise<void> {
     result(
       { out: config.out, images: kept, drawn: plans.length, seconds, codesPerSecond: codes / seconds },
       `${config.out}: ${formatInteger(kept)} images${rejection ? ` of ${formatInteger(plans.length)} drawn` : ""} in ` +
-        `${formatDuration(seconds)}, ${formatInteger(Math.round(codes / seconds))} codes/s; see grid.png and index.json`,
+        `${formatDuration(seconds)}, ${formatInteger(Math.round(codes / seconds))} codes/s; ` +
+        `see grid.png${part === undefined ? "" : ` (${part})`} and index.json`,
     );
   } finally {
     reporter.stop();

@@ -6,17 +6,13 @@ import { UsageError } from "../../lib/errors.js";
 import { writeAtomically, writeJson } from "../../lib/files/atomic.js";
 import type { TokenizerConfig } from "../../lib/models/tokenizer.js";
 import { type Canvas, encodePng } from "../../lib/ui/canvas.js";
-import { classGrid } from "../../lib/ui/gridCompositions.js";
-import { imageGrid } from "../../lib/ui/imageGrid.js";
 import type { SampleConfig } from "../sample.js";
-import { type ImageSize, numberedName, writeImage } from "../support/images.js";
+import { numberedName, writeImage } from "../support/images.js";
 import type { CompletionPlan } from "./completionPlan.js";
 import type { DrawnImage } from "./sampleDrawing.js";
+import { openGrid, type SampleGrid } from "./sampleGrid.js";
 import type { Rejection } from "./sampleRejection.js";
 import type { Rules } from "./sampleRules.js";
-
-const GRID_COLUMNS = 10; // of a class
-const GRID_IMAGES = 400; // without a class
 
 export type Drawn = {
   /** In the order of `drawn`, some at a time, each part [n, H, W, C]. */
@@ -31,25 +27,27 @@ export type Drawn = {
   completion?: { readonly picture: Canvas; readonly facts: object };
 };
 
-/** Writes the folder; what an earlier call left in it goes first. */
+/**
+ * Writes the folder; what an earlier call left in it goes first, and the picture comes last.
+ * @returns what the grid shows where that is not all
+ */
 export async function writeSamples(
   config: SampleConfig,
   { images, drawn, classNames, decoder, rejection, rules, completion }: Drawn,
-): Promise<void> {
+): Promise<SampleGrid["part"]> {
   const { imageSize, channels } = decoder;
   const size = { height: imageSize, width: imageSize, channels };
   await mkdir(config.out, { recursive: true });
   await removeOld(config.out);
-  const shown = completion ? new Map<number, Float32Array>() : placesInGrid(drawn, classNames);
+  const classIds = drawn.map(({ classId }) => classId);
+  const grid = completion ? undefined : openGrid(classIds, { classNames, size });
   let i = 0;
   for await (const part of images)
     for (const image of split(part, imageSize ** 2 * channels)) {
       await writeImage(path.join(config.out, numberedName(i)), image, size);
-      if (shown.has(i)) shown.set(i, image.slice());
+      grid?.offer(i, image);
       i++;
     }
-  const picture = completion?.picture ?? gridOf(shown, { drawn, classNames, size });
-  await writeAtomically(path.join(config.out, completion ? "completions.png" : "grid.png"), await encodePng(picture));
   const { filters, guidance } = rules;
   await writeJson(path.join(config.out, "index.json"), {
     images: drawn.map(({ classId, seed, confidence, original, way }, i) => ({
@@ -69,32 +67,13 @@ export async function writeSamples(
     vim: path.resolve(config.vim),
     ...(config.decoder === undefined ? {} : { decoder: path.resolve(config.decoder) }),
   });
+  if (completion) await writePicture(config.out, "completions.png", completion.picture);
+  if (grid) await writePicture(config.out, "grid.png", grid.draw());
+  return grid?.part;
 }
 
-/** The first images of each class, and of those without one, to be filled in. */
-function placesInGrid(drawn: Drawn["drawn"], classNames: readonly string[]): Map<number, Float32Array> {
-  const counts = new Map<number, number>();
-  const places = new Map<number, Float32Array>();
-  for (const [i, { classId }] of drawn.entries()) {
-    const count = counts.get(classId) ?? 0;
-    counts.set(classId, count + 1);
-    if (count < (classId < classNames.length ? GRID_COLUMNS : GRID_IMAGES)) places.set(i, new Float32Array(0));
-  }
-  return places;
-}
-
-function gridOf(
-  shown: ReadonlyMap<number, Float32Array>,
-  { drawn, classNames, size }: Pick<Drawn, "drawn" | "classNames"> & { size: ImageSize },
-): Canvas {
-  const labels = [...shown.keys()].map((i) => drawn[i]!.classId);
-  const pixels = size.height * size.width * size.channels;
-  const images = new Float32Array(shown.size * pixels);
-  for (const [at, image] of [...shown.values()].entries()) images.set(image, at * pixels);
-  const conditional = labels.some((label) => label < classNames.length);
-  return conditional
-    ? classGrid({ images, size, labels, classNames, perClass: GRID_COLUMNS })
-    : imageGrid({ images, size, columns: GRID_COLUMNS });
+async function writePicture(folder: string, name: string, picture: Canvas): Promise<void> {
+  await writeAtomically(path.join(folder, name), await encodePng(picture));
 }
 
 async function removeOld(out: string): Promise<void> {

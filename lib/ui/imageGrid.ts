@@ -79,6 +79,15 @@ export function drawGrid(layout: GridLayout): Canvas {
   return canvas;
 }
 
+/** Most rows of `columns` images in a picture of at most `pixels` pixels; 0 where a single one makes it too large. */
+export function rowsWithin(
+  pixels: number,
+  { columns, ...layout }: Omit<GridLayout, "images" | "rows"> & { readonly columns: number },
+): number {
+  const { width, height, tile, gap } = measure({ ...layout, rows: [new Array<undefined>(columns)] });
+  return Math.max(0, 1 + Math.floor((Math.floor(pixels / width) - height) / (tile.height + gap)));
+}
+
 /**
  * How many images of `size` a batch holds.
  * @throws RangeError when it is not a whole number, or channels are neither 1 nor 3
@@ -122,7 +131,7 @@ type Measures = {
   readonly columnLabelScale: number;
 };
 
-function measure({ size, rows, gap = DEFAULT_GAP, ...layout }: GridLayout): Measures {
+function measure({ size, rows, gap = DEFAULT_GAP, ...layout }: Omit<GridLayout, "images">): Measures {
   const scale = layout.scale ?? Math.max(1, Math.round(COMFORTABLE_SIDE / Math.max(size.width, size.height)));
   expectWhole("scale", scale);
   const tile = { width: size.width * scale, height: size.height * scale };

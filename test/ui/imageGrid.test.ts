@@ -3,7 +3,7 @@ import { gunzipSync } from "node:zlib";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { encodePng } from "../../lib/ui/canvas.js";
-import { drawGrid, imageGrid } from "../../lib/ui/imageGrid.js";
+import { drawGrid, imageGrid, rowsWithin } from "../../lib/ui/imageGrid.js";
 import { expectThrow, fixture } from "../support.js";
 import { decodePng, findText, pixel } from "./pictures.js";
 
@@ -38,6 +38,20 @@ test("small images grow by whole factors to a pleasant size and large ones stay 
     return imageGrid({ images: new Uint8Array(pixels * pixels), size, columns: 1 }).width - 2 * MARGIN;
   };
   assert.equal([8, 16, 28, 32, 64, 128, 256].map(side), [88, 80, 84, 96, 64, 128, 256]);
+});
+
+test("as many rows as fit within so many pixels", () => {
+  const size = { height: 10, width: 20, channels: 1 };
+  const grid = (rows: number) => {
+    const layout = { size, columns: 3, scale: 2, rowLabels: new Array<string>(rows).fill("a label") };
+    return imageGrid({ ...layout, images: new Uint8Array(3 * rows * 200) });
+  };
+  const layout = { size, columns: 3, scale: 2, rowLabels: ["a label"] };
+  for (const rows of [1, 2, 7]) {
+    const { width, height } = grid(rows);
+    assert.is(rowsWithin(width * height, layout), rows);
+    assert.is(rowsWithin(width * height - 1, layout), rows - 1);
+  }
 });
 
 test("real images come back from the PNG pixel by pixel", async () => {

@@ -45,6 +45,21 @@ test("images that come in parts are written in order, and the grid shows the fir
     assert.ok((await grid(shorter)).equals(await grid(parts)), "images 20 to 24 are beyond the tenth of their class");
   }));
 
+test("a grid of more classes than a picture has room for shows the first of them", () =>
+  inTemporaryFolder(async (out) => {
+    // Long names fill a picture as many large images would, in less time.
+    const classNames = Array.from({ length: 300 }, (_, i) => `class ${i} of ${"many ".repeat(200)}`);
+    const drawn = classNames.map((_, classId) => ({ classId, seed: 0 }));
+    const images = [new Float32Array(300 * SIZE ** 2)];
+    const config = { out, vim: "vim", seed: 1 } as SampleConfig;
+    const part = await writeSamples(config, { images, drawn, classNames, decoder, rejection: undefined, rules });
+    assert.match(part ?? "", /^the first \d+ of 300 classes$/);
+    const { width, height } = await sharp(path.join(out, "grid.png")).metadata();
+    assert.ok(width * height < 2 ** 25 && width * (height + 100) > 2 ** 25, `${width} x ${height}`);
+    const index = JSON.parse(await readFile(path.join(out, "index.json"), "utf8")) as { images: unknown[] };
+    assert.is(index.images.length, 300);
+  }));
+
 test("what an earlier call left goes, and nothing else", () =>
   inTemporaryFolder(async (folder) => {
     await write(folder, 3, 3);
