@@ -6,8 +6,9 @@ import { UsageError } from "../../lib/errors.js";
 import { writeAtomically } from "../../lib/files/atomic.js";
 import { expectTokenizer, openTokenFile, type TokenFile } from "../../lib/files/tokenFile.js";
 import { createDecoder } from "../../lib/sample/codec.js";
-import { encodePng } from "../../lib/ui/canvas.js";
-import { imageGrid } from "../../lib/ui/imageGrid.js";
+import { encodePng, MOST_PIXELS } from "../../lib/ui/canvas.js";
+import { formatInteger } from "../../lib/ui/format.js";
+import { imageGrid, rowsWithin } from "../../lib/ui/imageGrid.js";
 import type { options } from "../decode.js";
 import type { CommandContext } from "../support/command.js";
 import { engineOf } from "../support/engine.js";
@@ -31,10 +32,11 @@ export async function run(context: Context): Promise<void> {
     expectTokenizer(tokens, maker.hash);
     const tokenizer = await loadDecoder(config.decoder, maker, { checkpoint: config.checkpoint });
     const count = rowsToDecode(config, tokens, grid);
-    const engine = await engineOf(config);
-    const decoder = await createDecoder({ engine, ...tokenizer, batchSize: Math.min(config.batchSize, count) });
     const { imageSize, channels } = tokenizer.model;
     const size = { height: imageSize, width: imageSize, channels };
+    if (grid) expectDrawable(count, { columns: Math.min(config.columns, count), size });
+    const engine = await engineOf(config);
+    const decoder = await createDecoder({ engine, ...tokenizer, batchSize: Math.min(config.batchSize, count) });
     const bar = reporter.bar({ total: count, unit: "images", label: "decoding" });
     const pixels = imageSize ** 2 * channels;
     const all = new Float32Array(grid ? count * pixels : 0);
@@ -60,6 +62,16 @@ function rowsToDecode({ from, limit }: Context["config"], tokens: TokenFile, gri
   if (from >= tokens.count)
     throw new UsageError(`--from: want a row below ${tokens.count}, the rows in ${tokens.path}, got ${from}`);
   return Math.min(limit ?? (grid ? GRID_LIMIT : tokens.count), tokens.count - from);
+}
+
+/** @throws UsageError when a grid of so many images is larger than a picture can be */
+function expectDrawable(count: number, { columns, size }: { columns: number; size: Size }): void {
+  const most = columns * rowsWithin(MOST_PIXELS, { columns, size });
+  if (count <= most) return;
+  throw new UsageError(
+    `--out: a grid of ${formatInteger(count)} images of ${size.width} x ${size.height} pixels in ${columns} columns is ` +
+      `larger than a picture can be; want ${most > 0 ? `a --limit of at most ${most}` : "fewer --columns"}, or a folder`,
+  );
 }
 
 /** The tokenizer to use: the one given, else the one that the file names. */

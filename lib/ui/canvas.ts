@@ -29,6 +29,9 @@ export type TextPlace = {
   readonly align?: "left" | "center" | "right";
 };
 
+/** Most pixels of a picture that `encodePng` takes: sharp's limit. */
+export const MOST_PIXELS = 0x3fff ** 2;
+
 export const WHITE: Color = [255, 255, 255];
 export const INK: Color = [38, 38, 38];
 

@@ -7,6 +7,7 @@ import * as assert from "uvu/assert";
 import { createOnnxEngine } from "../../lib/engine/onnxruntime.js";
 import { readModel } from "../../lib/files/readModel.js";
 import { openTokenFile } from "../../lib/files/tokenFile.js";
+import { createTokenFile } from "../../lib/files/tokenWriter.js";
 import type { VitVqganConfig } from "../../lib/models/vitVqgan.js";
 import { createDecoder } from "../../lib/sample/codec.js";
 import { namesIn } from "../files/support.js";
@@ -86,6 +87,21 @@ test("into a .png: one grid", () =>
     await succeed(decode(column, "--limit", "6", "--columns", "1"));
     const narrow = await pixelsOf(column);
     assert.ok(narrow.width < width && narrow.height > height);
+  }));
+
+test("a grid that is larger than a picture can be is refused before it is decoded", () =>
+  inTemporaryFolder(async (folder) => {
+    const many = path.join(folder, "many.safetensors");
+    const given = await openTokenFile(tokens);
+    const { vocabulary, grid, tokenizerHash } = given;
+    await given.close();
+    const file = await createTokenFile(many, { vocabulary, grid, tokenizerHash, source: "none" });
+    await file.append(new Int32Array(40_000 * grid[0] * grid[1]));
+    await file.finish();
+    const args = ["decode", many, "-t", tokenizer, "--out", path.join(folder, "grid.png"), "--limit", "40000"];
+    await fail(args, 2, /--out: a grid of 40,000 images of 28 x 28 .*; want a --limit of at most 33328, or a folder$/);
+    await fail([...args, "--columns", "40000"], 2, /in 40000 columns .*; want fewer --columns, or a folder$/);
+    assert.equal(await namesIn(folder), ["many.safetensors"]);
   }));
 
 test("what is there is kept; --force replaces it", () =>
