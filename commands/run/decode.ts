@@ -12,7 +12,7 @@ import { imageGrid, rowsWithin } from "../../lib/ui/imageGrid.js";
 import type { options } from "../decode.js";
 import type { CommandContext } from "../support/command.js";
 import { engineOf } from "../support/engine.js";
-import { numberedName, writeImage } from "../support/images.js";
+import { numberedName, removeNumbered, writeImage } from "../support/images.js";
 import { loadTokenizer } from "../support/models.js";
 import { openReporter } from "../support/reporter.js";
 import { loadDecoder } from "./otherDecoder.js";
@@ -40,6 +40,7 @@ export async function run(context: Context): Promise<void> {
     const bar = reporter.bar({ total: count, unit: "images", label: "decoding" });
     const pixels = imageSize ** 2 * channels;
     const all = new Float32Array(grid ? count * pixels : 0);
+    if (!grid) await emptyFolder(config.out);
     for (let done = 0; done < count; done += config.batchSize) {
       const rows = Math.min(config.batchSize, count - done);
       const images = await decoder.decode(await tokens.readRange(config.from + done, rows));
@@ -81,13 +82,18 @@ function tokenizerOf(tokens: TokenFile, given: string | undefined): string {
   throw new UsageError(`--tokenizer: ${tokens.path} does not say where its tokenizer is; name the run that made it`);
 }
 
+/** Makes the folder; images that an earlier call left in it go. */
+async function emptyFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  await removeNumbered(folder);
+}
+
 type Size = { height: number; width: number; channels: 1 | 3 };
 
 async function writeAll(
   images: Float32Array,
   { rows, first, folder, size }: { rows: number; first: number; folder: string; size: Size },
 ): Promise<void> {
-  await mkdir(folder, { recursive: true });
   const pixels = images.length / rows;
   for (let i = 0; i < rows; i++)
     await writeImage(path.join(folder, numberedName(first + i)), images.subarray(i * pixels, (i + 1) * pixels), size);

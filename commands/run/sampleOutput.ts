@@ -1,13 +1,13 @@
 /** The folder that `sample` writes: PNGs, a labelled grid, an index. */
 import { existsSync } from "node:fs";
-import { mkdir, readdir, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { UsageError } from "../../lib/errors.js";
 import { writeAtomically, writeJson } from "../../lib/files/atomic.js";
 import type { TokenizerConfig } from "../../lib/models/tokenizer.js";
 import { type Canvas, encodePng } from "../../lib/ui/canvas.js";
 import type { SampleConfig } from "../sample.js";
-import { numberedName, writeImage } from "../support/images.js";
+import { numberedName, removeNumbered, writeImage } from "../support/images.js";
 import type { CompletionPlan } from "./completionPlan.js";
 import type { DrawnImage } from "./sampleDrawing.js";
 import { openGrid, type SampleGrid } from "./sampleGrid.js";
@@ -38,7 +38,7 @@ export async function writeSamples(
   const { imageSize, channels } = decoder;
   const size = { height: imageSize, width: imageSize, channels };
   await mkdir(config.out, { recursive: true });
-  await removeOld(config.out);
+  await removeNumbered(config.out, ["grid.png", "completions.png", "index.json"]);
   const classIds = drawn.map(({ classId }) => classId);
   const grid = completion ? undefined : openGrid(classIds, { classNames, size });
   let i = 0;
@@ -74,12 +74,6 @@ export async function writeSamples(
 
 async function writePicture(folder: string, name: string, picture: Canvas): Promise<void> {
   await writeAtomically(path.join(folder, name), await encodePng(picture));
-}
-
-async function removeOld(out: string): Promise<void> {
-  const ours = /^(\d{6,}\.png|grid\.png|completions\.png|index\.json)$/;
-  for (const entry of await readdir(out, { withFileTypes: true }))
-    if (entry.isFile() && ours.test(entry.name)) await rm(path.join(out, entry.name));
 }
 
 function* split(images: Float32Array, size: number): Generator<Float32Array> {

@@ -1,4 +1,6 @@
 /** Images as files. */
+import { readdir, rm } from "node:fs/promises";
+import path from "node:path";
 import { writeAtomically } from "../../lib/files/atomic.js";
 
 export type ImageSize = { readonly height: number; readonly width: number; readonly channels: 1 | 3 };
@@ -21,4 +23,11 @@ export function toBytes(image: Float32Array): Uint8Array {
 /** 000017.png */
 export function numberedName(index: number): string {
   return `${String(index).padStart(6, "0")}.png`;
+}
+
+/** Removes the files in a folder that have a numbered name, or one of the others given. */
+export async function removeNumbered(folder: string, others: readonly string[] = []): Promise<void> {
+  for (const entry of await readdir(folder, { withFileTypes: true }))
+    if (entry.isFile() && (/^\d{6,}\.png$/.test(entry.name) || others.includes(entry.name)))
+      await rm(path.join(folder, entry.name));
 }

@@ -118,6 +118,14 @@ test("what is there is kept; --force replaces it", () =>
     assert.ok((await pixelsOf(out)).height >= 28);
   }));
 
+test("--force leaves no image of an earlier call in the folder, and all else", () =>
+  inTemporaryFolder(async (folder) => {
+    await succeed(decode(folder, "--force", "--limit", "3"));
+    await writeFile(path.join(folder, "12.png"), "mine");
+    await succeed(decode(folder, "--force", "--from", "4", "--limit", "1"));
+    assert.equal(await namesIn(folder), ["000004.png", "12.png"]);
+  }));
+
 test("codes of another tokenizer end with 4 and write nothing", () =>
   inTemporaryFolder(async (folder) => {
     const other = path.join(folder, "other");
