@@ -2,6 +2,7 @@
 import { UsageError } from "../../lib/errors.js";
 import type { CnnVqganConfig } from "../../lib/models/cnnVqgan.js";
 import { type DiscriminatorConfig, discriminatorOf } from "../../lib/models/discriminator.js";
+import { smallestPatchImage } from "../../lib/models/patchDiscriminator.js";
 import type { QuantizerConfig } from "../../lib/models/quantizer.js";
 import { STACK_SIZES } from "../../lib/models/sizes.js";
 import { codesPerImage, type TokenizerConfig, tokenizerOf } from "../../lib/models/tokenizer.js";
@@ -104,7 +105,13 @@ function cnnModel(config: TrainVqConfig): CnnVqganConfig {
 }
 
 function discriminatorConfig(config: TrainVqConfig): DiscriminatorConfig {
-  const { imageSize, channels, discriminator: kind, discriminatorScale } = config;
+  const { imageSize, channels, discriminator: kind, discriminatorScale, adversarialWeight } = config;
+  const smallest = smallestPatchImage();
+  if (kind === "patch" && adversarialWeight > 0 && imageSize < smallest)
+    throw new UsageError(
+      `--discriminator: patch wants images of at least ${smallest} pixels a side, got ${imageSize}; ` +
+        "want a larger --image-size, or stylegan",
+    );
   if (kind === "patch") return { kind, imageSize, channels, width: Math.max(1, Math.round(64 * discriminatorScale)) };
   return { kind, imageSize, channels, channelScale: discriminatorScale };
 }

@@ -37,6 +37,11 @@ export function patchGrid({ imageSize, layers = LAYERS }: PatchDiscriminatorConf
   return side;
 }
 
+/** Side of the smallest image that leaves a logit: 24 pixels with three layers. */
+export function smallestPatchImage({ layers = LAYERS }: Pick<PatchDiscriminatorConfig, "layers"> = {}): number {
+  return 3 * 2 ** layers; // the two convolutions that do not halve take a row each
+}
+
 /**
  * All parameters of the discriminator. Convolutions before a norm have no bias.
  * @throws RangeError when the image is too small for one logit
