@@ -1,4 +1,4 @@
-import { stat } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
 import type { ResizeOptions, Sharp } from "sharp";
 import { DataError, EngineError } from "../errors.js";
 import type { ImageInput, Pixels } from "./source.js";
@@ -112,15 +112,31 @@ async function decodeFile(file: string, view: View): Promise<Pixels> {
     .flatten({ background: { r, g, b } })
     .resize({ ...resizing(view), withoutEnlargement: view.resize === "cover" });
   try {
-    if (DEEP_FORMAT.test(file) && (await isDeepWithProfile(sharp, file))) image.pipelineColourspace("srgb");
+    if (!(await isShallow(file)) && (await isDeepWithProfile(sharp, file))) image.pipelineColourspace("srgb");
     return await rawPixels(image);
   } catch (error) {
     throw new DamagedImage(file, await whyDamaged(file, error as Error), { cause: error });
   }
 }
 
-/** Formats that can have more than 8 bits a channel. */
-const DEEP_FORMAT = /\.(png|tiff?|avif)$/i;
+/**
+ * Whether an image is certain to have 8 bits a channel: a JPEG by its first bytes, whatever its name. Reading them takes a
+ * tenth of the time of decoding a small one, sharp's look at its header a fifth.
+ */
+async function isShallow(file: string): Promise<boolean> {
+  if (DEEP_NAME.test(file)) return false;
+  const handle = await open(file);
+  try {
+    const { buffer } = await handle.read(Buffer.alloc(2), 0, 2, 0);
+    return buffer.readUInt16BE() === JPEG_START;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Names of formats that can have more than 8 bits a channel. */
+const DEEP_NAME = /\.(png|tiff?|avif)$/i;
+const JPEG_START = 0xffd8;
 
 /**
  * Whether an image has 16 bits a channel and a colour profile. sharp 0.35 takes such an image to Display P3, then

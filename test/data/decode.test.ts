@@ -83,11 +83,12 @@ test("CMYK and wide-gamut colours are converted to sRGB", async () => {
   await expectColour(wide, "p3.png", colour, 2);
 });
 
-test("16-bit images with a profile keep their colour", async () => {
+test("16-bit images with a profile keep their colour, whatever their name", async () => {
   // sharp writes 16-bit values as they are, so this is (200, 100, 50) in Display P3, a stronger orange in sRGB:
   // linear light, the P3 and inverse sRGB matrices, gamma again give (214.9, 92.6, 31.0).
   const deep = plain16(...colour).withIccProfile("p3");
-  const files = { "deep.png": deep.clone().png(), "deep.tiff": deep.clone().tiff({ compression: "lzw" }) };
+  const [png, tiff] = [deep.clone().png(), deep.clone().tiff({ compression: "lzw" })];
+  const files = { "deep.png": png, "deep.tiff": tiff, "named.jpg": png, "named.webp": tiff };
   for (const [name, image] of Object.entries(files)) {
     assert.is(await depthOf(image), "ushort");
     await expectColour(image, name, [215, 93, 31], 1);
