@@ -2,6 +2,9 @@ import { defineCommand } from "./support/command.js";
 import type { OptionTable } from "./support/options.js";
 import { engineOptions } from "./support/tables.js";
 
+/** Whether `--out` names a picture, which a grid goes into, and no folder. */
+export const isPicture = (out: string): boolean => out.toLowerCase().endsWith(".png");
+
 export const options = {
   tokens: { type: "string", value: "file", required: true, positional: true, describe: "Token file" },
   tokenizer: {

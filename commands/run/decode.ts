@@ -9,12 +9,13 @@ import { createDecoder } from "../../lib/sample/codec.js";
 import { encodePng, MOST_PIXELS } from "../../lib/ui/canvas.js";
 import { formatInteger } from "../../lib/ui/format.js";
 import { imageGrid, rowsWithin } from "../../lib/ui/imageGrid.js";
-import type { options } from "../decode.js";
+import { isPicture, type options } from "../decode.js";
 import type { CommandContext } from "../support/command.js";
 import { engineOf } from "../support/engine.js";
 import { numberedName, removeNumbered, writeImage } from "../support/images.js";
 import { loadTokenizer } from "../support/models.js";
 import { openReporter } from "../support/reporter.js";
+import { refuseIdleDecodeOptions } from "./idleOptions.js";
 import { loadDecoder } from "./otherDecoder.js";
 
 type Context = CommandContext<typeof options>;
@@ -23,10 +24,11 @@ const GRID_LIMIT = 64;
 
 export async function run(context: Context): Promise<void> {
   const { config } = context;
+  refuseIdleDecodeOptions(context);
   const tokens = await openTokenFile(config.tokens);
   const reporter = await openReporter(context);
   try {
-    const grid = config.out.toLowerCase().endsWith(".png");
+    const grid = isPicture(config.out);
     await expectFree(config.out, context.force);
     const maker = await loadTokenizer(tokenizerOf(tokens, config.tokenizer), { checkpoint: config.checkpoint });
     expectTokenizer(tokens, maker.hash);

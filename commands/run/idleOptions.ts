@@ -1,5 +1,6 @@
-/** Options of trainings, and of `encode`, that would change nothing beside others. */
+/** Options of trainings, of `encode` and of `decode`, that would change nothing beside others. */
 import { UsageError } from "../../lib/errors.js";
+import { options as decodeOptions, isPicture } from "../decode.js";
 import { options as encodeOptions } from "../encode.js";
 import type { CommandContext } from "../support/command.js";
 import { type ConfigOf, flagOf, type OptionTable } from "../support/options.js";
@@ -15,6 +16,15 @@ export type IdleRule<T extends OptionTable> = {
   /** What would make them count. */
   readonly want: string;
 };
+
+type Crop = Pick<ConfigOf<typeof encodeOptions>, "crop" | "resize" | "cropScale">;
+
+/** A random crop of what is resized to the square itself, as large as the image. */
+const CROP_RULE = {
+  names: ["crop"],
+  when: ({ crop, resize, cropScale }: Crop) => crop === "center" || resize === "cover" || (cropScale[1] ?? 1) > 1,
+  want: "--crop-scale above 1, since --resize squash leaves nothing to crop",
+} as const;
 
 const VQ_RULES: readonly IdleRule<typeof vqOptions>[] = [
   {
@@ -65,6 +75,12 @@ const VQ_RULES: readonly IdleRule<typeof vqOptions>[] = [
     when: (config) => perceptualWeightOf(config) > 0,
     want: "--vgg and a --perceptual-weight above 0",
   },
+  {
+    names: ["codebookInit"],
+    when: ({ codebookUpdate, quantizeFrom }) => codebookUpdate === "ema" || quantizeFrom === 0,
+    want: "--quantize-from 0, since every code is put onto a latent there",
+  },
+  CROP_RULE,
 ];
 
 const VIM_RULES: readonly IdleRule<typeof vimOptions>[] = [
@@ -90,16 +106,18 @@ const VIM_RULES: readonly IdleRule<typeof vimOptions>[] = [
     when: ({ beta2Schedule }) => beta2Schedule === "constant",
     want: "--beta2-schedule constant",
   },
+  { names: ["classDropout"], when: ({ unconditional }) => !unconditional, want: "no --unconditional" },
+  CROP_RULE,
 ];
 
 const ENCODE_RULES: readonly IdleRule<typeof encodeOptions>[] = [
   { names: ["crop", "cropScale", "flip", "seed"], when: ({ views }) => views > 1, want: "--views 2 or more" },
   { names: ["cropScale", "seed"], when: ({ crop }) => crop === "random", want: "--crop random" },
-  {
-    names: ["crop"],
-    when: ({ crop, resize, cropScale }) => crop === "center" || resize === "cover" || (cropScale[1] ?? 1) > 1,
-    want: "--crop-scale above 1, since --resize squash leaves nothing to crop",
-  },
+  CROP_RULE,
+];
+
+const DECODE_RULES: readonly IdleRule<typeof decodeOptions>[] = [
+  { names: ["columns"], when: ({ out }) => isPicture(out), want: "a .png file as --out" },
 ];
 
 /** @throws UsageError naming an option that was typed, or set in the config file, and changes nothing */
@@ -115,6 +133,11 @@ export function refuseIdleVimOptions(context: CommandContext<typeof vimOptions>)
 /** @throws UsageError naming an option that was typed, or set in the config file, and changes nothing */
 export function refuseIdleEncodeOptions(context: CommandContext<typeof encodeOptions>): void {
   refuseIdle(context, encodeOptions, ENCODE_RULES);
+}
+
+/** @throws UsageError naming an option that was typed, or set in the config file, and changes nothing */
+export function refuseIdleDecodeOptions(context: CommandContext<typeof decodeOptions>): void {
+  refuseIdle(context, decodeOptions, DECODE_RULES);
 }
 
 /** @throws UsageError naming an option that was typed, or set in the config file, and changes nothing */

@@ -1,15 +1,31 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { options as decodeOptions } from "../../../commands/decode.js";
 import { options } from "../../../commands/encode.js";
-import { refuseIdleEncodeOptions } from "../../../commands/run/idleOptions.js";
+import {
+  refuseIdleDecodeOptions,
+  refuseIdleEncodeOptions,
+  refuseIdleOptions,
+  refuseIdleVimOptions,
+} from "../../../commands/run/idleOptions.js";
+import type { OptionTable } from "../../../commands/support/options.js";
 import { resolveConfig } from "../../../commands/support/resolve.js";
+import { options as vimOptions } from "../../../commands/trainVim.js";
+import { options as vqOptions } from "../../../commands/trainVq.js";
 import { refusal } from "../support/refusal.js";
 
 const test = suite("commands/run/idleOptions");
 
-/** Asks for the options as if they were typed. */
-const refuse = (values: Readonly<Record<string, unknown>>) =>
-  refuseIdleEncodeOptions(resolveConfig(options, [{ origin: { kind: "flag" }, values }]) as never);
+type Values = Readonly<Record<string, unknown>>;
+
+/** The options as if they were typed. */
+const typed = (table: OptionTable, values: Values) =>
+  resolveConfig(table, [{ origin: { kind: "flag" }, values }]) as never;
+
+const refuse = (values: Values) => refuseIdleEncodeOptions(typed(options, values));
+const refuseVq = (values: Values) => refuseIdleOptions(typed(vqOptions, values));
+const refuseVim = (values: Values) => refuseIdleVimOptions(typed(vimOptions, values));
+const refuseDecode = (values: Values) => refuseIdleDecodeOptions(typed(decodeOptions, values));
 
 test("options of encode that change nothing are refused with what they want", async () => {
   for (const [values, want] of [
@@ -29,6 +45,41 @@ test("options of encode that change something are taken", () => {
   refuse({ views: 2, flip: true });
   refuse({ views: 3, crop: "random", flip: true, seed: 4 });
   refuse({ views: 3, crop: "random", cropScale: [1, 1.5], resize: "squash" });
+});
+
+test("a random crop of squashed images, which leaves nothing to crop, is refused by trainings, too", async () => {
+  const squashed = { data: "photos", crop: "random", resize: "squash" };
+  for (const training of [refuseVq, refuseVim]) {
+    assert.match(
+      await refusal(() => training(squashed)),
+      /^--crop: .* wants --crop-scale above 1, since --resize squash/,
+    );
+    training({ ...squashed, cropScale: [1, 1.5] });
+    training({ ...squashed, crop: "center" });
+    training({ ...squashed, resize: "cover" });
+  }
+});
+
+test("a start of the codebook is refused where latents take its place", async () => {
+  const refused = await refusal(() => refuseVq({ codebookInit: "uniform" }));
+  assert.match(refused, /^--codebook-init: .* wants --quantize-from 0, since every code is put onto a latent/);
+  refuseVq({ codebookInit: "uniform", quantizeFrom: 0 });
+  refuseVq({ codebookInit: "uniform", codebookUpdate: "ema" });
+  refuseVq({ quantizeFrom: 50 });
+});
+
+test("hiding the class is refused where there is none", async () => {
+  const refused = await refusal(() => refuseVim({ unconditional: true, classDropout: 0.7 }));
+  assert.match(refused, /^--class-dropout: .* wants no --unconditional/);
+  refuseVim({ classDropout: 0.7 });
+  refuseVim({ unconditional: true });
+});
+
+test("columns are refused where decode writes no grid", async () => {
+  const refused = await refusal(() => refuseDecode({ out: "folder", columns: 4 }));
+  assert.match(refused, /^--columns: changes nothing here; it wants a \.png file as --out\. Leave it out$/);
+  refuseDecode({ out: "grid.PNG", columns: 4 });
+  refuseDecode({ out: "folder" });
 });
 
 test.run();
