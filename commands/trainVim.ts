@@ -6,7 +6,8 @@ import { augmentOptions, dataOptions, engineOptions, RESUMABLE, trainingOptions 
 const SIZES = ["tiny", "small", "base", "large"] as const;
 const [DATA, MODEL, OPTIMIZER, RUN] = ["Data", "Model", "Optimizer", "Run"] as const;
 
-const dimension = (describe: string) => ({ type: "number", integer: true, min: 1, describe, group: MODEL }) as const;
+const dimension = (describe: string, max = 2 ** 16) =>
+  ({ type: "number", integer: true, min: 1, max, describe, group: MODEL }) as const;
 
 export const options = {
   tokens: {
@@ -46,7 +47,7 @@ export const options = {
   },
   size: { type: "string", choices: SIZES, default: "base", describe: "Size of the Transformer", group: MODEL },
   dim: dimension("Width, instead of the size's"),
-  depth: dimension("Number of blocks"),
+  depth: dimension("Number of blocks", 2 ** 10),
   heads: dimension("Attention heads"),
   headDim: dimension("Width of a head; the width over the heads unless given"),
   mlpDim: dimension("Hidden width of the MLPs; 4 times the width when that is given"),

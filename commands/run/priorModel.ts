@@ -1,8 +1,8 @@
 /** From the options of `train-vim` to the model, its optimizer and what training it takes. */
 import { UsageError } from "../../lib/errors.js";
 import { VIM_SIZES } from "../../lib/models/sizes.js";
-import { sequenceLength, type VimConfig } from "../../lib/models/vim.js";
-import { countParameters, type ParamSpec } from "../../lib/nn/params.js";
+import { sequenceLength, type VimConfig, vimSpec } from "../../lib/models/vim.js";
+import { countParameters, flattenSpecs, type ParamSpec } from "../../lib/nn/params.js";
 import { adafactorCost } from "../../lib/train/adafactor.js";
 import { adamWCost } from "../../lib/train/adamW.js";
 import { type BatchSplit, partCount, partSize } from "../../lib/train/batchParts.js";
@@ -11,6 +11,7 @@ import type { OptimizerOptions } from "../../lib/train/optimizer.js";
 import { inLanes, priorLossPlan, priorPlan } from "../../lib/train/plans.js";
 import { warmupHoldExponential } from "../../lib/train/schedules.js";
 import type { TrainVimConfig } from "../trainVim.js";
+import { expectArrays, parameterShapes } from "./arraySizes.js";
 import type { PriorData } from "./priorData.js";
 
 type Codes = Pick<PriorData, "grid" | "vocabulary" | "classes">;
@@ -19,7 +20,7 @@ const ACTIVATIONS = { gelu: "gelu", "squared-relu": "squaredRelu", tanh: "tanh" 
 
 /**
  * The model that options and data ask for; what stands at its default is left out of its config.
- * @throws UsageError when the heads do not divide the width and have none of their own
+ * @throws UsageError when the heads do not divide the width and have none of their own, or sizes are too large
  */
 export function vimConfig(config: TrainVimConfig, { grid, vocabulary, classes }: Codes): VimConfig {
   const size = VIM_SIZES[config.size];
@@ -27,7 +28,7 @@ export function vimConfig(config: TrainVimConfig, { grid, vocabulary, classes }:
   const heads = config.heads ?? size.heads;
   if (config.headDim === undefined && dim % heads !== 0)
     throw new UsageError(`--heads: want a divisor of the width ${dim}, got ${heads}; or give --head-dim`);
-  return {
+  const model: VimConfig = {
     dim,
     depth: config.depth ?? size.depth,
     heads,
@@ -43,6 +44,8 @@ export function vimConfig(config: TrainVimConfig, { grid, vocabulary, classes }:
     ...(config.qkvBias ? {} : { qkvBias: false }),
     ...(config.logitBias ? {} : { headBias: false }),
   };
+  expectArrays(parameterShapes(flattenSpecs(vimSpec(model))));
+  return model;
 }
 
 /** How large the training is. */

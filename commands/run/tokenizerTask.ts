@@ -5,7 +5,7 @@ import { type DiscriminatorConfig, discriminatorOf } from "../../lib/models/disc
 import { smallestPatchImage } from "../../lib/models/patchDiscriminator.js";
 import type { QuantizerConfig } from "../../lib/models/quantizer.js";
 import { STACK_SIZES } from "../../lib/models/sizes.js";
-import { codesPerImage, type TokenizerConfig, tokenizerOf } from "../../lib/models/tokenizer.js";
+import { codesPerImage, isConvolutional, type TokenizerConfig, tokenizerOf } from "../../lib/models/tokenizer.js";
 import type { StackConfig, VitVqganConfig } from "../../lib/models/vitVqgan.js";
 import { countParameters, flattenSpecs } from "../../lib/nn/params.js";
 import { adamWCost } from "../../lib/train/adamW.js";
@@ -16,6 +16,7 @@ import { underPrefix } from "../../lib/train/named.js";
 import { inLanes, reconstructionPlan, tokenizerPlan } from "../../lib/train/plans.js";
 import type { PerceptualNetwork, TokenizerStepOptions, TokenizerTask } from "../../lib/train/tokenizerSteps.js";
 import type { TrainVqConfig } from "../trainVq.js";
+import { expectArrays, parameterShapes } from "./arraySizes.js";
 import { perceptualWeightOf } from "./perceptualNetwork.js";
 
 /**
@@ -24,6 +25,8 @@ import { perceptualWeightOf } from "./perceptualNetwork.js";
  */
 export function tokenizerTask(config: TrainVqConfig, perceptual: PerceptualNetwork | undefined): TokenizerTask {
   const model = config.architecture === "cnn" ? cnnModel(config) : vitModel(config);
+  const discriminator = discriminatorConfig(config);
+  expectArrays(shapesOf(config, { model, discriminator }));
   const averages = config.codebookUpdate === "ema" ? { averages: codebookAverages(config, model) } : {};
   return {
     model,
@@ -36,7 +39,7 @@ export function tokenizerTask(config: TrainVqConfig, perceptual: PerceptualNetwo
       adversarial: config.adversarialWeight,
     },
     ...(perceptual ? { perceptual } : {}),
-    discriminator: discriminatorConfig(config),
+    discriminator,
     adversarialForm: config.adversarialForm,
     adaptive: config.adversarialAdaptive,
     revival: { quantizeFrom: config.quantizeFrom, every: config.restartEvery },
@@ -136,6 +139,20 @@ function stackOf(config: TrainVqConfig, side: "encoder" | "decoder"): StackConfi
   if (config.positions === "sincos" && stack.dim % 4 !== 0)
     throw new UsageError(`--${side}-dim: sin-cos positions want a multiple of 4, got ${stack.dim}`);
   return stack;
+}
+
+/** Arrays that are as large as options make them. */
+function shapesOf(
+  { batchSize, imageSize, channels, adversarialWeight }: TrainVqConfig,
+  { model, discriminator }: Pick<TokenizerTask, "model" | "discriminator">,
+): Record<string, readonly number[]> {
+  const critic = adversarialWeight > 0 ? flattenSpecs(discriminatorOf(discriminator).spec, "discriminator") : {};
+  const width = isConvolutional(model) ? model.width : Math.max(model.encoder.dim, model.decoder.dim);
+  return {
+    "a batch of images": [batchSize, imageSize, imageSize, channels],
+    "the tokens of an image": [codesPerImage(model), width],
+    ...parameterShapes({ ...flattenSpecs(tokenizerOf(model).spec), ...critic }),
+  };
 }
 
 /** Numbers that are trained, by network. */

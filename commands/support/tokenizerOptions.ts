@@ -8,7 +8,11 @@ const [MODEL, LOSSES] = ["Model", "Losses"] as const;
 /** The published network with ViT-VQGAN's grid. */
 const CNN = CNN_LAYOUTS.f8;
 
-const dimension = (describe: string) => ({ type: "number", integer: true, min: 1, describe, group: MODEL }) as const;
+/** Far more than anything that was ever trained, and little enough for the arrays of one such size to exist. */
+const [MOST_WIDE, MOST_DEEP, MOST_CODES, MOST_PIXELS] = [2 ** 16, 2 ** 10, 2 ** 20, 2 ** 14];
+
+const dimension = (describe: string, max = MOST_WIDE) =>
+  ({ type: "number", integer: true, min: 1, max, describe, group: MODEL }) as const;
 const weight = (value: number, describe: string) =>
   ({ type: "number", min: 0, default: value, describe, group: LOSSES }) as const;
 
@@ -20,33 +24,21 @@ export const modelOptions = {
     describe: "ViT-VQGAN, or the convolutional VQGAN it is compared with",
     group: MODEL,
   },
-  imageSize: {
-    type: "number",
-    integer: true,
-    min: 1,
-    default: 256,
-    describe: "Side of the images",
-    unit: "pixels",
-    group: MODEL,
-  },
+  imageSize: { ...dimension("Side of the images", MOST_PIXELS), default: 256, unit: "pixels" },
   channels: { type: "number", choices: [1, 3], default: 3, describe: "1 for grey, 3 for colour", group: MODEL },
   patchSize: {
-    type: "number",
-    integer: true,
-    min: 1,
+    ...dimension("Side of a patch; (image / patch)^2 codes an image", MOST_PIXELS),
     default: 8,
-    describe: "Side of a patch; (image / patch)^2 codes an image",
     unit: "pixels",
-    group: MODEL,
   },
   encoder: { type: "string", choices: SIZES, default: "small", describe: "Size of the encoder", group: MODEL },
   decoder: { type: "string", choices: SIZES, default: "small", describe: "Size of the decoder", group: MODEL },
   encoderDim: dimension("Width of the encoder, instead of its size's"),
-  encoderDepth: dimension("Blocks of the encoder"),
+  encoderDepth: dimension("Blocks of the encoder", MOST_DEEP),
   encoderHeads: dimension("Attention heads of the encoder"),
   encoderMlpDim: dimension("Hidden width of the encoder's MLPs; 4 times its width when that is given"),
   decoderDim: dimension("Width of the decoder, instead of its size's"),
-  decoderDepth: dimension("Blocks of the decoder"),
+  decoderDepth: dimension("Blocks of the decoder", MOST_DEEP),
   decoderHeads: dimension("Attention heads of the decoder"),
   decoderMlpDim: dimension("Hidden width of the decoder's MLPs; 4 times its width when that is given"),
   activation: {
@@ -79,11 +71,12 @@ export const modelOptions = {
     integer: true,
     min: 1,
     default: CNN.widthMultipliers,
+    max: MOST_WIDE,
     describe: "Width of each level over --cnn-width; every level after the first halves the image",
     group: MODEL,
   },
   cnnBlocks: {
-    ...dimension("Residual blocks of a level of the encoder; the decoder has one more"),
+    ...dimension("Residual blocks of a level of the encoder; the decoder has one more", MOST_DEEP),
     default: CNN.blocksPerLevel,
   },
   cnnAttention: {
@@ -95,15 +88,11 @@ export const modelOptions = {
   },
   cnnLatentDim: { ...dimension("Channels between the convolutions and the codes"), default: CNN.latentDim },
   cnnGroups: { ...dimension("Groups of the group norms"), default: CNN.groups },
-  codebookSize: { type: "number", integer: true, min: 2, default: 8192, describe: "Number of codes", group: MODEL },
-  codeDim: { type: "number", integer: true, min: 1, default: 32, describe: "Width of a code", group: MODEL },
+  codebookSize: { ...dimension("Number of codes", MOST_CODES), min: 2, default: 8192 },
+  codeDim: { ...dimension("Width of a code"), default: 32 },
   codeDepth: {
-    type: "number",
-    integer: true,
-    min: 1,
+    ...dimension("Codes a token gets, each for what those before it leave over (residual quantization)", MOST_DEEP),
     default: 1,
-    describe: "Codes a token gets, each for what those before it leave over (residual quantization)",
-    group: MODEL,
   },
   l2Norm: { type: "boolean", default: true, describe: "Compare latents and codes at unit length", group: MODEL },
   straightThrough: {
