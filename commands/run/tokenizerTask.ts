@@ -5,6 +5,7 @@ import { type DiscriminatorConfig, discriminatorOf } from "../../lib/models/disc
 import { smallestPatchImage } from "../../lib/models/patchDiscriminator.js";
 import type { QuantizerConfig } from "../../lib/models/quantizer.js";
 import { STACK_SIZES } from "../../lib/models/sizes.js";
+import { hasChannels } from "../../lib/models/styleganDiscriminator.js";
 import { codesPerImage, isConvolutional, type TokenizerConfig, tokenizerOf } from "../../lib/models/tokenizer.js";
 import type { StackConfig, VitVqganConfig } from "../../lib/models/vitVqgan.js";
 import { countParameters, flattenSpecs } from "../../lib/nn/params.js";
@@ -116,7 +117,13 @@ function discriminatorConfig(config: TrainVqConfig): DiscriminatorConfig {
         "want a larger --image-size, or stylegan",
     );
   if (kind === "patch") return { kind, imageSize, channels, width: Math.max(1, Math.round(64 * discriminatorScale)) };
-  return { kind, imageSize, channels, channelScale: discriminatorScale };
+  const stylegan = { kind, imageSize, channels, channelScale: discriminatorScale };
+  if (adversarialWeight > 0 && !hasChannels(stylegan))
+    throw new UsageError(
+      `--discriminator-scale: ${discriminatorScale} leaves no channel of the discriminator for images of ${imageSize} ` +
+        "pixels a side; want a larger one",
+    );
+  return stylegan;
 }
 
 function codebookAverages(config: TrainVqConfig, model: TokenizerConfig): EmaCodebookOptions {

@@ -105,12 +105,22 @@ function block(params: ParamsOf<ReturnType<typeof blockSpec>>, x: tf.Tensor): tf
   return tf.add(main, skip);
 }
 
-function channelsAt({ channelScale = 1, maxChannels = MAX_CHANNELS }: DiscriminatorConfig, side: number) {
-  const nominalSide = 2 ** Math.ceil(Math.log2(side)); // sides between powers of two are as wide as the larger one
-  const width = Math.min(maxChannels, Math.round((channelScale * WIDTH_TIMES_SIDE) / nominalSide));
+/** Whether the discriminator has a channel at every level; the first one, of the largest side, has the fewest. */
+export function hasChannels(config: DiscriminatorConfig): boolean {
+  return widthAt(config, config.imageSize) >= 1;
+}
+
+function channelsAt(config: DiscriminatorConfig, side: number): number {
+  const width = widthAt(config, side);
   if (width >= 1) return width;
+  const { channelScale = 1, maxChannels = MAX_CHANNELS } = config;
   throw new RangeError(
     `discriminator: channelScale ${channelScale} and maxChannels ${maxChannels} leave no channel at ${side} ` +
       "pixels; raise them",
   );
+}
+
+function widthAt({ channelScale = 1, maxChannels = MAX_CHANNELS }: DiscriminatorConfig, side: number): number {
+  const nominalSide = 2 ** Math.ceil(Math.log2(side)); // sides between powers of two are as wide as the larger one
+  return Math.min(maxChannels, Math.round((channelScale * WIDTH_TIMES_SIDE) / nominalSide));
 }

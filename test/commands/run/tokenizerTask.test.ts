@@ -36,6 +36,16 @@ test("a PatchGAN wants images that leave it a logit", async () => {
   patch(16, { adversarialWeight: 0 });
 });
 
+test("a discriminator wants a channel at every level", async () => {
+  const small = { imageSize: 256, discriminatorScale: 0.003 };
+  assert.match(
+    await refusal(() => task(small)),
+    /^--discriminator-scale: 0.003 leaves no channel of the discriminator for images of 256 pixels a side; want a larger/,
+  );
+  task({ ...small, discriminatorScale: 0.004 });
+  task({ ...small, adversarialWeight: 0 });
+});
+
 test("a size beyond reason is refused by its option's name", async () => {
   for (const [values, want] of [
     [{ codebookSize: 1e12 }, /^--codebook-size: want an integer from 2 to 1048576, got 1000000000000$/],
