@@ -38,6 +38,7 @@ import { type FrozenEncoder, freezeTask, frozenEncoder, withFrozen } from "./fro
 import { refuseIdleOptions } from "./idleOptions.js";
 import { openTraining } from "./openTraining.js";
 import { perceptualNetwork } from "./perceptualNetwork.js";
+import { quantizeWarning } from "./quantizeWarning.js";
 import { expectSameData } from "./sameData.js";
 import { parameterCounts, tokenizerSize, tokenizerTask } from "./tokenizerTask.js";
 
@@ -69,6 +70,8 @@ export async function run(given: Context): Promise<void> {
         `${formatCount(counts.decoder)})${counts.discriminator ? `, discriminator ${formatCount(counts.discriminator)}` : ""}; ` +
         `${codesPerImage(task.model)} codes of ${config.codebookSize} an image`,
     );
+    const warning = quantizeWarning(config);
+    if (warning !== undefined) reporter.warn(warning);
     if (frozen) reporter.info(`encoder and codebook stay those of ${config.freezeEncoder}; the decoder learns`);
     if (context.dryRun) {
       const estimate = await estimateRun(

@@ -174,7 +174,8 @@ test("pictures and scores are of images from all of the held-out set, whose clas
         const pixels = Float32Array.from({ length: 8 * 8 * 3 }, (_, at) => colour[at % 3]!);
         await writeImage(path.join(val, name, `${i}.png`), pixels, { height: 8, width: 8, channels: 3 });
       }
-    await succeed(["train-vq", fixture("emoji-mini", "val"), "--val", val, "--out", out, ...ON_EMOJI]);
+    const args = ["train-vq", fixture("emoji-mini", "val"), "--val", val, "--out", out, ...ON_EMOJI];
+    assert.match((await succeed(args)).stderr, /ends before the decoder is shown a code.*--quantize-from/);
     const picture = await sharp(path.join(out, "samples", "step-000004.png"))
       .removeAlpha()
       .raw()
