@@ -21,7 +21,7 @@ const ENTRY = "dist/bin/vitvq.js";
 const READ_BY_NAME = ["yargs/locales/en.json", "@img/sharp-libvips-linux-x64/versions.json"];
 
 const TEXTS_AND_DATA = [
-  ...["package.json", "README.md", "CHANGELOG.md", "LICENSE"],
+  ...["package.json", "README.md", "CHANGELOG.md", "LICENSE", "docs", "bench/README.md"],
   ...["fixtures/README.md", "fixtures/emoji-mini", "fixtures/fashion-mnist-mini", "fixtures/photos-mini"],
 ];
 

@@ -70,7 +70,8 @@ function defineTests(): void {
 
   test("it has the program, licences and data, and nothing for development or other systems", async () => {
     const files = packed.map((line) => line.slice(0, line.lastIndexOf(" ")));
-    const top = ["CHANGELOG.md", "CONTENTS.md", "LICENSE", "README.md", "dist", "fixtures", "node", "node_modules"];
+    const texts = ["CHANGELOG.md", "CONTENTS.md", "LICENSE", "README.md", "bench", "docs"];
+    const top = [...texts, "dist", "fixtures", "node", "node_modules"];
     assert.equal(await namesIn(folder), [...top, "package.json", "vitvq"].sort());
     const wanted = ["node/LICENSE", "node_modules/sharp/LICENSE", "fixtures/emoji-mini/OFL.txt", "fixtures/README.md"];
     wanted.push("node_modules/yargs/locales/en.json", "dist/bin/vitvq.js.map");

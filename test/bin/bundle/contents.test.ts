@@ -33,7 +33,7 @@ const project = (lock: object, texts: Readonly<Record<string, string>>) => ({
 
 /** Files and packages by `contentsOf`, or what it throws; what is always asked for is there. */
 const contentsOf = async (texts: Readonly<Record<string, string>>) => {
-  const fixed = ["README.md", "CHANGELOG.md", "LICENSE", "fixtures/README.md"];
+  const fixed = ["README.md", "CHANGELOG.md", "LICENSE", "docs/a.md", "bench/README.md", "fixtures/README.md"];
   const data = ["fixtures/fashion-mnist-mini/c.gz", "fixtures/photos-mini/d.jpg"];
   const always = Object.fromEntries([...fixed, ...data].map((name) => [name, ""]));
   const script = `${importPart("contentsOf", "contents.js")}
@@ -51,7 +51,8 @@ test("what can be loaded goes along with manifests, licences and data, each to w
   const own = ["dist/bin/vitvq.js", "dist/bin/vitvq.js.map", "dist/lib/a.js", "dist/lib/a.js.map"];
   const data = ["emoji-mini/train/a.png", "fashion-mnist-mini/c.gz", "photos-mini/d.jpg", "README.md"];
   const wanted = [
-    ...["CHANGELOG.md", "LICENSE", "README.md", "package.json", ...own, ...data.map((name) => `fixtures/${name}`)],
+    ...["CHANGELOG.md", "LICENSE", "README.md", "docs/a.md", "bench/README.md", "package.json", ...own],
+    ...data.map((name) => `fixtures/${name}`),
     ...[`${LIBVIPS}/README.md`, `${LIBVIPS}/package.json`, `${LIBVIPS}/versions.json`],
     ...["node_modules/some/main.js", "node_modules/some/package.json"],
     ...["LICENSE", "locales/en.json", "package.json"].map((name) => `node_modules/yargs/${name}`),
