@@ -35,7 +35,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const)
 
 test("where something else listens, it decides", () =>
   inTemporaryFolder(async (folder) => {
-    const first = 'process.on("SIGINT", () => process.exit(7));';
+    const first = 'process.on("SIGINT", () => setTimeout(() => process.exit(7), 100));';
     assert.equal(await interrupted(path.join(folder, "a.png"), "SIGINT", first), { status: 7, by: null });
     assert.is((await namesIn(folder)).length, 2);
   }));

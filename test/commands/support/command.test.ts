@@ -147,6 +147,11 @@ test("a resumed run may be given its preset again, which changes nothing, and no
   assert.match(await refused("-o", "small", "--resume", "--preset", "large"), /batchSize of preset large asks for 64/);
 });
 
+test("of a run that names no preset, one that fits is taken, and what may change stays as well", async () => {
+  const { config } = await outcome("-o", "older", "--resume", "--preset", "large");
+  assert.is((config as Record<string, unknown>)["learningRate"], 0.5);
+});
+
 test("a table or preset that contradicts itself is found when the command is defined", () => {
   const options = { dim: { type: "number", describe: "Width", min: 1, default: 8 } } as const satisfies OptionTable;
   const rest = { command: "x", describe: "X", examples: [], handler: async () => {} };

@@ -43,13 +43,14 @@ const train = defineCommand({
   command: "train",
   describe: "Pretend to train",
   options,
-  presets: { small: { batchSize: 2, patchSize: 16 }, large: { batchSize: 64, activation: "tanh" } },
+  presets: { small: { batchSize: 2, patchSize: 16 }, large: { batchSize: 64, activation: "tanh", learningRate: 2 } },
   examples: [["vitvq train --out runs/a", "pretends at once"]],
   dryRun: true,
   force: true,
   resume: {
     stored: async ({ out }) => {
       if (out === "old") return { out: "old", batchSize: 3, learningRate: 0.5 };
+      if (out === "older") return { out: "older", batchSize: 64, activation: "tanh", learningRate: 0.5 };
       return out === "small" ? { preset: "small", out: "small", batchSize: 3, patchSize: 16 } : undefined;
     },
     mayChange: ["learningRate"],
