@@ -1,10 +1,12 @@
 /** What a network sees in a set of images, one batch in memory at a time. */
+
 import { createHash } from "node:crypto";
 import { sequentialBatches } from "../../lib/data/batches.js";
 import type { ImageSource } from "../../lib/data/source.js";
 import { centredView } from "../../lib/data/view.js";
 import { DataError } from "../../lib/errors.js";
 import { bytesOf } from "../../lib/files/bytes.js";
+import { joinedFloats } from "../../lib/floats.js";
 import { countMoments, type Moments } from "../../lib/metrics/featureMoments.js";
 import type { InceptionScore } from "../../lib/metrics/inceptionScore.js";
 import { summarized } from "./evaluateFeatures.js";
@@ -60,8 +62,8 @@ export async function lookAt(source: ImageSource, { eye, reading, onProgress, ke
   if (count < 2) throw new DataError(`${source.path}: want at least two images to compare by features, got ${count}`);
   const moments = counter.result();
   const { inceptionScore } =
-    logitParts.length > 0 ? summarized({ moments, logits: joined(logitParts) }) : { inceptionScore: undefined };
-  return { moments, inceptionScore, pixels: digest.digest("hex"), rows: joined(rows) };
+    logitParts.length > 0 ? summarized({ moments, logits: joinedFloats(logitParts) }) : { inceptionScore: undefined };
+  return { moments, inceptionScore, pixels: digest.digest("hex"), rows: joinedFloats(rows) };
 }
 
 /** SHA-256 over the pixels of all images, as `lookAt` has it. */
@@ -78,14 +80,4 @@ export async function hashPixels(source: ImageSource, { reading, onProgress }: O
 function batchesOf(source: ImageSource, { size, channels, resize, onDamaged: _, ...reading }: Reading) {
   const view = { size, channels };
   return sequentialBatches({ ...reading, source, view, place: () => centredView(view, resize) });
-}
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

@@ -1,5 +1,6 @@
 /** The two grids everyone asks for: reconstructions under their originals, and samples by class. */
 
+import { joinedFloats } from "../floats.js";
 import type { Canvas } from "./canvas.js";
 import { drawGrid, expectWhole, type GridStyle, type ImageBatch, type ImageSize, imageCount } from "./imageGrid.js";
 
@@ -48,7 +49,7 @@ export function comparisonGrid(options: ComparisonOptions): Canvas {
   return drawGrid({
     ...style,
     size,
-    images: concatenate(batches),
+    images: joinedFloats(batches),
     rows: starts.flatMap((start) =>
       names.map((_, batch) => range(start, Math.min(start + columns, count), batch * count)),
     ),
@@ -88,16 +89,6 @@ function toUnit(images: ImageBatch): Float32Array {
 
 function absoluteDifference(a: Float32Array, b: Float32Array, factor: number): Float32Array {
   return a.map((value, i) => factor * Math.abs(value - b[i]!));
-}
-
-function concatenate(batches: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(batches.reduce((sum, batch) => sum + batch.length, 0));
-  let at = 0;
-  for (const batch of batches) {
-    all.set(batch, at);
-    at += batch.length;
-  }
-  return all;
 }
 
 /** `from..to-1`, each shifted by `offset`. */

@@ -4,8 +4,10 @@
  *
  * Its blocks have a token shift before attention and a squared ReLU; until 27 August 2022 they had GELU and no shift.
  */
+
 import type { NamedHostTensors } from "../../engine/types.js";
 import { FileError } from "../../errors.js";
+import { joinedFloats } from "../../floats.js";
 import { flattenSpecs } from "../../nn/params.js";
 import { type VimConfig, vimSpec } from "../vim.js";
 import { permuted, tapsFirst } from "./axes.js";
@@ -49,7 +51,7 @@ export function fromPortPrior(named: NamedHostTensors, options: PortPriorOptions
   const tensors: NamedHostTensors = {};
   for (const [ours, { shape }] of Object.entries(flattenSpecs(vimSpec(model)))) {
     const { theirs, linear = false } = table.get(ours)!;
-    const data = joined(theirs.map((name) => named[name]!.data as Float32Array)); // linear: [all to, from]
+    const data = joinedFloats(theirs.map((name) => named[name]!.data as Float32Array)); // linear: [all to, from]
     const turned = linear ? permuted(data, shape.toReversed(), tapsFirst(2)) : data;
     tensors[ours] = { dtype: "float32", shape, data: turned };
   }
@@ -140,15 +142,4 @@ function norm(theirs: string, ours: string, dim: number): Made[] {
 function differences(named: TensorKinds, model: VimConfig): string {
   const wanted = madeTensors(model).flatMap(({ theirs, shape }) => theirs.map((name) => ({ name, shape })));
   return everyMisfit(misfits(named, wanted));
-}
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  if (parts.length === 1) return parts[0]!;
-  const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
