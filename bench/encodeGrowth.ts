@@ -50,9 +50,9 @@ const MODEL: VitVqganConfig = {
 export async function encodeGrowth(file: string, marks: readonly number[], threads: number): Promise<Stretch[]> {
   const images = marks.at(-1)!;
   const engine = await openEngine("onnxruntime", { threads });
-  const config = { views: 1, seed: 0, batchSize: 32, strict: false };
+  const [config, batchSize] = [{ views: 1, seed: 0, strict: false }, 32];
   const weights = initialise(flattenSpecs(tokenizerOf(MODEL).spec), 1);
-  const encoder = await createEncoder({ engine, model: MODEL, weights, batchSize: config.batchSize });
+  const encoder = await createEncoder({ engine, model: MODEL, weights, batchSize });
   const header = {
     vocabulary: MODEL.codebookSize,
     grid: codeGrid(MODEL),
@@ -68,6 +68,7 @@ export async function encodeGrowth(file: string, marks: readonly number[], threa
       images,
       augment: NO_AUGMENT,
       encoder,
+      batchSize,
       file: await createTokenFile(file, header),
       reporter: { bar: () => ({ update: watch.note, stop() {} }), warn() {} },
     },

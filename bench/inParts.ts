@@ -1,8 +1,9 @@
 /** Steps as trainings run them: a batch in as many lanes as suit the machine, results joined. */
+
+import { freeTensors } from "../lib/engine/freeTensors.js";
 import type { Engine, HostTensor, NamedHostTensors } from "../lib/engine/types.js";
 import { mapValues } from "../lib/records.js";
 import { partsOf, runParts } from "../lib/train/batchParts.js";
-import { freeTensors } from "../lib/train/freeTensors.js";
 import { chooseLanes, type LaneOptions } from "../lib/train/lanes.js";
 import { scalarOf } from "../lib/train/named.js";
 import { compilePlan, inLanes, type Plan } from "../lib/train/plans.js";

@@ -8,19 +8,18 @@
  * they set. `--export` writes weights, caches and logits for the other side to check itself against, and times nothing.
  */
 import { parseArgs } from "node:util";
+import { freeTensors } from "../lib/engine/freeTensors.js";
 import { measurePeaks } from "../lib/engine/machineRates.js";
 import { engineVersions, openEngine } from "../lib/engine/open.js";
-import type { Program } from "../lib/engine/types.js";
 import { writeHostTensors } from "../lib/files/hostTensors.js";
 import { countParameters } from "../lib/nn/params.js";
-import { cachedStep } from "../lib/sample/cachedSteps.js";
 import { randomParams } from "../lib/speed/randomParams.js";
 import {
   drawOnce,
   randomRows,
   samplingFeeds,
-  samplingModel,
   samplingSpecs,
+  samplingStep,
   samplingWork,
 } from "../lib/speed/sampling.js";
 import { samplingBound } from "../lib/speed/samplingBound.js";
@@ -34,26 +33,40 @@ const { values } = parseArgs({ options: { ...SAMPLING_OPTIONS, ...SERVE_OPTIONS,
 const size = samplingSize(values);
 const threads = positiveInteger("threads", values.threads);
 const engine = await openEngine("onnxruntime", { threads, spinning: values.spin });
-const weights = randomParams(samplingSpecs(size), SEED);
-const rows = randomRows(size, SEED);
-const feeds = samplingFeeds(size, rows);
-const cached = cachedStep(samplingModel(size), size.batch);
-const program = await engine.compile(cached.step, { name: "sample step", inputs: cached.inputs, constants: weights });
-if (values.export === undefined) await serve(program);
-else await exportCheck(program, values.export);
+if (values.export === undefined) await serve();
+else await exportCheck(values.export);
 
-async function serve(step: Program): Promise<void> {
-  const rates = await measurePeaks(engine, RATE_RUNS);
+async function serve(): Promise<void> {
+  const rates = await measurePeaks(engine, RATE_RUNS); // first, since its matrices would count in the peak of memory
+  const { program } = await compile({ givesUpConstants: true });
+  const { rows, feeds } = underWay();
+  freeTensors(rows);
   const boundSeconds = samplingBound(samplingWork(size), rates);
   const parameters = countParameters(samplingSpecs(size));
   let number = 0;
   await serveSteps(values, {
     ready: { size, parameters, threads, versions: engineVersions(engine), rates, boundSeconds },
-    step: async () => (await drawOnce(step, size, { feeds, number: ++number }))[0]!,
+    step: async () => (await drawOnce(program, size, { feeds, number: ++number }))[0]!,
   });
 }
 
-async function exportCheck({ run }: Program, file: string): Promise<void> {
-  const { logits } = await run(feeds);
+async function exportCheck(file: string): Promise<void> {
+  const { program, weights } = await compile({ givesUpConstants: false });
+  const { rows, feeds } = underWay();
+  const { logits } = await program.run(feeds);
   await writeHostTensors(file, { ...weights, ...rows, code: feeds["code"]!, logits: logits! }, {});
+}
+
+/** @param givesUpConstants as `sample` does, whose weights are in memory once */
+async function compile({ givesUpConstants }: { readonly givesUpConstants: boolean }) {
+  const weights = randomParams(samplingSpecs(size), SEED);
+  const { step, inputs } = samplingStep(size);
+  const program = await engine.compile(step, { name: "sample step", inputs, constants: weights, givesUpConstants });
+  return { program, weights };
+}
+
+/** What sequences under way have in their caches. */
+function underWay() {
+  const rows = randomRows(size, SEED);
+  return { rows, feeds: samplingFeeds(size, rows) };
 }

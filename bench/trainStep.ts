@@ -8,13 +8,13 @@
  * itself against, and times nothing.
  */
 import { parseArgs } from "node:util";
+import { freeTensors } from "../lib/engine/freeTensors.js";
 import { engineVersions, openEngine } from "../lib/engine/open.js";
 import type { HostTensor, NamedHostTensors } from "../lib/engine/types.js";
 import { UsageError } from "../lib/errors.js";
 import { writeHostTensors } from "../lib/files/hostTensors.js";
 import { countParameters } from "../lib/nn/params.js";
 import { adamWUpdate, zeroMoments } from "../lib/train/adamW.js";
-import { freeTensors } from "../lib/train/freeTensors.js";
 import { scalarOf } from "../lib/train/named.js";
 import { compileInParts } from "./inParts.js";
 import { positiveInteger, STACK_OPTIONS, stackSize } from "./options.js";

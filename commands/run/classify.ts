@@ -5,6 +5,7 @@ import { writeAtomically } from "../../lib/files/atomic.js";
 import { openClassifier } from "../../lib/probe/classifier.js";
 import { readClassifier } from "../../lib/probe/classifierFile.js";
 import { rankOf, topClasses } from "../../lib/probe/ranking.js";
+import { evenBatch } from "../../lib/sample/batchSize.js";
 import { formatInteger, formatPercent } from "../../lib/ui/format.js";
 import type { Reporter } from "../../lib/ui/progress.js";
 import type { options } from "../classify.js";
@@ -66,7 +67,7 @@ async function classifyAll(
   { input, toClass, reporter }: Work,
 ): Promise<{ images: ClassifiedImage[]; scores: Scores }> {
   const engine = await engineOf(config);
-  const batchSize = Math.min(config.batchSize, input.count * input.views);
+  const batchSize = evenBatch(input.count * input.views, config.batchSize);
   const classifier = await openClassifier(config.with, { engine, batchSize, vim: config.vim });
   const { classNames } = classifier;
   const images: ClassifiedImage[] = [];

@@ -8,6 +8,7 @@ import { FileError, UsageError } from "../../lib/errors.js";
 import { expectTokenizer, openTokenFile, type TokenFile } from "../../lib/files/tokenFile.js";
 import type { TokenizerConfig } from "../../lib/models/tokenizer.js";
 import type { StoredClassifier } from "../../lib/probe/classifierFile.js";
+import { evenBatch } from "../../lib/sample/batchSize.js";
 import { createEncoder } from "../../lib/sample/codec.js";
 import type { Reporter } from "../../lib/ui/progress.js";
 import type { ClassifyConfig } from "../classify.js";
@@ -49,12 +50,13 @@ export async function openInput(config: ClassifyConfig, classifier: StoredClassi
     throw new FileError(
       `${tokenizer.stored.file}: not the tokenizer whose codes ${classifier.path} was fitted to; name that one`,
     );
+  const count = Math.min(config.limit ?? source.count, source.count);
   return {
     path: source.path,
-    count: Math.min(config.limit ?? source.count, source.count),
+    count,
     views: 1,
     classNames: source.classNames,
-    batches: (engine, reporter) => encoded({ config, classifier, source, tokenizer, engine, reporter }),
+    batches: (engine, reporter) => encoded({ config, classifier, source, count, tokenizer, engine, reporter }),
     close: async () => {},
   };
 }
@@ -105,22 +107,24 @@ type Encoding = {
   readonly config: ClassifyConfig;
   readonly classifier: StoredClassifier;
   readonly source: ImageSource;
+  readonly count: number;
   readonly tokenizer: LoadedModel<TokenizerConfig>;
   readonly engine: Engine;
   readonly reporter: Reporter;
 };
 
 async function* encoded(work: Encoding): AsyncGenerator<CodeBatch, void> {
-  const { config, classifier, source, tokenizer, engine, reporter } = work;
+  const { config, classifier, source, count, tokenizer, engine, reporter } = work;
   const { model, weights } = tokenizer;
   const view = { size: model.imageSize, channels: model.channels };
-  const encoder = await createEncoder({ engine, model, weights, batchSize: config.batchSize });
+  const batchSize = evenBatch(count, config.batchSize);
+  const encoder = await createEncoder({ engine, model, weights, batchSize });
   const batches = sequentialBatches({
     source,
     view,
     place: () => centredView(view, config.resize ?? classifier.resize),
-    batchSize: config.batchSize,
-    limit: config.limit,
+    batchSize,
+    limit: count,
     strict: config.strict,
     onDamaged: (name, reason) => reporter.warn(`${name}: left out: ${reason}`),
   });

@@ -3,6 +3,7 @@ import { sequentialBatches } from "../../lib/data/batches.js";
 import { centredView } from "../../lib/data/view.js";
 import type { Engine } from "../../lib/engine/types.js";
 import { codesPerImage, type TokenizerConfig } from "../../lib/models/tokenizer.js";
+import { evenBatch } from "../../lib/sample/batchSize.js";
 import { createEncoder } from "../../lib/sample/codec.js";
 import type { Reporter } from "../../lib/ui/progress.js";
 import type { LoadedModel } from "../support/models.js";
@@ -37,7 +38,7 @@ const SHOWN = 20; // rows of a picture that still fits on a page
 export async function encodeOriginals({ source, classIds }: Task, options: Encoding): Promise<Originals> {
   const { engine, tokenizer, resize, strict, reporter } = options;
   const { model, weights } = tokenizer;
-  const batchSize = Math.min(options.batchSize, source.count);
+  const batchSize = evenBatch(source.count, options.batchSize);
   const T = codesPerImage(model);
   const view = { size: model.imageSize, channels: model.channels };
   const encoder = await createEncoder({ engine, model, weights, batchSize });

@@ -5,6 +5,7 @@ import path from "node:path";
 import { UsageError } from "../../lib/errors.js";
 import { writeAtomically } from "../../lib/files/atomic.js";
 import { expectTokenizer, openTokenFile, type TokenFile } from "../../lib/files/tokenFile.js";
+import { evenBatch } from "../../lib/sample/batchSize.js";
 import { createDecoder } from "../../lib/sample/codec.js";
 import { encodePng, MOST_PIXELS } from "../../lib/ui/canvas.js";
 import { formatInteger } from "../../lib/ui/format.js";
@@ -38,13 +39,14 @@ export async function run(context: Context): Promise<void> {
     const size = { height: imageSize, width: imageSize, channels };
     if (grid) expectDrawable(count, { columns: Math.min(config.columns, count), size });
     const engine = await engineOf(config);
-    const decoder = await createDecoder({ engine, ...tokenizer, batchSize: Math.min(config.batchSize, count) });
+    const batchSize = evenBatch(count, config.batchSize);
+    const decoder = await createDecoder({ engine, ...tokenizer, givesUpWeights: true, batchSize });
     const bar = reporter.bar({ total: count, unit: "images", label: "decoding" });
     const pixels = imageSize ** 2 * channels;
     const all = new Float32Array(grid ? count * pixels : 0);
     if (!grid) await emptyFolder(config.out);
-    for (let done = 0; done < count; done += config.batchSize) {
-      const rows = Math.min(config.batchSize, count - done);
+    for (let done = 0; done < count; done += batchSize) {
+      const rows = Math.min(batchSize, count - done);
       const images = await decoder.decode(await tokens.readRange(config.from + done, rows));
       if (grid) all.set(images, done * pixels);
       else await writeAll(images, { rows, first: config.from + done, folder: config.out, size });

@@ -10,6 +10,7 @@ import { UsageError } from "../../lib/errors.js";
 import { createTokenFile, type TokenFileWriter } from "../../lib/files/tokenWriter.js";
 import { type CodebookUsage, countCodebookUsage } from "../../lib/metrics/codebookUsage.js";
 import { codeGrid, codesPerImage } from "../../lib/models/tokenizer.js";
+import { evenBatch } from "../../lib/sample/batchSize.js";
 import { createEncoder, type Encoder } from "../../lib/sample/codec.js";
 import { formatInteger, formatPercent } from "../../lib/ui/format.js";
 import type { Reporter } from "../../lib/ui/progress.js";
@@ -45,19 +46,13 @@ export async function run(context: Context): Promise<void> {
   const reporter = await openReporter(context);
   try {
     const engine = await engineOf(config);
-    const encoder = await createEncoder({ engine, ...tokenizer, batchSize: config.batchSize });
+    const batchSize = evenBatch(config.views * images, config.batchSize);
+    const encoder = await createEncoder({ engine, ...tokenizer, givesUpWeights: true, batchSize });
     try {
       const classNames = await classNamesOf(source, config.classNames);
       const file = await createTokenFile(config.out, header(context, { source, tokenizer, classNames }));
-      const { usage, damaged } = await encodeAll(context, {
-        source,
-        tokenizer,
-        images,
-        augment,
-        encoder,
-        file,
-        reporter,
-      });
+      const work = { source, tokenizer, images, augment, encoder, batchSize, file, reporter };
+      const { usage, damaged } = await encodeAll(context, work);
       report(context, { tokenizer, rows: file.count, damaged, usage });
     } finally {
       await encoder.close();
@@ -76,11 +71,13 @@ export type EncodeWork = {
   images: number;
   augment: Augment;
   encoder: Encoder;
+  /** Rows that it takes at once. */
+  batchSize: number;
   file: TokenFileWriter;
   reporter: Pick<Reporter, "bar" | "warn">;
 };
 
-export type EncodeSettings = { config: Pick<Context["config"], "views" | "seed" | "batchSize" | "strict"> };
+export type EncodeSettings = { config: Pick<Context["config"], "views" | "seed" | "strict"> };
 
 /**
  * Encodes every view of every image into the file, which is finished, or gone where that fails.
@@ -88,10 +85,10 @@ export type EncodeSettings = { config: Pick<Context["config"], "views" | "seed" 
  */
 export async function encodeAll(
   { config }: EncodeSettings,
-  { source, tokenizer, images, augment, encoder, file, reporter }: EncodeWork,
+  { source, tokenizer, images, augment, encoder, batchSize, file, reporter }: EncodeWork,
 ) {
   const { imageSize, channels, codebookSize } = tokenizer.model;
-  const { views, seed, batchSize, strict } = config;
+  const { views, seed, strict } = config;
   const view = { size: imageSize, channels };
   try {
     const bar = reporter.bar({ total: images, unit: "images", label: "encoding" });

@@ -73,7 +73,7 @@ async function measure(context: EvaluateContext, { tokens, vim, labels }: Work):
     // Logits, their logarithms of probabilities and what is taken of those lie side by side.
     const bytesEach = 4 * 4 * sequenceLength(model) * model.vocabulary;
     const batchSize = fittingBatch({ bytesEach, bytes: MOST_BYTES, images: rows, most: config.batchSize });
-    likelihood = await createCodeLikelihood({ engine, model, weights, batchSize });
+    likelihood = await createCodeLikelihood({ engine, model, weights, givesUpWeights: true, batchSize });
     const [withClass, withoutClass] = [scoreLikelihood(model.grid), scoreLikelihood(model.grid)];
     const [labelled, classless] = [labels.some((label) => label >= 0), hasClassless(model)];
     const counter = countCodes(tokens);

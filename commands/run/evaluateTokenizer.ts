@@ -9,6 +9,7 @@ import type { ImagePair } from "../../lib/metrics/imagePair.js";
 import { scoreReconstructions } from "../../lib/metrics/reconstructionScores.js";
 import { INCEPTION_FEATURES } from "../../lib/models/inception.js";
 import type { TokenizerConfig } from "../../lib/models/tokenizer.js";
+import { evenBatch } from "../../lib/sample/batchSize.js";
 import { createAutoencoder } from "../../lib/sample/codec.js";
 import { encodePng } from "../../lib/ui/canvas.js";
 import { formatInteger } from "../../lib/ui/format.js";
@@ -83,7 +84,7 @@ async function measure(context: EvaluateContext, work: Work) {
   try {
     for (const note of tokenizer.stored.notes) reporter.warn(note);
     const engine = await engineOf(config);
-    const batchSize = Math.min(config.batchSize, originals.images);
+    const batchSize = evenBatch(originals.images, config.batchSize);
     const instruments = await openInstruments(work, { engine, originals, batchSize }, opened);
     const { autoencoder, lpips, comparison, locally } = instruments;
     const scorer = scoreReconstructions();

@@ -11,6 +11,7 @@ import { DataError, UsageError } from "../../lib/errors.js";
 import { expectTokenizer, openTokenFile, type TokenFile } from "../../lib/files/tokenFile.js";
 import { codeGrid, type TokenizerConfig } from "../../lib/models/tokenizer.js";
 import { streamSeed } from "../../lib/random.js";
+import { evenBatch } from "../../lib/sample/batchSize.js";
 import { createEncoder, type Encoder, encoderPlan } from "../../lib/sample/codec.js";
 import { SCORED_ROWS, type Validation } from "../../lib/train/validation.js";
 import { augmentOf } from "../support/augment.js";
@@ -33,7 +34,7 @@ export async function openPriorImages(config: TrainVimConfig, { data, tokenizer 
   const { model, weights, hash } = loaded;
   const { source, held } = split(all, config);
   const validation = await openValidation(config, { all, held, hash });
-  const batchSize = encoderBatch(config.batchSize);
+  const batchSize = evenBatch(config.batchSize, ENCODED_TOGETHER);
   const { classNames } = all;
   const [imageSize, channels] = [String(model.imageSize), String(model.channels)];
   return {
@@ -172,7 +173,7 @@ async function encodedOnce(source: ImageSource, { reading, classes, on }: Once):
     source: thinned(source, spreadPlaces(SCORED_ROWS, source.count)),
     view,
     place: () => centredView(view, config.resize),
-    batchSize: encoderBatch(config.batchSize),
+    batchSize: evenBatch(config.batchSize, ENCODED_TOGETHER),
     strict: config.strict,
     onDamaged: onDamaged(source),
   });
@@ -193,9 +194,4 @@ async function encodedOnce(source: ImageSource, { reading, classes, on }: Once):
       return { codes: all, labels: wanted.map((row) => labels[row]!) };
     },
   };
-}
-
-/** Images that the encoder takes at once: a batch in as few parts as may be, as equal as may be. */
-function encoderBatch(batchSize: number): number {
-  return Math.ceil(batchSize / Math.ceil(batchSize / ENCODED_TOGETHER));
 }

@@ -8,6 +8,7 @@ import { flattenSpecs, initialise } from "../../lib/nn/params.js";
 import { writeClassifier } from "../../lib/probe/classifierFile.js";
 import { majorityAccuracy } from "../../lib/probe/linearProbe.js";
 import { type Sweep, sweepBlocks } from "../../lib/probe/sweep.js";
+import { evenBatch } from "../../lib/sample/batchSize.js";
 import { formatBytes, formatInteger } from "../../lib/ui/format.js";
 import type { Reporter } from "../../lib/ui/progress.js";
 import type { options, ProbeConfig } from "../probe.js";
@@ -109,7 +110,7 @@ async function measure(work: Work): Promise<{ report: ProbeReport; best: Best }>
   return { report, best };
 }
 
-/** Every block of a VIM with these weights, with a bar for the features and one for the classifiers. */
+/** Every block of a VIM with these weights, which are given up, with a bar for features and one for classifiers. */
 async function sweep(
   { config, vim, pair, blocks, engine, reporter }: Work,
   { weights, name }: { weights: NamedHostTensors; name: string },
@@ -125,8 +126,9 @@ async function sweep(
     engine,
     model: vim.model,
     weights,
+    givesUpWeights: true,
     blocks,
-    batchSize: Math.min(config.batchSize, total),
+    batchSize: evenBatch(total, config.batchSize),
     train: labelled(train),
     test: labelled(test),
     ...{ classes, l2, fractions, seed },

@@ -31,9 +31,6 @@ type Work = {
 const SHARE = 0.5; // of the free memory: others use the machine, too
 const [MOST_DRAWN, MOST_DECODED] = [128, 32];
 
-/** The graph of the first pass and that of a step each hold the weights as packed matrices. */
-const COPIES_OF_WEIGHTS = 2;
-
 /**
  * The batch size asked for, else as many as fit into half of the free memory, up to what still makes it faster.
  *
@@ -50,7 +47,8 @@ export function batchSizes(
   if (batchSize !== undefined)
     return { draw: Math.max(least, Math.min(batchSize, images)), decode: Math.min(batchSize, images) };
   const room = SHARE * (free ?? freeMemory());
-  const bytes = room - (packed ? COPIES_OF_WEIGHTS * held : 0);
+  // A graph holds the weights as packed matrices, in the place of those that were read. With given codes there are two graphs.
+  const bytes = room - (packed && prefixLength > 0 ? held : 0);
   return {
     draw: Math.max(
       least,

@@ -31,14 +31,15 @@ type Drawing = {
   batchSize: number;
 };
 
-/** Codes of all plans, drawn batch by batch; a last batch that is not full draws its first sequence again. */
+/** Codes of all plans, drawn batch by batch; the weights are given up for it. A last batch that is not full draws its first sequence again. */
 export async function drawCodes(drawing: Drawing): Promise<Codes> {
   const { vim, plans, rules, prefixLength = 0, engine, reporter, batchSize } = drawing;
   const { guidance, filters } = rules;
   const T = sequenceLength(vim.model);
   const each = T - prefixLength;
   const { model, weights } = vim;
-  const sampler = await createSampler({ engine, model, weights, batchSize, guidance, prefixLength });
+  const givesUpWeights = true;
+  const sampler = await createSampler({ engine, model, weights, givesUpWeights, batchSize, guidance, prefixLength });
   const all = new Int32Array(plans.length * T);
   const bar = reporter.bar({ total: plans.length * each, unit: "codes", label: "drawing" });
   try {

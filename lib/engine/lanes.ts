@@ -30,23 +30,22 @@ export class Lanes {
   constructor(readonly count: number) {}
 
   /** A program that runs in all lanes at once: as many runs go on side by side, further ones wait. */
-  async open(options: StepOptions, model: LaneModel): Promise<Program> {
-    const { name } = options;
+  async open({ name, inputs }: StepOptions, model: LaneModel): Promise<Program> {
     const program = this.#numbers++;
     const read = new Set(await this.#openInAll({ program, name, ...model }));
     const { expectAlive, dispose } = untilDisposed(name, () => this.#release(program));
     return {
       name,
       lanes: this.count,
-      run: async (inputs) => {
+      run: async (given) => {
         expectAlive();
-        checkInputs(options, inputs);
+        checkInputs({ name, inputs }, given);
         const lane = this.#idle.shift() ?? (await this.#nextFree());
         try {
           expectAlive(); // it may have been disposed while it waited
           return await lane.run(
             program,
-            pickNames(inputs, (input) => read.has(input)),
+            pickNames(given, (input) => read.has(input)),
           );
         } finally {
           this.#give(lane);

@@ -2,6 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { sizeOf } from "../shapes.js";
 import { exactly, timeRuns } from "../timing.js";
+import { freeTensors } from "./freeTensors.js";
 import type { Engine, HostTensor, Step, StepOptions } from "./types.js";
 
 export type MachineRates = {
@@ -64,6 +65,7 @@ async function bestSeconds(
     return Math.min(...(await timeRuns(() => program.run(inputs), { enough: exactly(repeats) })));
   } finally {
     await program.dispose();
+    freeTensors(inputs); // as large as a model
   }
 }
 

@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import type { InferenceSession } from "onnxruntime-node";
 import { EngineError, firstLine } from "../errors.js";
 import { checkStep } from "./checkInputs.js";
+import { freeTensors } from "./freeTensors.js";
 import { Lanes } from "./lanes.js";
 import "./lowerings/index.js";
 import { sizeOf } from "../shapes.js";
@@ -38,8 +39,11 @@ export type OnnxEngineOptions = {
 export async function createOnnxEngine(options: OnnxEngineOptions = {}): Promise<Engine> {
   const ort = await loadOrt();
   const { device = "cpu", precision = "float32" } = options;
-  const compile: Resident["compile"] = async (step, stepOptions, stays) =>
-    sessionProgram(ort, stepOptions, await openSession(ort, options, traced(options, step, stepOptions), stays));
+  const compile: Resident["compile"] = async (step, stepOptions, stays) => {
+    const session = await openSession(ort, options, traced(options, step, stepOptions), stays);
+    if (stepOptions.givesUpConstants) freeTensors(stepOptions.constants ?? {});
+    return sessionProgram(ort, stepOptions, session);
+  };
   const alone: Engine["compile"] = async (step, stepOptions) => {
     const program = await compile(step, stepOptions);
     return { ...program, run: async (inputs) => (await program.run(inputs)).host };

@@ -18,17 +18,19 @@ export type OpenSession = Pick<InferenceSession, "inputNames" | "release"> & {
   run(feeds: InferenceSession.FeedsType): Promise<InferenceSession.ReturnType>;
 };
 
-/** A program that checks what it is given before the session, which it owns, gets it. */
-export function sessionProgram(ort: Ort, options: StepOptions, session: OpenSession): ResidentProgram {
-  const { name } = options;
+/**
+ * A program that checks what it is given before the session, which it owns, gets it. Constants, of which the session has copies,
+ * are not kept.
+ */
+export function sessionProgram(ort: Ort, { name, inputs }: StepOptions, session: OpenSession): ResidentProgram {
   const { expectAlive, dispose } = untilDisposed(name, () => session.release());
   return {
     name,
-    async run(inputs) {
+    async run(given) {
       expectAlive();
-      checkInputs(options, inputs);
+      checkInputs({ name, inputs }, given);
       const feeds: Record<string, Tensor> = {};
-      for (const key of session.inputNames) feeds[key] = feedOf(ort, inputs[key]!);
+      for (const key of session.inputNames) feeds[key] = feedOf(ort, given[key]!);
       return sortResults(name, await session.run(feeds));
     },
     dispose,

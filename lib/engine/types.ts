@@ -35,6 +35,8 @@ export type StepOptions = {
   readonly inputs: Readonly<Record<string, TensorSpec>>;
   /** Inputs fixed for the program's life (weights at inference): the engine may prepack them. */
   readonly constants?: NamedHostTensors;
+  /** Whether an engine that has copies of the constants gives their memory back: their data are empty then. */
+  readonly givesUpConstants?: boolean;
   /**
    * How many runs are to go on side by side, each on its share of the threads; 1 if absent. Engines without lanes take no
    * notice.

@@ -6,9 +6,9 @@ export const LARGEST_BUILT_IN = 4e9; // bytes
 /** How a step is compiled that takes weights besides `inputs`. */
 export function withWeights(
   weights: WeightFeeds["options"],
-  { name, inputs }: Pick<StepOptions, "name" | "inputs">,
+  { inputs, ...others }: Omit<StepOptions, "constants">,
 ): StepOptions {
-  return { ...weights, name, inputs: { ...weights.inputs, ...inputs } };
+  return { ...weights, ...others, inputs: { ...weights.inputs, ...inputs } };
 }
 
 export type WeightFeeds = {

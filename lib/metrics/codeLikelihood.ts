@@ -9,6 +9,8 @@ export type CodeLikelihoodOptions = {
   readonly engine: Engine;
   readonly model: VimConfig;
   readonly weights: NamedHostTensors;
+  /** Whether the weights are given up: their data are empty where they were built in. */
+  readonly givesUpWeights?: boolean;
   /** Rows in one run of the graph; more are cut up, fewer padded. */
   readonly batchSize: number;
 };
@@ -33,11 +35,12 @@ export type CodeLikelihood = {
 
 /** Compiles the teacher-forced pass, without dropout, as far as what it says of each code. */
 export async function createCodeLikelihood(options: CodeLikelihoodOptions): Promise<CodeLikelihood> {
-  const { engine, model, weights, batchSize: B } = options;
+  const { engine, model, weights, batchSize: B, givesUpWeights: givesUpConstants = false } = options;
   const T = sequenceLength(model);
   const { options: held, feeds } = weightFeeds(weights);
   const inputs = { imageCodes: { dtype: "int32", shape: [B, T] }, classIds: { dtype: "int32", shape: [B] } } as const;
-  const program = await engine.compile(predictionStep(model), withWeights(held, { name: "likelihood", inputs }));
+  const compiled = withWeights(held, { name: "likelihood", inputs, givesUpConstants });
+  const program = await engine.compile(predictionStep(model), compiled);
   const runBatch = (codes: Int32Array, classIds: Int32Array) => {
     const [imageCodes, ids] = [new Int32Array(B * T), new Int32Array(B)];
     imageCodes.set(codes);

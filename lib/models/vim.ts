@@ -147,6 +147,8 @@ export function vimPrefill(
 export type VimStepInputs = {
   readonly code: tf.Tensor;
   readonly position: tf.Tensor;
+  /** Classes of sequences that the step may begin. */
+  readonly classIds?: tf.Tensor | undefined;
   readonly past: readonly KvCache[];
   readonly mask: tf.Tensor;
   readonly last?: readonly tf.Tensor[];
@@ -155,7 +157,8 @@ export type VimStepInputs = {
 /**
  * One further position of sampling: reads the cache, returns the logits of the next code and the new cache rows.
  * @param code int32 [B], the code drawn last
- * @param position int32 [1], its index in 0..T-2
+ * @param position int32 [1], its index in 0..T-2, or -1 where there is none and `classIds` begin a sequence
+ * @param classIds int32 [B], read at position -1 alone; absent where sequences are begun by `vimPrefill`
  * @param past keys and values so far by block, each [B, heads, C, d] with room for C positions
  * @param mask [C], 0 where those are filled and -Infinity elsewhere
  * @param last what the step before returned as `last`
@@ -164,11 +167,11 @@ export type VimStepInputs = {
 export function vimStep(
   params: VimParams,
   config: VimConfig,
-  { code, position, past, mask, last = [] }: VimStepInputs,
+  { code, position, classIds, past, mask, last = [] }: VimStepInputs,
 ): VimStep {
   if (config.tokenShift && last.length !== config.depth)
     throw new RangeError(`vim: a token shift wants what ${config.depth} blocks had last, got ${last.length}`);
-  const embedded = tf.add(tf.gather(params.codes, code), positionAt(params, config, position)); // [B, D]
+  const token = newestToken(params, config, { code, position, classIds });
   const cache: KvCache[] = [];
   const own: tf.Tensor[] = [];
   const reading = (index: number): BlockCache => ({
@@ -181,7 +184,7 @@ export function vimStep(
       return last[index]!;
     },
   });
-  const { x } = run(params, config, tf.expandDims(embedded, 1), (index) => ({ cache: reading(index) }));
+  const { x } = run(params, config, token, (index) => ({ cache: reading(index) }));
   return { logits: nextLogits(params, x), cache, last: own };
 }
 
@@ -228,8 +231,17 @@ function positionTable({ positions }: VimParams, { grid, dim }: VimConfig): tf.T
   return tf.reshape(tf.add(rows, columns), [grid[0] * grid[1], dim]);
 }
 
-function positionAt(params: VimParams, config: VimConfig, position: tf.Tensor): tf.Tensor {
-  return tf.gather(positionTable(params, config), position); // [1, D]
+/** What a step reads, [B, 1, D]: the code drawn last at its position, or before the first what sequences begin with. */
+function newestToken(
+  params: VimParams,
+  config: VimConfig,
+  { code, position, classIds }: Pick<VimStepInputs, "code" | "position" | "classIds">,
+): tf.Tensor {
+  const embedded = (at: tf.Tensor) =>
+    tf.expandDims(tf.add(tf.gather(params.codes, code), tf.gather(positionTable(params, config), at)), 1);
+  if (!classIds) return embedded(position);
+  const first = tf.scalar(0, "int32");
+  return tf.where(tf.less(position, first), startToken(params, classIds), embedded(tf.maximum(position, first)));
 }
 
 function nextLogits(params: VimParams, last: tf.Tensor): tf.Tensor {

@@ -41,6 +41,7 @@ export async function openClassifier(file: string, options: OpenClassifierOption
     engine,
     model: vim.model,
     weights: await vimWeights(stored, options.vim),
+    givesUpWeights: true,
     blocks: [block],
     batchSize,
     name: "classify",

@@ -10,6 +10,8 @@ export type BlocksOfVim = {
   readonly engine: Engine;
   readonly model: VimConfig;
   readonly weights: NamedHostTensors;
+  /** Whether the weights are given up: the data of those that were built in are empty then. */
+  readonly givesUpWeights?: boolean;
   /** 1..depth for the output of that block, 0 for the embeddings that the first one takes. */
   readonly blocks: readonly number[];
 };
@@ -23,7 +25,7 @@ export type CodeProgramOptions = BlocksOfVim & {
    * @param inputs all inputs of the program, `more` among them
    */
   readonly step: (pooled: NamedTensors, inputs: NamedTensors) => NamedTensors;
-  /** Weights of `step`. */
+  /** Weights of `step`, given up with the others. */
   readonly more?: NamedHostTensors;
 };
 
@@ -42,7 +44,7 @@ export type CodeProgram = {
  * @throws RangeError when a block is not among 0..depth
  */
 export async function compileOnCodes(options: CodeProgramOptions): Promise<CodeProgram> {
-  const { engine, blocks, batchSize, name, step, more = {} } = options;
+  const { engine, blocks, batchSize, name, step, more = {}, givesUpWeights: givesUpConstants = false } = options;
   expectBlocks(options);
   const whole = withNeutralStart(options);
   const model = { ...whole.model, depth: Math.max(0, ...blocks) };
@@ -52,7 +54,7 @@ export async function compileOnCodes(options: CodeProgramOptions): Promise<CodeP
     classIds: { dtype: "int32", shape: [batchSize] },
   };
   const pooled: Step = (inputs) => step(pooledBlocks(model, inputs, blocks), inputs);
-  const program = await engine.compile(pooled, withWeights(held, { name, inputs: codeInputs }));
+  const program = await engine.compile(pooled, withWeights(held, { name, inputs: codeInputs, givesUpConstants }));
   return {
     run: (codes) => runInBatches({ program, feeds, model, batchSize }, codes),
     close: () => program.dispose(),

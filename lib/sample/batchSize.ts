@@ -46,8 +46,16 @@ export type Room = {
   readonly most: number;
 };
 
-/** Images in a batch, at least 1; the last batch is not left with much less than the others. */
+/** Images in a batch, at least 1, of batches as equal as may be. */
 export function fittingBatch({ bytesEach, bytes, images, most }: Room): number {
-  const fitting = Math.max(1, Math.min(images, most, Math.floor(bytes / bytesEach)));
-  return Math.ceil(images / Math.ceil(images / fitting));
+  return evenBatch(images, Math.min(most, Math.floor(bytes / bytesEach)));
+}
+
+/**
+ * Size of batches as few and as equal as may be, at least 1: a graph computes whole batches, however many images the last one has.
+ * @param most of a batch; 1 where it is less
+ */
+export function evenBatch(images: number, most: number): number {
+  const batches = Math.ceil(images / Math.max(1, most));
+  return Math.max(1, Math.ceil(images / Math.max(1, batches)));
 }

@@ -21,8 +21,11 @@ export function prefillStep(model: VimConfig, batchSize: number, prefixLength: n
   return { step, inputs: { classIds: ids, ...(prefixLength > 0 ? { prefix } : {}) } };
 }
 
-/** One further position as a step: weights, `code` [B], `position` [1] and caches in, `logits` [B, K] and new rows out. */
-export function cachedStep(model: VimConfig, batchSize: number): SamplingStep {
+/**
+ * One further position as a step: weights, `code` [B], `position` [1] and caches in, `logits` [B, K] and new rows out.
+ * @param begins whether the step also begins sequences, of `classIds` [B], where `position` is -1
+ */
+export function cachedStep(model: VimConfig, batchSize: number, { begins = false } = {}): SamplingStep {
   const step: Step = (inputs) => {
     const params = paramTree(vimSpec(model), inputs);
     const past: KvCache[] = Array.from({ length: model.depth }, (_, i) => ({
@@ -31,10 +34,12 @@ export function cachedStep(model: VimConfig, batchSize: number): SamplingStep {
     }));
     const last = lastNames(model).map((name) => inputs[name]!);
     const { code, position, mask } = inputs as Record<"code" | "position" | "mask", tf.Tensor>;
-    return stepOutputs(vimStep(params, model, { code, position, past, mask, last }));
+    return stepOutputs(vimStep(params, model, { code, position, classIds: inputs["classIds"], past, mask, last }));
   };
-  const code: TensorSpec = { dtype: "int32", shape: [batchSize] };
-  return { step, inputs: { code, position: { dtype: "int32", shape: [1] }, ...cacheInputs(model, batchSize) } };
+  const ids: TensorSpec = { dtype: "int32", shape: [batchSize] };
+  const position: TensorSpec = { dtype: "int32", shape: [1] };
+  const given = { code: ids, position, ...(begins ? { classIds: ids } : {}) };
+  return { step, inputs: { ...given, ...cacheInputs(model, batchSize) } };
 }
 
 /**

@@ -9,6 +9,8 @@ export type CodecOptions = {
   readonly engine: Engine;
   readonly model: TokenizerConfig;
   readonly weights: NamedHostTensors;
+  /** Whether the weights are given up: their data are empty once the program has copies. */
+  readonly givesUpWeights?: boolean;
   /** Images in one run of the graph; more are cut up, fewer padded. */
   readonly batchSize: number;
 };
@@ -59,10 +61,10 @@ export function encoderPlan(options: Omit<CodecOptions, "engine">) {
 }
 
 /** Codes to images as a step, and what compiling it needs. */
-export function decoderPlan({ model, weights, batchSize }: Omit<CodecOptions, "engine">) {
+export function decoderPlan({ model, batchSize, ...options }: Omit<CodecOptions, "engine">) {
   const step: Step = (inputs) => ({ images: tokenizerOf(model).decodeCodes(inputs, inputs["codes"]!) });
   const codes: TensorSpec = { dtype: "int32", shape: [batchSize, codesPerImage(model)] };
-  return { step, options: { name: "decode", inputs: { codes }, constants: weights } };
+  return { step, options: { name: "decode", inputs: { codes }, ...builtIn(options) } };
 }
 
 /** Compiles the encoder of a tokenizer. */
@@ -137,7 +139,11 @@ function imagesOf({ model }: Pick<CodecOptions, "model">): Item {
 /** How a step of images is compiled. */
 function fromImages(options: Omit<CodecOptions, "engine">) {
   const { dtype, shape } = imagesOf(options);
-  return { inputs: { images: { dtype, shape: [options.batchSize, ...shape] } }, constants: options.weights };
+  return { inputs: { images: { dtype, shape: [options.batchSize, ...shape] } }, ...builtIn(options) };
+}
+
+function builtIn({ weights, givesUpWeights = false }: Pick<CodecOptions, "weights" | "givesUpWeights">) {
+  return { constants: weights, givesUpConstants: givesUpWeights };
 }
 
 type Numbers = Float32Array | Int32Array;

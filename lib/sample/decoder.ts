@@ -8,6 +8,8 @@ export type DecoderOptions = {
   readonly engine: Engine;
   readonly model: VimConfig;
   readonly weights: NamedHostTensors;
+  /** Whether the weights are given up: their data are empty once the decoder has copies, as it has where they are built in. */
+  readonly givesUpWeights?: boolean;
   /** B, sequences drawn together. */
   readonly batchSize: number;
   /** Leads every sequence away from its like without a class, for twice the work; none when absent. */

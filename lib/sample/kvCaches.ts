@@ -30,8 +30,8 @@ export class KvCaches {
   private readonly mask: Float32Array;
   private readonly rows: number;
   private readonly width: number;
+  private room: number;
   private filled = 0;
-  private room = 0;
 
   constructor(
     private readonly model: VimConfig,
@@ -43,6 +43,7 @@ export class KvCaches {
     const T = sequenceLength(model);
     this.arrays = this.names.map(() => new Float32Array(T * this.rows * this.width));
     this.mask = new Float32Array(T).fill(Number.NEGATIVE_INFINITY);
+    this.room = roomFor(1, T);
   }
 
   /**
@@ -61,7 +62,7 @@ export class KvCaches {
     this.filled = filled;
   }
 
-  /** What a step is fed: views, valid until the next `append`. */
+  /** What a step is fed: views, valid until the next `append`; before the first, room with nothing in it. */
   views(): NamedHostTensors {
     const shape = [this.batchSize, this.model.heads, this.room, this.width];
     const size = this.rows * this.room * this.width;

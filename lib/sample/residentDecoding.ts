@@ -5,6 +5,7 @@
  * all C positions are filled, a small program adds room.
  */
 import * as tf from "@tensorflow/tfjs";
+import { freeTensors } from "../engine/freeTensors.js";
 import { disposeAll } from "../engine/resident.js";
 import type {
   HostTensor,
@@ -34,6 +35,7 @@ export async function createResidentSteps(options: DecoderOptions, resident: Res
   const prefill = await compile("sample prefill", prefillStep(model, rows, prefixLength));
   const step = await compile("sample step", growingStep(model, rows));
   const widen = widening(options, resident);
+  if (options.givesUpWeights) freeTensors(options.weights);
   return {
     begin: () => start({ model, weights, prefill, step, widen }),
     async close() {

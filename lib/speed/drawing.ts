@@ -3,7 +3,6 @@ import type { Engine, NamedHostTensors } from "../engine/types.js";
 import { UsageError } from "../errors.js";
 import { noClass, sequenceLength } from "../models/vim.js";
 import { rngFrom } from "../random.js";
-import { cachedStep } from "../sample/cachedSteps.js";
 import { createDecoder } from "../sample/decoding.js";
 import { PLAIN_SAMPLING } from "../sample/draw.js";
 import { int32 } from "../sample/tensors.js";
@@ -17,6 +16,7 @@ import {
   samplingFeeds,
   samplingModel,
   samplingSpecs,
+  samplingStep,
   samplingWork,
 } from "./sampling.js";
 
@@ -30,7 +30,7 @@ export async function drawing({ size: { prior }, openEngine }: Means, batch: num
   const model = samplingModel(prior);
   const size: SamplingSize = { ...prior, batch, filled: Math.floor(sequenceLength(model) / 2) };
   const feeds = samplingFeeds(size, randomRows(size, SEED));
-  const { step, inputs } = cachedStep(model, batch);
+  const { step, inputs } = samplingStep(size);
   const constants = randomParams(samplingSpecs(size), SEED);
   const engine = await openEngine();
   if (engine.repeated)

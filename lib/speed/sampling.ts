@@ -1,10 +1,11 @@
 /** The step of sampling that is timed: one code of every sequence, with the keys and values before it at hand. */
 import type { NamedHostTensors, Program } from "../engine/types.js";
-import { sequenceLength, type VimConfig, vimSpec } from "../models/vim.js";
+import { noClass, sequenceLength, type VimConfig, vimSpec } from "../models/vim.js";
 import { headWidth } from "../nn/attention.js";
 import { flattenSpecs, type ParamSpec } from "../nn/params.js";
 import { rngFrom, uniformAt } from "../random.js";
 import { mapNames } from "../records.js";
+import { cachedStep, type SamplingStep } from "../sample/cachedSteps.js";
 import { drawCode, PLAIN_SAMPLING } from "../sample/draw.js";
 import { cacheNames, KvCaches, NEW } from "../sample/kvCaches.js";
 import { sizeOf } from "../shapes.js";
@@ -35,6 +36,11 @@ export function samplingSpecs(size: PriorSize): Record<string, ParamSpec> {
   return flattenSpecs(vimSpec(samplingModel(size)));
 }
 
+/** The step that `sample` runs for every code of sequences that nothing is given of. */
+export function samplingStep(size: SamplingSize): SamplingStep {
+  return cachedStep(samplingModel(size), size.batch, { begins: true });
+}
+
 /** Keys and values of the positions before, [B, heads, filled, d], drawn from a normal distribution. */
 export function randomRows(size: SamplingSize, seed: number): NamedHostTensors {
   const model = samplingModel(size);
@@ -44,7 +50,7 @@ export function randomRows(size: SamplingSize, seed: number): NamedHostTensors {
   return Object.fromEntries(cacheNames(model).map((name) => [name, { dtype: "float32", shape, data: rows() }]));
 }
 
-/** What the step is fed besides weights: the code drawn last at position `filled - 1`, and caches that hold `rows`. */
+/** What the step is fed besides weights: the code drawn last at position `filled - 1`, caches that hold `rows`, and no class. */
 export function samplingFeeds(size: SamplingSize, rows: NamedHostTensors): NamedHostTensors {
   const model = samplingModel(size);
   if (size.filled >= sequenceLength(model)) throw new RangeError(`sampling: no position after ${size.filled}`);
@@ -53,6 +59,7 @@ export function samplingFeeds(size: SamplingSize, rows: NamedHostTensors): Named
   const code = Int32Array.from({ length: size.batch }, (_, b) => (b * 7) % size.vocabulary);
   return {
     code: { dtype: "int32", shape: [size.batch], data: code },
+    classIds: { dtype: "int32", shape: [size.batch], data: new Int32Array(size.batch).fill(noClass(model)) },
     position: { dtype: "int32", shape: [1], data: Int32Array.of(size.filled - 1) },
     ...caches.views(),
   };
@@ -60,7 +67,7 @@ export function samplingFeeds(size: SamplingSize, rows: NamedHostTensors): Named
 
 /**
  * Runs the step once, as `sample` does at temperature 1.
- * @param step compiled from `cachedStep` for the same size
+ * @param step compiled from `samplingStep` for the same size
  * @param number decides the draws
  * @returns a code of every sequence, [B]
  */

@@ -1,10 +1,10 @@
 /** Networks in host memory: the engine gives gradients, and the update is a pass over typed arrays, in place. */
+import { freeTensors } from "../engine/freeTensors.js";
 import type { Engine, NamedHostTensors, Program } from "../engine/types.js";
 import { MadeOnce } from "../promises.js";
 import { mapValues, pickNames } from "../records.js";
 import { globalNorm } from "./adamW.js";
 import { runParts } from "./batchParts.js";
-import { freeTensors } from "./freeTensors.js";
 import { bare, scalarOf, underPrefix, withPrefix } from "./named.js";
 import type { Move, Moved, NamedPlan, Networks, NetworksOptions, Rows } from "./networks.js";
 import { Optimizer } from "./optimizer.js";

@@ -1,10 +1,10 @@
 /** Networks whose state is on a device for the time of a call, which does many steps: for engines that keep it no longer. */
+import { freeTensors } from "../engine/freeTensors.js";
 import type { NamedHostTensors, Repeated, RepeatedProgram } from "../engine/types.js";
 import { MadeOnce } from "../promises.js";
 import { mapValues, pickNames } from "../records.js";
 import { asAdamW, NORM, updateScalars } from "./adamWStep.js";
 import { joinParts } from "./batchParts.js";
-import { freeTensors } from "./freeTensors.js";
 import { HostNetworks } from "./hostNetworks.js";
 import { movingPlan, partNumbers } from "./movingPlan.js";
 import { bare, scalarOf } from "./named.js";

@@ -55,6 +55,14 @@ test("the same images give the same file, whatever the batch size", () =>
     assert.ok((await readFile(one)).equals(await readFile(other)));
   }));
 
+test("a batch is no larger than there are images, whatever was asked for", () =>
+  inTemporaryFolder(async (folder) => {
+    const [one, other] = [path.join(folder, "one.safetensors"), path.join(folder, "other.safetensors")];
+    await succeed(encode(IMAGES, one, "--limit", "3"));
+    await succeed(encode(IMAGES, other, "--limit", "3", "--batch-size", "1000000000")); // no memory holds so many
+    assert.ok((await readFile(one)).equals(await readFile(other)));
+  }));
+
 test("a residual quantizer's codes go through every command, several to a token", () =>
   inTemporaryFolder(async (folder) => {
     const of = (name: string) => path.join(folder, name);

@@ -45,6 +45,29 @@ test("runs a step with constants, again and again, for any size of a string dime
   });
 });
 
+test("constants that are given up are empty once a step is compiled, and it computes with them; others stay", async () => {
+  for (const givesUpConstants of [true, false, undefined]) {
+    // Small ones lie in the model, large ones beside it.
+    const constants = {
+      W: floats([2, 2], 1, 2, 3, 4),
+      large: { ...floats([2, 512]), data: new Float32Array(1024).fill(2) },
+    };
+    const step: Step = ({ x, W, large }) => ({ y: tf.sum(tf.matMul(tf.matMul(x as tf.Tensor2D, W!), large!), 1) });
+    const options: StepOptions = {
+      ...linearOptions,
+      constants,
+      ...(givesUpConstants === undefined ? {} : { givesUpConstants }),
+    };
+    await withProgram(step, options, async (program) => {
+      assert.equal(
+        Object.values(constants).map(({ data }) => data.length),
+        givesUpConstants ? [0, 0] : [4, 1024],
+      );
+      assert.equal(await program.run({ x: floats([1, 2], 1, 2) }), { y: floats([1], 17 * 2 * 512) });
+    });
+  }
+});
+
 test("refuses inputs that are missing, unknown or of another shape or type", () =>
   withProgram(linear, linearOptions, async (program) => {
     const x = floats([1, 2], 1, 2);

@@ -1,7 +1,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { createEagerEngine } from "../../lib/engine/eager.js";
 import { createOnnxEngine } from "../../lib/engine/onnxruntime.js";
-import type { NamedHostTensors } from "../../lib/engine/types.js";
+import type { Engine, NamedHostTensors } from "../../lib/engine/types.js";
 import { UsageError } from "../../lib/errors.js";
 import { noClass, sequenceLength, type VimConfig, vimForward, vimSpec } from "../../lib/models/vim.js";
 import { flattenSpecs, initialise, paramTree } from "../../lib/nn/params.js";
@@ -87,6 +88,12 @@ test("the same seeds draw the same codes, other seeds others", () =>
     assert.ok(new Set(first).size > 5, "the codes vary");
   }));
 
+test("an engine that runs steps as JavaScript draws the same codes", async () => {
+  const want = await withSampler({}, (sampler) => sampler.sample(request()));
+  const eager = await createEagerEngine("cpu");
+  assert.equal(await withSampler({ engine: eager }, (sampler) => sampler.sample(request())), want);
+});
+
 test("a sequence does not depend on its neighbours in the batch nor on its place in it", () =>
   withSampler({}, async (sampler) => {
     const alone = rowOf(await sampler.sample(request()), 1);
@@ -110,6 +117,34 @@ test("weights in the graph and weights as inputs draw the same codes", async () 
     ),
   );
   assert.equal(packed, fed);
+});
+
+test("weights are in memory once, and twice where codes are given; given up, they are there no more, and draw the same", async () => {
+  const compiled: string[] = [];
+  const watched: Engine = {
+    ...engine,
+    compile: (step, options) => {
+      if (options.constants) compiled.push(options.name);
+      return engine.compile(step, options);
+    },
+  };
+  const prefix = Int32Array.from({ length: 2 * BATCH }, (_, i) => i);
+  const ways: [Partial<SamplerOptions>, string[]][] = [
+    [{}, ["sample step"]],
+    [{ prefixLength: 2 }, ["sample prefill", "sample step"]],
+    [{ largestBuiltIn: 0 }, []],
+  ];
+  for (const [options, want] of ways) {
+    const asked = request(options.prefixLength ? { prefix } : {});
+    const kept = await withSampler(options, (sampler) => sampler.sample(asked));
+    const weights = weightsOf(MODEL);
+    compiled.length = 0;
+    const given = { ...options, engine: watched, weights, givesUpWeights: true };
+    assert.equal(await withSampler(given, (sampler) => sampler.sample(asked)), kept);
+    assert.equal(compiled, want);
+    const empty = Object.values(weights).every(({ data }) => data.length === 0);
+    assert.is(empty, want.length > 0, "what is fed stays");
+  }
 });
 
 /** All options of the architecture away from their defaults, heads together wider than the tokens. */

@@ -2,13 +2,12 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openEngine } from "../../lib/engine/open.js";
 import { initialise } from "../../lib/nn/params.js";
-import { cachedStep } from "../../lib/sample/cachedSteps.js";
 import {
   randomRows,
   type SamplingSize,
   samplingFeeds,
-  samplingModel,
   samplingSpecs,
+  samplingStep,
   samplingWork,
 } from "../../lib/speed/sampling.js";
 import { samplingBound } from "../../lib/speed/samplingBound.js";
@@ -19,7 +18,7 @@ const SIZE: SamplingSize = { dim: 16, depth: 2, heads: 2, vocabulary: 12, gridSi
 
 test("a step reads every key and value that is there, and no other", async () => {
   const engine = await openEngine("onnxruntime", { threads: 1 });
-  const { step, inputs } = cachedStep(samplingModel(SIZE), SIZE.batch);
+  const { step, inputs } = samplingStep(SIZE);
   const constants = initialise(samplingSpecs(SIZE), 1);
   const program = await engine.compile(step, { name: "step", inputs, constants });
   const logitsOf = async (rows: ReturnType<typeof randomRows>) => [

@@ -20,31 +20,46 @@ const held = (bytes: number) => ({
   w: { dtype: "float32", shape: [bytes / 4], data: { byteLength: bytes } } as unknown as HostTensor,
 });
 const decoder = { model: smallTokenizer };
-const sizes = (batchSize: number | undefined, free: number, bytes = 4, images = 1000, guidance?: Guidance) =>
+const sizes = (
+  batchSize: number | undefined,
+  free: number,
+  { bytes = 4, images = 1000, guidance, prefixLength = 0 }: Change = {},
+) =>
   batchSizes({ batchSize } as SampleConfig, {
     vim: { model: vim, weights: held(bytes) },
     decoder,
     rules: { guidance },
+    prefixLength,
     images,
     free,
   });
 
-test("the batch size asked for is taken; else half of the free memory decides, without what packing the weights takes", () => {
+type Change = { bytes?: number; images?: number; guidance?: Guidance; prefixLength?: number };
+
+test("the batch size asked for is taken; else half of the free memory decides", () => {
   assert.equal(sizes(7, 1), { draw: 7, decode: 7 });
-  assert.equal(sizes(70, 1, 4, 12), { draw: 12, decode: 12 });
+  assert.equal(sizes(70, 1, { images: 12 }), { draw: 12, decode: 12 });
   const each = bytesPerSequence(vim);
   assert.is(sizes(undefined, 2 * 10.5 * each).draw, 10);
-  assert.is(sizes(undefined, 2 * 10.5 * each, (8 * each) / 2).draw, 2);
   assert.equal(sizes(undefined, 64e9), { draw: 125, decode: 32 });
   assert.is(sizes(undefined, 0).draw, 1);
-  const guided = sizes(undefined, 2 * 10.5 * each, 4, 1000, { scale: 2, schedule: "constant" });
+  const guided = sizes(undefined, 2 * 10.5 * each, { guidance: { scale: 2, schedule: "constant" } });
   assert.is(guided.draw, 5, "guidance draws two sequences an image");
 });
 
+test("packed weights take the place of those that were read; where codes are given they are there a second time", () => {
+  const prefixLength = 2;
+  const free = 2 * 10.5 * bytesPerSequence(vim, { prefixLength });
+  assert.is(sizes(undefined, free, { prefixLength }).draw, 10);
+  const bytes = 8 * bytesPerSequence(vim, { prefixLength });
+  assert.is(sizes(undefined, free, { prefixLength, bytes }).draw, 2);
+  assert.is(sizes(undefined, 2 * 10.5 * bytesPerSequence(vim), { bytes }).draw, 10);
+});
+
 test("weights too large to be packed are drawn with in twos at least, whose rows add up as those of any batch", () => {
-  assert.is(sizes(1, 64e9, 4.1e9).draw, 2);
-  assert.is(sizes(undefined, 64e9, 4.1e9, 1).draw, 2);
-  assert.is(sizes(1, 64e9, 3.9e9).draw, 1);
+  assert.is(sizes(1, 64e9, { bytes: 4.1e9 }).draw, 2);
+  assert.is(sizes(undefined, 64e9, { bytes: 4.1e9, images: 1 }).draw, 2);
+  assert.is(sizes(1, 64e9, { bytes: 3.9e9 }).draw, 1);
 });
 
 test.run();

@@ -1,6 +1,6 @@
 /** Memory of results that is given back at once. */
 import { MessageChannel, type MessagePort } from "node:worker_threads";
-import type { NamedHostTensors } from "../engine/types.js";
+import type { NamedHostTensors } from "./types.js";
 
 /** Where memory is handed over to nobody. */
 let nowhere: MessagePort | undefined;

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { freeTensors } from "../../lib/engine/freeTensors.js";
 import type { HostTensor } from "../../lib/engine/types.js";
-import { freeTensors } from "../../lib/train/freeTensors.js";
 
-const test = suite("train/freeTensors");
+const test = suite("engine/freeTensors");
 
 const MIB = 2 ** 20;
 const large = (): HostTensor => ({ dtype: "float32", shape: [64 * MIB], data: new Float32Array(64 * MIB) });
