@@ -28,7 +28,13 @@ export const options = {
     describe: "How an image's line is written",
   },
   out: { type: "string", value: "file", alias: "o", describe: "Write the lines there instead of on stdout" },
-  batchSize: { type: "number", integer: true, min: 1, default: 32, describe: "Images classified together" },
+  batchSize: {
+    type: "number",
+    integer: true,
+    min: 1,
+    default: 32,
+    describe: "Most images classified together; a processor takes as many as are fastest",
+  },
   limit: { type: "number", integer: true, min: 1, describe: "Classify only the first images", unit: "images" },
   tokenizer: {
     type: "string",

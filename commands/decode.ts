@@ -34,7 +34,13 @@ export const options = {
     unit: "images",
   },
   columns: { type: "number", integer: true, min: 1, default: 8, describe: "Columns of the grid" },
-  batchSize: { type: "number", integer: true, min: 1, default: 32, describe: "Images decoded together" },
+  batchSize: {
+    type: "number",
+    integer: true,
+    min: 1,
+    default: 32,
+    describe: "Most images decoded together; a processor takes as many as are fastest",
+  },
   checkpoint: { type: "boolean", describe: "Use the newest checkpoint of a run that is not finished" },
   ...engineOptions,
 } as const satisfies OptionTable;

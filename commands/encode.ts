@@ -21,7 +21,13 @@ export const options = {
   },
   out: { type: "string", value: "file", required: true, alias: "o", describe: "Token file to write (.safetensors)" },
   checkpoint: { type: "boolean", describe: "Use the newest checkpoint of a run that is not finished" },
-  batchSize: { type: "number", integer: true, min: 1, default: 32, describe: "Rows encoded together" },
+  batchSize: {
+    type: "number",
+    integer: true,
+    min: 1,
+    default: 32,
+    describe: "Most rows encoded together; a processor takes as many as are fastest",
+  },
   limit: { type: "number", integer: true, min: 1, describe: "Encode only the first images", unit: "images" },
   classNames: {
     type: "string",

@@ -34,7 +34,7 @@ export const options = {
     integer: true,
     min: 1,
     default: 32,
-    describe: "Images or rows of codes computed together",
+    describe: "Most images or rows of codes computed together; a processor takes as many as are fastest",
   },
   vgg: {
     type: "string",

@@ -32,7 +32,13 @@ export const options = {
     describe: "Blocks to probe, counted from 1, 0 being the embeddings before the first; all unless given",
   },
   checkpoint: { type: "boolean", describe: "Use the newest checkpoint of a run that is not finished" },
-  batchSize: { type: "number", integer: true, min: 1, default: 32, describe: "Images shown to the VIM together" },
+  batchSize: {
+    type: "number",
+    integer: true,
+    min: 1,
+    default: 32,
+    describe: "Most images shown to the VIM together; a processor takes as many as are fastest",
+  },
   l2: {
     type: "number",
     min: 0,

@@ -1,11 +1,11 @@
 /** The work of `classify`: images or codes in, their likeliest classes out, and how many are right where that is known. */
 import { existsSync } from "node:fs";
+import { evenBatch } from "../../lib/engine/evenBatch.js";
 import { DataError, UsageError } from "../../lib/errors.js";
 import { writeAtomically } from "../../lib/files/atomic.js";
 import { openClassifier } from "../../lib/probe/classifier.js";
 import { readClassifier } from "../../lib/probe/classifierFile.js";
 import { rankOf, topClasses } from "../../lib/probe/ranking.js";
-import { evenBatch } from "../../lib/sample/batchSize.js";
 import { formatInteger, formatPercent } from "../../lib/ui/format.js";
 import type { Reporter } from "../../lib/ui/progress.js";
 import type { options } from "../classify.js";

@@ -1,9 +1,9 @@
 /** Images as the codes of which a part is kept. */
 import { sequentialBatches } from "../../lib/data/batches.js";
 import { centredView } from "../../lib/data/view.js";
+import { evenBatch } from "../../lib/engine/evenBatch.js";
 import type { Engine } from "../../lib/engine/types.js";
 import { codesPerImage, type TokenizerConfig } from "../../lib/models/tokenizer.js";
-import { evenBatch } from "../../lib/sample/batchSize.js";
 import { createEncoder } from "../../lib/sample/codec.js";
 import type { Reporter } from "../../lib/ui/progress.js";
 import type { LoadedModel } from "../support/models.js";

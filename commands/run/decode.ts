@@ -2,10 +2,10 @@
 import { existsSync } from "node:fs";
 import { mkdir, readdir, stat } from "node:fs/promises";
 import path from "node:path";
+import { evenBatch } from "../../lib/engine/evenBatch.js";
 import { UsageError } from "../../lib/errors.js";
 import { writeAtomically } from "../../lib/files/atomic.js";
 import { expectTokenizer, openTokenFile, type TokenFile } from "../../lib/files/tokenFile.js";
-import { evenBatch } from "../../lib/sample/batchSize.js";
 import { createDecoder } from "../../lib/sample/codec.js";
 import { encodePng, MOST_PIXELS } from "../../lib/ui/canvas.js";
 import { formatInteger } from "../../lib/ui/format.js";

@@ -7,11 +7,12 @@ import { classesAmong, type NamedClasses } from "../../lib/data/mergedClasses.js
 import { type ImageSource, openSource } from "../../lib/data/source.js";
 import { spreadPlaces, thinned } from "../../lib/data/thinned.js";
 import { centredView } from "../../lib/data/view.js";
+import { fastestBatch } from "../../lib/engine/batched.js";
+import { evenBatch } from "../../lib/engine/evenBatch.js";
 import { DataError, UsageError } from "../../lib/errors.js";
 import { expectTokenizer, openTokenFile, type TokenFile } from "../../lib/files/tokenFile.js";
 import { codeGrid, type TokenizerConfig } from "../../lib/models/tokenizer.js";
 import { streamSeed } from "../../lib/random.js";
-import { evenBatch } from "../../lib/sample/batchSize.js";
 import { createEncoder, type Encoder, encoderPlan } from "../../lib/sample/codec.js";
 import { SCORED_ROWS, type Validation } from "../../lib/train/validation.js";
 import { augmentOf } from "../support/augment.js";
@@ -34,7 +35,9 @@ export async function openPriorImages(config: TrainVimConfig, { data, tokenizer 
   const { model, weights, hash } = loaded;
   const { source, held } = split(all, config);
   const validation = await openValidation(config, { all, held, hash });
-  const batchSize = evenBatch(config.batchSize, ENCODED_TOGETHER);
+  const most = evenBatch(config.batchSize, ENCODED_TOGETHER);
+  const planOf = (batchSize: number) => encoderPlan({ model, weights, batchSize });
+  const together = fastestBatch(config, most, planOf);
   const { classNames } = all;
   const [imageSize, channels] = [String(model.imageSize), String(model.channels)];
   return {
@@ -49,9 +52,9 @@ export async function openPriorImages(config: TrainVimConfig, { data, tokenizer 
       data: { path: path.resolve(data), images: all.count, ...(classNames ? { classNames } : {}) },
       tokenizer: { hash, imageSize, channels, resize: config.resize, tokenizer: path.resolve(tokenizer) },
     },
-    work: [{ plan: encoderPlan({ model, weights, batchSize }), perStep: Math.ceil(config.batchSize / batchSize) }],
+    work: [{ plan: planOf(together), perStep: Math.ceil(config.batchSize / together) }],
     feed: async (engine, reporter) => {
-      const encoder = await createEncoder({ engine, model, weights, batchSize });
+      const encoder = await createEncoder({ engine, model, weights, batchSize: most });
       const reading: Reading = {
         config,
         model,

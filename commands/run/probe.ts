@@ -1,5 +1,6 @@
 /** The work of `probe`: a VIM and two token files in, accuracy by block and of the baselines out, and a classifier. */
 import path from "node:path";
+import { evenBatch } from "../../lib/engine/evenBatch.js";
 import type { Engine, NamedHostTensors } from "../../lib/engine/types.js";
 import { UsageError } from "../../lib/errors.js";
 import { openTokenFile } from "../../lib/files/tokenFile.js";
@@ -8,7 +9,6 @@ import { flattenSpecs, initialise } from "../../lib/nn/params.js";
 import { writeClassifier } from "../../lib/probe/classifierFile.js";
 import { majorityAccuracy } from "../../lib/probe/linearProbe.js";
 import { type Sweep, sweepBlocks } from "../../lib/probe/sweep.js";
-import { evenBatch } from "../../lib/sample/batchSize.js";
 import { formatBytes, formatInteger } from "../../lib/ui/format.js";
 import type { Reporter } from "../../lib/ui/progress.js";
 import type { options, ProbeConfig } from "../probe.js";

@@ -1,5 +1,6 @@
 /** How well a frozen VIM predicts codes, position by position. */
 import * as tf from "@tensorflow/tfjs";
+import { type BatchPlan, compileBatched } from "../engine/batched.js";
 import type { Engine, NamedHostTensors, Step } from "../engine/types.js";
 import { weightFeeds, withWeights } from "../engine/weightFeeds.js";
 import { sequenceLength, type VimConfig, vimForward, vimSpec } from "../models/vim.js";
@@ -11,7 +12,7 @@ export type CodeLikelihoodOptions = {
   readonly weights: NamedHostTensors;
   /** Whether the weights are given up: their data are empty where they were built in. */
   readonly givesUpWeights?: boolean;
-  /** Rows in one run of the graph; more are cut up, fewer padded. */
+  /** Most rows in one run of the graph. */
   readonly batchSize: number;
 };
 
@@ -35,37 +36,25 @@ export type CodeLikelihood = {
 
 /** Compiles the teacher-forced pass, without dropout, as far as what it says of each code. */
 export async function createCodeLikelihood(options: CodeLikelihoodOptions): Promise<CodeLikelihood> {
-  const { engine, model, weights, batchSize: B, givesUpWeights: givesUpConstants = false } = options;
+  const { engine, model, weights, batchSize, givesUpWeights: givesUpConstants = false } = options;
   const T = sequenceLength(model);
   const { options: held, feeds } = weightFeeds(weights);
-  const inputs = { imageCodes: { dtype: "int32", shape: [B, T] }, classIds: { dtype: "int32", shape: [B] } } as const;
-  const compiled = withWeights(held, { name: "likelihood", inputs, givesUpConstants });
-  const program = await engine.compile(predictionStep(model), compiled);
-  const runBatch = (codes: Int32Array, classIds: Int32Array) => {
-    const [imageCodes, ids] = [new Int32Array(B * T), new Int32Array(B)];
-    imageCodes.set(codes);
-    ids.set(classIds);
-    return program.run({
-      ...feeds,
-      imageCodes: { dtype: "int32", shape: [B, T], data: imageCodes },
-      classIds: { dtype: "int32", shape: [B], data: ids },
-    });
+  const step = predictionStep(model);
+  const plan: BatchPlan = (B) => {
+    const inputs = { imageCodes: { dtype: "int32", shape: [B, T] }, classIds: { dtype: "int32", shape: [B] } } as const;
+    return { step, options: withWeights(held, { name: "likelihood", inputs, givesUpConstants }) };
   };
+  const items = ["imageCodes", "classIds"];
+  const { run, close } = await compileBatched({ engine, plan, items, most: batchSize, feeds });
   return {
-    async measure(codes, classIds) {
+    async measure(imageCodes, classIds) {
       const rows = classIds.length;
-      if (codes.length !== rows * T)
-        throw new RangeError(`likelihood: want ${T} codes for each of ${rows} rows, got ${codes.length} codes`);
-      const measured = { nll: new Float32Array(rows * T), hits: new Float32Array(rows * T) };
-      for (let from = 0; from < rows; from += B) {
-        const to = Math.min(rows, from + B);
-        const { nll, hits } = await runBatch(codes.subarray(from * T, to * T), classIds.subarray(from, to));
-        measured.nll.set(nll!.data.subarray(0, (to - from) * T), from * T);
-        measured.hits.set(hits!.data.subarray(0, (to - from) * T), from * T);
-      }
-      return measured;
+      if (imageCodes.length !== rows * T)
+        throw new RangeError(`likelihood: want ${T} codes for each of ${rows} rows, got ${imageCodes.length} codes`);
+      const nothing = { nll: new Float32Array(0), hits: new Float32Array(0) };
+      return { ...nothing, ...(await run({ imageCodes, classIds })) } as Predictions;
     },
-    close: () => program.dispose(),
+    close,
   };
 }
 

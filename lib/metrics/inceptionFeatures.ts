@@ -1,14 +1,10 @@
 /** Features of image sets by the Inception network: what FID and Inception Score are computed from. */
 import type { ImageBatch } from "../data/batches.js";
-import type { Engine, NamedHostTensors } from "../engine/types.js";
-import {
-  INCEPTION_FEATURES,
-  INCEPTION_LOGITS,
-  type InceptionProtocol,
-  inceptionFeatures,
-  inceptionSpec,
-} from "../models/inception.js";
+import { type BatchPlan, compileBatched } from "../engine/batched.js";
+import type { Engine, NamedHostTensors, Step, TensorSpec } from "../engine/types.js";
+import { INCEPTION_FEATURES, type InceptionProtocol, inceptionFeatures, inceptionSpec } from "../models/inception.js";
 import { paramTree } from "../nn/params.js";
+import { sizeOf } from "../shapes.js";
 import { countMoments, type Moments } from "./featureMoments.js";
 
 export type InceptionExtractorOptions = {
@@ -18,7 +14,7 @@ export type InceptionExtractorOptions = {
   readonly protocol: InceptionProtocol;
   /** Size of the images, which are all alike; 1 or 3 channels. */
   readonly image: { readonly height: number; readonly width: number; readonly channels: number };
-  /** Images in one run of the graph; more are cut up, fewer padded. */
+  /** Most images in one run of the graph. */
   readonly batchSize: number;
 };
 
@@ -42,37 +38,26 @@ export type InceptionExtractor = {
 /** Compiles the network for images of one size, with its weights as constants. */
 export async function createInceptionExtractor(options: InceptionExtractorOptions): Promise<InceptionExtractor> {
   const { engine, params, protocol, image, batchSize } = options;
-  const shape = [batchSize, image.height, image.width, image.channels];
-  const each = image.height * image.width * image.channels;
-  const program = await engine.compile(
-    (inputs) => {
-      const { pooled, logitsWithoutBias } = inceptionFeatures(
-        paramTree(inceptionSpec(), inputs),
-        protocol,
-        inputs["images"]!,
-      );
-      return { pooled, logits: logitsWithoutBias };
-    },
-    { name: "inception", inputs: { images: { dtype: "float32", shape } }, constants: params },
-  );
+  const shape = [image.height, image.width, image.channels];
+  const each = sizeOf(shape);
+  const step: Step = (inputs) => {
+    const network = paramTree(inceptionSpec(), inputs);
+    const { pooled, logitsWithoutBias } = inceptionFeatures(network, protocol, inputs["images"]!);
+    return { pooled, logits: logitsWithoutBias };
+  };
+  const plan: BatchPlan = (B) => {
+    const images: TensorSpec = { dtype: "float32", shape: [B, ...shape] };
+    return { step, options: { name: "inception", inputs: { images }, constants: params } };
+  };
+  const { run, close } = await compileBatched({ engine, plan, items: ["images"], most: batchSize });
   return {
     async extract(images) {
-      const N = images.length / each;
-      if (!Number.isInteger(N))
-        throw new RangeError(`inception: want images of ${shape.slice(1).join("x")}, got ${images.length} values`);
-      const pooled = new Float32Array(N * INCEPTION_FEATURES);
-      const logits = new Float32Array(N * INCEPTION_LOGITS);
-      for (let at = 0; at < N; at += batchSize) {
-        const data = new Float32Array(batchSize * each); // the last batch may be short: the rest stays black
-        data.set(images.subarray(at * each, (at + batchSize) * each));
-        const results = await program.run({ images: { dtype: "float32", shape, data } });
-        const count = Math.min(batchSize, N - at);
-        pooled.set(results["pooled"]!.data.subarray(0, count * INCEPTION_FEATURES), at * INCEPTION_FEATURES);
-        logits.set(results["logits"]!.data.subarray(0, count * INCEPTION_LOGITS), at * INCEPTION_LOGITS);
-      }
-      return { pooled, logits };
+      if (images.length % each !== 0)
+        throw new RangeError(`inception: want images of ${shape.join("x")}, got ${images.length} values`);
+      const nothing = { pooled: new Float32Array(0), logits: new Float32Array(0) };
+      return { ...nothing, ...(await run({ images })) } as ExtractedFeatures;
     },
-    close: () => program.dispose(),
+    close,
   };
 }
 

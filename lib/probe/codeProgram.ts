@@ -1,6 +1,7 @@
 /** Programs that take codes of images through the first blocks of a frozen VIM. */
 import * as tf from "@tensorflow/tfjs";
-import type { Engine, NamedHostTensors, NamedTensors, Program, Step, TensorSpec } from "../engine/types.js";
+import { type BatchPlan, compileBatched } from "../engine/batched.js";
+import type { Engine, NamedHostTensors, NamedTensors, Step } from "../engine/types.js";
 import { weightFeeds, withWeights } from "../engine/weightFeeds.js";
 import { noClass, sequenceLength, type VimConfig, vimForward, vimSpec } from "../models/vim.js";
 import { flattenSpecs, paramTree } from "../nn/params.js";
@@ -18,7 +19,7 @@ export type BlocksOfVim = {
 
 export type CodeProgramOptions = BlocksOfVim & {
   readonly name: string;
-  /** Images in one run of the graph; more are cut up, fewer padded. */
+  /** Most images in one run of the graph. */
   readonly batchSize: number;
   /**
    * What becomes of the features of the blocks, [B, D] each under its `pooledName`: results are [B, ...].
@@ -49,48 +50,28 @@ export async function compileOnCodes(options: CodeProgramOptions): Promise<CodeP
   const whole = withNeutralStart(options);
   const model = { ...whole.model, depth: Math.max(0, ...blocks) };
   const { options: held, feeds } = weightFeeds({ ...weightsOf(model, whole.weights), ...more });
-  const codeInputs: Record<string, TensorSpec> = {
-    imageCodes: { dtype: "int32", shape: [batchSize, sequenceLength(model)] },
-    classIds: { dtype: "int32", shape: [batchSize] },
-  };
+  const T = sequenceLength(model);
   const pooled: Step = (inputs) => step(pooledBlocks(model, inputs, blocks), inputs);
-  const program = await engine.compile(pooled, withWeights(held, { name, inputs: codeInputs, givesUpConstants }));
+  const plan: BatchPlan = (B) => {
+    const inputs = { imageCodes: { dtype: "int32", shape: [B, T] }, classIds: { dtype: "int32", shape: [B] } } as const;
+    return { step: pooled, options: withWeights(held, { name, inputs, givesUpConstants }) };
+  };
+  const items = ["imageCodes", "classIds"];
+  const { run, close } = await compileBatched({ engine, plan, items, most: batchSize, feeds });
   return {
-    run: (codes) => runInBatches({ program, feeds, model, batchSize }, codes),
-    close: () => program.dispose(),
+    async run(imageCodes) {
+      const rows = imageCodes.length / T;
+      if (!Number.isInteger(rows))
+        throw new RangeError(`${name}: want rows of ${T} codes, got ${imageCodes.length} codes`);
+      const classIds = new Int32Array(rows).fill(noClass(model));
+      return (await run({ imageCodes, classIds })) as Record<string, Float32Array>;
+    },
+    close,
   };
 }
 
 /** Name of a block's features among those that a step is given. */
 export const pooledName = (block: number): string => `block${block}`;
-
-type Compiled = {
-  readonly program: Program;
-  readonly feeds: NamedHostTensors;
-  readonly model: VimConfig;
-  readonly batchSize: number;
-};
-
-async function runInBatches({ program, feeds, model, batchSize: B }: Compiled, codes: Int32Array) {
-  const T = sequenceLength(model);
-  const rows = codes.length / T;
-  if (!Number.isInteger(rows))
-    throw new RangeError(`${program.name}: want rows of ${T} codes, got ${codes.length} codes`);
-  const classIds = { dtype: "int32", shape: [B], data: new Int32Array(B).fill(noClass(model)) } as const;
-  const all: Record<string, Float32Array> = {};
-  for (let from = 0; from < rows; from += B) {
-    const batch = new Int32Array(B * T);
-    batch.set(codes.subarray(from * T, (from + B) * T));
-    const imageCodes = { dtype: "int32", shape: [B, T], data: batch } as const;
-    const results = await program.run({ ...feeds, imageCodes, classIds });
-    for (const [key, { data }] of Object.entries(results)) {
-      const width = data.length / B;
-      all[key] ??= new Float32Array(rows * width);
-      all[key].set(data.subarray(0, Math.min(B, rows - from) * width), from * width);
-    }
-  }
-  return all;
-}
 
 function expectBlocks({ blocks, model }: BlocksOfVim): void {
   const wrong = blocks.find((block) => !Number.isInteger(block) || block < 0 || block > model.depth);

@@ -1,4 +1,5 @@
 /** How many images are drawn, or decoded, together: as many as fit into memory and make it faster. */
+import { evenBatch } from "../engine/evenBatch.js";
 import { stepCost } from "../engine/stepCost.js";
 import type { TensorSpec } from "../engine/types.js";
 import { codesPerImage, type TokenizerConfig, tokenizerOf } from "../models/tokenizer.js";
@@ -49,13 +50,4 @@ export type Room = {
 /** Images in a batch, at least 1, of batches as equal as may be. */
 export function fittingBatch({ bytesEach, bytes, images, most }: Room): number {
   return evenBatch(images, Math.min(most, Math.floor(bytes / bytesEach)));
-}
-
-/**
- * Size of batches as few and as equal as may be, at least 1: a graph computes whole batches, however many images the last one has.
- * @param most of a batch; 1 where it is less
- */
-export function evenBatch(images: number, most: number): number {
-  const batches = Math.ceil(images / Math.max(1, most));
-  return Math.max(1, Math.ceil(images / Math.max(1, batches)));
 }

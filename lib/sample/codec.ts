@@ -1,9 +1,9 @@
 /** A trained tokenizer at work: images to codes or features, codes to images, with weights built into the graphs. */
 import * as tf from "@tensorflow/tfjs";
-import type { DType, Engine, NamedHostTensors, Program, Step, TensorSpec } from "../engine/types.js";
+import { type BatchPlan, compileBatched } from "../engine/batched.js";
+import type { Engine, NamedHostTensors, Step, TensorSpec } from "../engine/types.js";
 import { logitLaplaceLosses } from "../losses/logitLaplace.js";
 import { codesPerImage, type TokenizerConfig, tokenizerOf } from "../models/tokenizer.js";
-import { sizeOf } from "../shapes.js";
 
 export type CodecOptions = {
   readonly engine: Engine;
@@ -11,9 +11,12 @@ export type CodecOptions = {
   readonly weights: NamedHostTensors;
   /** Whether the weights are given up: their data are empty once the program has copies. */
   readonly givesUpWeights?: boolean;
-  /** Images in one run of the graph; more are cut up, fewer padded. */
+  /** Most images in one run of the graph; more are cut up, and where fewer at once are faster, so are these. */
   readonly batchSize: number;
 };
+
+/** What a graph for so many images is made of. */
+type Sized = Omit<CodecOptions, "engine">;
 
 export type Encoder = {
   /**
@@ -55,26 +58,24 @@ export type Autoencoder = {
 };
 
 /** Images to codes as a step, and what compiling it needs. */
-export function encoderPlan(options: Omit<CodecOptions, "engine">) {
+export function encoderPlan(options: Sized) {
   const step: Step = (inputs) => ({ codes: tokenizerOf(options.model).encodeCodes(inputs, inputs["images"]!) });
   return { step, options: { name: "encode", ...fromImages(options) } };
 }
 
 /** Codes to images as a step, and what compiling it needs. */
-export function decoderPlan({ model, batchSize, ...options }: Omit<CodecOptions, "engine">) {
+export function decoderPlan({ model, batchSize, ...options }: Sized) {
   const step: Step = (inputs) => ({ images: tokenizerOf(model).decodeCodes(inputs, inputs["codes"]!) });
   const codes: TensorSpec = { dtype: "int32", shape: [batchSize, codesPerImage(model)] };
   return { step, options: { name: "decode", inputs: { codes }, ...builtIn(options) } };
 }
 
 /** Compiles the encoder of a tokenizer. */
-export async function createEncoder({ engine, ...options }: CodecOptions): Promise<Encoder> {
-  const plan = encoderPlan(options);
-  const program = await engine.compile(plan.step, plan.options);
-  const run = inBatches(program, imagesOf(options), options.batchSize);
+export async function createEncoder(options: CodecOptions): Promise<Encoder> {
+  const { run, close } = await batched(options, encoderPlan, "images");
   return {
-    encode: async (images) => ((await run(images))["codes"] ?? new Int32Array(0)) as Int32Array,
-    close: () => program.dispose(),
+    encode: async (images) => ((await run({ images }))["codes"] ?? new Int32Array(0)) as Int32Array,
+    close,
   };
 }
 
@@ -82,38 +83,36 @@ export async function createEncoder({ engine, ...options }: CodecOptions): Promi
  * Compiles features of images: the mean over all tokens of what the encoder's last block makes of them, before the maps
  * to latents, which keep only what a code can say.
  */
-export async function createFeaturizer({ engine, ...options }: CodecOptions): Promise<Featurizer> {
+export async function createFeaturizer(options: CodecOptions): Promise<Featurizer> {
   const { encoderWidth: dim, encoderTokens } = tokenizerOf(options.model);
   const step: Step = (inputs) => ({ features: tf.mean(encoderTokens(inputs, inputs["images"]!), 1) });
-  const program = await engine.compile(step, { name: "featurize", ...fromImages(options) });
-  const run = inBatches(program, imagesOf(options), options.batchSize);
+  const plan = (sized: Sized) => ({ step, options: { name: "featurize", ...fromImages(sized) } });
+  const { run, close } = await batched(options, plan, "images");
   return {
     dim,
-    extract: async (images) => ((await run(images))["features"] ?? new Float32Array(0)) as Float32Array,
-    close: () => program.dispose(),
+    extract: async (images) => ((await run({ images }))["features"] ?? new Float32Array(0)) as Float32Array,
+    close,
   };
 }
 
 /** Compiles the decoder of a tokenizer. */
-export async function createDecoder({ engine, ...options }: CodecOptions): Promise<Decoder> {
-  const plan = decoderPlan(options);
-  const program = await engine.compile(plan.step, plan.options);
-  const codes = { name: "codes", dtype: "int32", shape: [codesPerImage(options.model)] } as const;
-  const run = inBatches(program, codes, options.batchSize);
+export async function createDecoder(options: CodecOptions): Promise<Decoder> {
+  const { run, close } = await batched(options, decoderPlan, "codes");
   return {
-    decode: async (codes) => ((await run(codes))["images"] ?? new Float32Array(0)) as Float32Array,
-    close: () => program.dispose(),
+    decode: async (codes) => ((await run({ codes }))["images"] ?? new Float32Array(0)) as Float32Array,
+    close,
   };
 }
 
 /** Compiles encoder, quantizer and decoder as one program, which also judges the decoder's density: to measure with. */
-export async function createAutoencoder({ engine, ...options }: CodecOptions): Promise<Autoencoder> {
-  const program = await engine.compile(autoencodingStep(options.model), { name: "autoencode", ...fromImages(options) });
-  const run = inBatches(program, imagesOf(options), options.batchSize);
+export async function createAutoencoder(options: CodecOptions): Promise<Autoencoder> {
+  const step = autoencodingStep(options.model);
+  const plan = (sized: Sized) => ({ step, options: { name: "autoencode", ...fromImages(sized) } });
+  const { run, close } = await batched(options, plan, "images");
   const nothing = { reconstructions: new Float32Array(0), codes: new Int32Array(0) };
   return {
-    autoencode: async (images) => ({ ...nothing, ...(await run(images)) }) as Autoencoded,
-    close: () => program.dispose(),
+    autoencode: async (images) => ({ ...nothing, ...(await run({ images })) }) as Autoencoded,
+    close,
   };
 }
 
@@ -129,56 +128,18 @@ function autoencodingStep(model: TokenizerConfig): Step {
   };
 }
 
-/** What a program is given of each image: [...shape]. */
-type Item = { readonly name: string; readonly dtype: DType; readonly shape: readonly number[] };
-
-function imagesOf({ model }: Pick<CodecOptions, "model">): Item {
-  return { name: "images", dtype: "float32", shape: [model.imageSize, model.imageSize, model.channels] };
+/** Compiles the plan for any number of `items`. */
+function batched({ engine, ...options }: CodecOptions, plan: (sized: Sized) => ReturnType<BatchPlan>, items: string) {
+  const sized: BatchPlan = (batchSize) => plan({ ...options, batchSize });
+  return compileBatched({ engine, plan: sized, items: [items], most: options.batchSize });
 }
 
 /** How a step of images is compiled. */
-function fromImages(options: Omit<CodecOptions, "engine">) {
-  const { dtype, shape } = imagesOf(options);
-  return { inputs: { images: { dtype, shape: [options.batchSize, ...shape] } }, ...builtIn(options) };
+function fromImages({ model: { imageSize, channels }, batchSize, ...options }: Sized) {
+  const images: TensorSpec = { dtype: "float32", shape: [batchSize, imageSize, imageSize, channels] };
+  return { inputs: { images }, ...builtIn(options) };
 }
 
 function builtIn({ weights, givesUpWeights = false }: Pick<CodecOptions, "weights" | "givesUpWeights">) {
   return { constants: weights, givesUpConstants: givesUpWeights };
-}
-
-type Numbers = Float32Array | Int32Array;
-
-/**
- * What `program` gives of any number of items, one behind the other; of none, nothing. The last batch is padded with zeros.
- * @throws RangeError when the numbers are not those of whole items
- */
-function inBatches(program: Program, { name, dtype, shape }: Item, batchSize: number) {
-  const each = sizeOf(shape);
-  return async (all: Numbers): Promise<Record<string, Numbers>> => {
-    const count = all.length / each;
-    if (!Number.isInteger(count))
-      throw new RangeError(`${program.name}: want ${name} of ${each} numbers each, got ${all.length} numbers`);
-    const joined: Record<string, Numbers> = {};
-    for (let at = 0; at < count; at += batchSize) {
-      const data = padded(all.subarray(at * each, (at + batchSize) * each), batchSize * each);
-      const results = await program.run({ [name]: { dtype, shape: [batchSize, ...shape], data } });
-      for (const [result, { dtype, data }] of Object.entries(results)) {
-        const width = data.length / batchSize;
-        joined[result] ??= numbers(dtype, count * width);
-        joined[result].set(data.subarray(0, (count - at) * width), at * width);
-      }
-    }
-    return joined;
-  };
-}
-
-const numbers = (dtype: DType, length: number): Numbers =>
-  dtype === "int32" ? new Int32Array(length) : new Float32Array(length);
-
-/** The numbers themselves where there are enough, else with zeros behind. */
-function padded(some: Numbers, length: number): Numbers {
-  if (some.length === length) return some;
-  const all = numbers(some instanceof Int32Array ? "int32" : "float32", length);
-  all.set(some);
-  return all;
 }

@@ -4,7 +4,7 @@ import { createOnnxEngine } from "../../lib/engine/onnxruntime.js";
 import type { Engine, NamedHostTensors } from "../../lib/engine/types.js";
 import { type VimConfig, vimSpec } from "../../lib/models/vim.js";
 import { flattenSpecs, initialise } from "../../lib/nn/params.js";
-import { bytesPerDecoded, bytesPerSequence, evenBatch, fittingBatch } from "../../lib/sample/batchSize.js";
+import { bytesPerDecoded, bytesPerSequence, fittingBatch } from "../../lib/sample/batchSize.js";
 import { PLAIN_SAMPLING } from "../../lib/sample/draw.js";
 import { createSampler } from "../../lib/sample/sampler.js";
 import { smallTokenizer } from "../commands/support/smallTokenizer.js";
@@ -39,13 +39,6 @@ test("as many as fit, up to the most, at least one, and batches alike", () => {
   const fits = (bytes: number, images: number, most = 128) => fittingBatch({ bytesEach: 10, bytes, images, most });
   assert.equal([fits(1e9, 7), fits(1e9, 500), fits(55, 500), fits(0, 500), fits(-3, 2)], [7, 125, 5, 1, 1]);
   assert.equal([fits(90, 10), fits(90, 27)], [5, 9], "two of five, not nine and one");
-});
-
-test("batches are as few as may be and as equal, of one image at least", () => {
-  const sizes = (most: number) => [0, 1, 5, 32, 33, 64, 100].map((images) => evenBatch(images, most));
-  assert.equal(sizes(32), [1, 1, 5, 32, 17, 32, 25]);
-  assert.equal(sizes(1), [1, 1, 1, 1, 1, 1, 1]);
-  assert.equal(sizes(0), sizes(1));
 });
 
 /** Logits of the first of `batchSize` sequences at every position, as they are drawn. */
