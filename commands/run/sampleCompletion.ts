@@ -10,10 +10,10 @@ import { expectNoFile } from "../support/freeFile.js";
 import type { LoadedModel } from "../support/models.js";
 import { openReporter } from "../support/reporter.js";
 import { encodeOriginals } from "./completionOriginals.js";
-import { completionPicture } from "./completionPicture.js";
+import { openCompletionPicture } from "./completionPicture.js";
 import { expectDifferentWays, planCompletions, type Task, taskOf } from "./completionPlan.js";
 import { batchSizes } from "./sampleBatch.js";
-import { decoded, drawCodes } from "./sampleDrawing.js";
+import { decodedBatches, drawCodes } from "./sampleDrawing.js";
 import type { SampleModels } from "./sampleModels.js";
 import { expectFree, writeSamples } from "./sampleOutput.js";
 import { type Rules, rulesOf } from "./sampleRules.js";
@@ -69,17 +69,15 @@ async function draw({ config }: Context, { classNames, task, rules, reporter, ..
   const plans = planCompletions(task, { originals, seed: config.seed, ways: config.ways });
   const drawn = await drawCodes({ vim, plans, rules, prefixLength, engine, reporter, batchSize: batch.draw });
   if (tokensOut !== undefined) await writeTokens(tokensOut, { ...drawn, classNames, tokenizer, vim: config.vim });
-  const images = await decoded(drawn.codes, { tokenizer: decoder, engine, batchSize: batch.decode });
-  const picture = completionPicture({
+  const picture = openCompletionPicture({
     shown: originals.shown,
-    completions: images,
     ways: config.ways,
     keptShare: task.keptRows / vim.model.grid[0],
     labels: originals.indices.map((index) => classNames[task.classIds[index]!] ?? ""),
     size: { height: tokenizer.model.imageSize, width: tokenizer.model.imageSize, channels: tokenizer.model.channels },
   });
   await writeSamples(config, {
-    images: [images],
+    images: decodedBatches(drawn.codes, { tokenizer: decoder, engine, batchSize: batch.decode }),
     drawn: plans,
     classNames,
     decoder: decoder.model,

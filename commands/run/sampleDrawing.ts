@@ -97,15 +97,3 @@ export async function* decodedBatches(codes: Int32Array, decoding: Decoding): As
     await decoder.close();
   }
 }
-
-/** Images [N, H, W, C] of codes [N, T]. */
-export async function decoded(codes: Int32Array, decoding: Decoding): Promise<Float32Array> {
-  const { imageSize, channels } = decoding.tokenizer.model;
-  const images = new Float32Array((codes.length / codesPerImage(decoding.tokenizer.model)) * imageSize ** 2 * channels);
-  let done = 0;
-  for await (const batch of decodedBatches(codes, decoding)) {
-    images.set(batch, done);
-    done += batch.length;
-  }
-  return images;
-}

@@ -7,14 +7,17 @@ import { type ImageSize, toBytes } from "../support/images.js";
 
 const COLUMNS = 10; // images of a class
 const IMAGES = 400; // without a class
-const PIXELS = 2 ** 25; // what a viewer still opens at once; sharp refuses eight times as many
 
-export type SampleGrid = {
-  /** Keeps image `i`, [H, W, C] in [0, 1], where the grid shows it. */
+/** Pixels that a viewer still opens at once; sharp refuses eight times as many. */
+export const MOST_SHOWN_PIXELS = 2 ** 25;
+
+/** A picture of some of the images that come one by one. */
+export type GrowingPicture = {
+  /** Keeps image `i`, [H, W, C] in [0, 1], where the picture shows it. */
   offer(i: number, image: Float32Array): void;
   draw(): Canvas;
   /** What it shows, as "the first 49 of 1,000 classes", where that is not all. */
-  readonly part: string | undefined;
+  readonly part?: string | undefined;
 };
 
 /**
@@ -24,7 +27,7 @@ export type SampleGrid = {
 export function openGrid(
   classIds: readonly number[],
   { classNames, size }: { classNames: readonly string[]; size: ImageSize },
-): SampleGrid {
+): GrowingPicture {
   const named = classIds.some((id) => id < classNames.length);
   const { shown, part } = named ? firstOfClasses(classIds, { classNames, size }) : firstImages(classIds.length, size);
   const places = new Map(shown.map((image, place) => [image, place]));
@@ -58,7 +61,7 @@ function firstOfClasses(
   const classes = [...members].sort(([a], [b]) => a - b);
   const columns = classes.reduce((most, [, own]) => Math.max(most, own.length), 0);
   const rowLabels = classes.map(([id]) => classNames[id] ?? "");
-  const rows = Math.max(1, rowsWithin(PIXELS, { size, columns, rowLabels }));
+  const rows = Math.max(1, rowsWithin(MOST_SHOWN_PIXELS, { size, columns, rowLabels }));
   return {
     shown: classes.slice(0, rows).flatMap(([, own]) => own),
     part: partOf(rows, classes.length, "classes"),
@@ -67,7 +70,7 @@ function firstOfClasses(
 
 function firstImages(count: number, size: ImageSize): Shown {
   const columns = Math.min(COLUMNS, count);
-  const most = Math.min(IMAGES, columns * Math.max(1, rowsWithin(PIXELS, { size, columns })));
+  const most = Math.min(IMAGES, columns * Math.max(1, rowsWithin(MOST_SHOWN_PIXELS, { size, columns })));
   return { shown: Array.from({ length: Math.min(most, count) }, (_, i) => i), part: partOf(most, count, "images") };
 }
 

@@ -5,12 +5,12 @@ import path from "node:path";
 import { UsageError } from "../../lib/errors.js";
 import { writeAtomically, writeJson } from "../../lib/files/atomic.js";
 import type { TokenizerConfig } from "../../lib/models/tokenizer.js";
-import { type Canvas, encodePng } from "../../lib/ui/canvas.js";
+import { encodePng } from "../../lib/ui/canvas.js";
 import type { SampleConfig } from "../sample.js";
 import { numberedName, removeNumbered, writeImage } from "../support/images.js";
 import type { CompletionPlan } from "./completionPlan.js";
 import type { DrawnImage } from "./sampleDrawing.js";
-import { openGrid, type SampleGrid } from "./sampleGrid.js";
+import { type GrowingPicture, openGrid } from "./sampleGrid.js";
 import type { Rejection } from "./sampleRejection.js";
 import type { Rules } from "./sampleRules.js";
 
@@ -24,28 +24,28 @@ export type Drawn = {
   rejection: Rejection | undefined;
   rules: Rules;
   /** Of images that were completed: a picture in place of the grid, and how they came about. */
-  completion?: { readonly picture: Canvas; readonly facts: object };
+  completion?: { readonly picture: GrowingPicture; readonly facts: object };
 };
 
 /**
  * Writes the folder; what an earlier call left in it goes first, and the picture comes last.
- * @returns what the grid shows where that is not all
+ * @returns what the picture shows where that is not all
  */
 export async function writeSamples(
   config: SampleConfig,
   { images, drawn, classNames, decoder, rejection, rules, completion }: Drawn,
-): Promise<SampleGrid["part"]> {
+): Promise<GrowingPicture["part"]> {
   const { imageSize, channels } = decoder;
   const size = { height: imageSize, width: imageSize, channels };
   await mkdir(config.out, { recursive: true });
   await removeNumbered(config.out, ["grid.png", "completions.png", "index.json"]);
   const classIds = drawn.map(({ classId }) => classId);
-  const grid = completion ? undefined : openGrid(classIds, { classNames, size });
+  const picture = completion?.picture ?? openGrid(classIds, { classNames, size });
   let i = 0;
   for await (const part of images)
     for (const image of split(part, imageSize ** 2 * channels)) {
       await writeImage(path.join(config.out, numberedName(i)), image, size);
-      grid?.offer(i, image);
+      picture.offer(i, image);
       i++;
     }
   const { filters, guidance } = rules;
@@ -67,13 +67,9 @@ export async function writeSamples(
     vim: path.resolve(config.vim),
     ...(config.decoder === undefined ? {} : { decoder: path.resolve(config.decoder) }),
   });
-  if (completion) await writePicture(config.out, "completions.png", completion.picture);
-  if (grid) await writePicture(config.out, "grid.png", grid.draw());
-  return grid?.part;
-}
-
-async function writePicture(folder: string, name: string, picture: Canvas): Promise<void> {
-  await writeAtomically(path.join(folder, name), await encodePng(picture));
+  const name = completion ? "completions.png" : "grid.png";
+  await writeAtomically(path.join(config.out, name), await encodePng(picture.draw()));
+  return picture.part;
 }
 
 function* split(images: Float32Array, size: number): Generator<Float32Array> {

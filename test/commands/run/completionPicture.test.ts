@@ -1,26 +1,26 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { completionPicture } from "../../../commands/run/completionPicture.js";
+import { type CompletionPictureOptions, openCompletionPicture } from "../../../commands/run/completionPicture.js";
 import { findText, pixel } from "../../ui/pictures.js";
 
 const test = suite("commands/run/completionPicture");
 
 const size = { height: 4, width: 4, channels: 1 } as const;
 const flat = (level: number) => new Float32Array(16).fill(level / 255);
-const completions = new Float32Array([10, 20, 30, 40, 50, 60].flatMap((level) => [...flat(level)]));
+const COMPLETIONS = [10, 20, 30, 40, 50, 60].map(flat);
+
+function drawn(options: CompletionPictureOptions, completions: readonly Float32Array[]) {
+  const picture = openCompletionPicture(options);
+  for (const [i, image] of completions.entries()) picture.offer(i, image);
+  return picture.draw();
+}
 
 test("a row has the original, what is kept of it with the rest blank, and its own completions", () => {
-  const canvas = completionPicture({
-    shown: [
-      { row: 2, pixels: flat(103) },
-      { row: 0, pixels: flat(101) },
-    ],
-    completions,
-    ways: 2,
-    keptShare: 0.25,
-    labels: ["cat", "dog", "owl"],
-    size,
-  });
+  const shown = [
+    { row: 2, pixels: flat(103) },
+    { row: 0, pixels: flat(101) },
+  ];
+  const canvas = drawn({ shown, ways: 2, keptShare: 0.25, labels: ["cat", "dog", "owl"], size }, COMPLETIONS);
   for (const text of ["original", "kept", "1", "2", "owl", "cat"])
     assert.ok(findText(canvas, text, 2).length > 0, text);
   assert.is(findText(canvas, "dog", 2).length, 0);
@@ -47,12 +47,19 @@ test("a row has the original, what is kept of it with the rest blank, and its ow
 });
 
 test("images without a class have no labels, and only ten ways are shown", () => {
-  const many = new Float32Array(16 * 12).fill(0.5);
-  const canvas = completionPicture({
-    ...{ shown: [{ row: 0, pixels: flat(9) }], completions: many, ways: 12, keptShare: 0.5, labels: [""], size },
-  });
+  const shown = [{ row: 0, pixels: flat(9) }];
+  const canvas = drawn({ shown, ways: 12, keptShare: 0.5, labels: [""], size }, new Array(12).fill(flat(128)));
   assert.ok(findText(canvas, "10", 2).length > 0);
   assert.is(findText(canvas, "11", 2).length, 0);
+});
+
+test("there are no more rows than a viewer opens", () => {
+  const large = { height: 2048, width: 2048, channels: 1 } as const;
+  const shown = [0, 1, 2].map((row) => ({ row, pixels: new Float32Array(2048 ** 2).fill((50 + row) / 255) }));
+  const canvas = openCompletionPicture({ shown, ways: 2, keptShare: 1, labels: ["", "", ""], size: large }).draw();
+  assert.ok(canvas.width * canvas.height <= 2 ** 25, `${canvas.width} x ${canvas.height}`);
+  assert.ok(canvas.width > 4 * 2048 && canvas.height > 2048);
+  assert.equal(pixel(canvas, 1000, 1000)[0], 50);
 });
 
 type Place = { x: number; y: number };
