@@ -1,9 +1,10 @@
 /** How many images `sample` works on together. */
 import { freemem } from "node:os";
-import { LARGEST_BUILT_IN } from "../../lib/engine/weightFeeds.js";
+import { bytesOfWeights } from "../../lib/engine/weightFeeds.js";
 import type { TokenizerConfig } from "../../lib/models/tokenizer.js";
 import type { VimConfig } from "../../lib/models/vim.js";
 import { bytesPerDecoded, bytesPerSequence, fittingBatch } from "../../lib/sample/batchSize.js";
+import { largestBuiltInFor } from "../../lib/sample/hostDecoding.js";
 import type { SampleConfig } from "../sample.js";
 import type { LoadedModel } from "../support/models.js";
 import type { Rules } from "./sampleRules.js";
@@ -24,8 +25,9 @@ type Work = {
   readonly prefixLength?: number;
   /** Images to draw. */
   readonly images: number;
-  /** Bytes that are free; what the system says unless given. */
+  /** Bytes that are free, and that there are in all; what the system says unless given. */
   readonly free?: number;
+  readonly memory?: number;
 };
 
 const SHARE = 0.5; // of the free memory: others use the machine, too
@@ -39,10 +41,10 @@ const [MOST_DRAWN, MOST_DECODED] = [128, 32];
  */
 export function batchSizes(
   { batchSize }: SampleConfig,
-  { vim, decoder, rules, prefixLength = 0, images, free }: Work,
+  { vim, decoder, rules, prefixLength = 0, images, free, memory }: Work,
 ): Batch {
-  const held = Object.values(vim.weights).reduce((sum, { data }) => sum + data.byteLength, 0);
-  const packed = held <= LARGEST_BUILT_IN;
+  const held = bytesOfWeights(vim.weights);
+  const packed = held <= largestBuiltInFor(prefixLength, memory);
   const least = packed ? 1 : 2;
   if (batchSize !== undefined)
     return { draw: Math.max(least, Math.min(batchSize, images)), decode: Math.min(batchSize, images) };

@@ -1,7 +1,17 @@
+import { thisMachine } from "./machine.js";
 import type { NamedHostTensors, StepOptions, TensorSpec } from "./types.js";
 
-/** Weights that are built in are in memory again in each graph, packed: too much for those of a VIM-Large. */
-export const LARGEST_BUILT_IN = 4e9; // bytes
+const SHARE = 2 / 3; // of the machine's memory
+
+/**
+ * Bytes of weights up to which they are built in. Until all graphs are compiled they are in memory as they were read and once in
+ * each graph, packed, which may take two thirds of the machine. What is free at the time does not count, so that a machine always
+ * computes the same.
+ * @param memory bytes
+ */
+export function largestBuiltIn({ graphs = 1, memory = thisMachine().memory } = {}): number {
+  return (SHARE * memory) / (graphs + 1);
+}
 
 /** How a step is compiled that takes weights besides `inputs`. */
 export function withWeights(
@@ -18,9 +28,14 @@ export type WeightFeeds = {
   readonly feeds: NamedHostTensors;
 };
 
+/** Bytes of all weights together. */
+export function bytesOfWeights(weights: NamedHostTensors): number {
+  return Object.values(weights).reduce((sum, { data }) => sum + data.byteLength, 0);
+}
+
 /** Weights built into the graph of a program, where they are fastest, or fed at every run where they are too large. */
-export function weightFeeds(weights: NamedHostTensors, largest = LARGEST_BUILT_IN): WeightFeeds {
-  const bytes = Object.values(weights).reduce((sum, { data }) => sum + data.byteLength, 0);
+export function weightFeeds(weights: NamedHostTensors, largest = largestBuiltIn()): WeightFeeds {
+  const bytes = bytesOfWeights(weights);
   if (bytes <= largest) return { options: { inputs: {}, constants: weights }, feeds: {} };
   const specs = Object.entries(weights).map(([name, { dtype, shape }]): [string, TensorSpec] => [
     name,

@@ -16,7 +16,7 @@ export type DecoderOptions = {
   readonly guidance?: Guidance | undefined;
   /** S, first codes of each sequence that are given; 0 when absent, less than T. */
   readonly prefixLength?: number | undefined;
-  /** Bytes of weights that are built into the graphs, see `weightFeeds`. */
+  /** Bytes of weights up to which they are built into the graphs, see `weightFeeds`; what the machine has room for if absent. */
   readonly largestBuiltIn?: number;
 };
 

@@ -1,6 +1,6 @@
 /** Decoding with keys and values in host memory, fed to the engine where they lie. */
 import type { NamedHostTensors, Program } from "../engine/types.js";
-import { weightFeeds, withWeights } from "../engine/weightFeeds.js";
+import { largestBuiltIn, weightFeeds, withWeights } from "../engine/weightFeeds.js";
 import type { VimConfig } from "../models/vim.js";
 import { sizeOf } from "../shapes.js";
 import { cachedStep, lastNames, prefillStep, type SamplingStep } from "./cachedSteps.js";
@@ -26,6 +26,11 @@ export async function createHostSteps(options: DecoderOptions): Promise<Stepwise
   };
 }
 
+/** Bytes of weights up to which they are built into what is compiled for sequences with so many given codes. */
+export function largestBuiltInFor(prefixLength: number, memory?: number): number {
+  return largestBuiltIn({ graphs: prefixLength > 0 ? 2 : 1, ...(memory === undefined ? {} : { memory }) });
+}
+
 type Programs = {
   /** Absent where the step begins sequences. */
   readonly prefill: Program | undefined;
@@ -36,9 +41,9 @@ type Programs = {
 
 /** Nothing that outlives it holds the weights, which may be given up. */
 async function compile({ engine, weights, givesUpWeights = false, ...options }: DecoderOptions): Promise<Programs> {
-  const { model, prefixLength = 0, largestBuiltIn } = options;
+  const { model, prefixLength = 0 } = options;
   const rows = rowsOf(options);
-  const { options: held, feeds } = weightFeeds(weights, largestBuiltIn);
+  const { options: held, feeds } = weightFeeds(weights, options.largestBuiltIn ?? largestBuiltInFor(prefixLength));
   const program = (name: string, { step, inputs }: SamplingStep, last: boolean) =>
     engine.compile(step, withWeights(held, { name, inputs, givesUpConstants: last && givesUpWeights }));
   const begins = prefixLength === 0;

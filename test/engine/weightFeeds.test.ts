@@ -1,9 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { thisMachine } from "../../lib/engine/machine.js";
 import { createOnnxEngine } from "../../lib/engine/onnxruntime.js";
 import type { NamedHostTensors } from "../../lib/engine/types.js";
-import { weightFeeds } from "../../lib/engine/weightFeeds.js";
+import { largestBuiltIn, weightFeeds } from "../../lib/engine/weightFeeds.js";
 
 const test = suite("engine/weightFeeds");
 
@@ -29,6 +30,12 @@ test("builds weights in up to a size and feeds them beyond, with the same result
     [30, 400],
     [30, 400],
   ]);
+});
+
+test("two thirds of a machine hold the weights as they were read and once more in each graph", () => {
+  assert.is(largestBuiltIn({ memory: 12 }), 4);
+  assert.is(largestBuiltIn({ graphs: 2, memory: 18 }), 4);
+  assert.is(largestBuiltIn(), thisMachine().memory / 3);
 });
 
 test.run();

@@ -32,6 +32,7 @@ const sizes = (
     prefixLength,
     images,
     free,
+    memory: 12e9,
   });
 
 type Change = { bytes?: number; images?: number; guidance?: Guidance; prefixLength?: number };
@@ -60,6 +61,8 @@ test("weights too large to be packed are drawn with in twos at least, whose rows
   assert.is(sizes(1, 64e9, { bytes: 4.1e9 }).draw, 2);
   assert.is(sizes(undefined, 64e9, { bytes: 4.1e9, images: 1 }).draw, 2);
   assert.is(sizes(1, 64e9, { bytes: 3.9e9 }).draw, 1);
+  assert.is(sizes(1, 64e9, { bytes: 3.9e9, prefixLength: 2 }).draw, 2, "two graphs have less room");
+  assert.is(sizes(1, 64e9, { bytes: 2.6e9, prefixLength: 2 }).draw, 1);
 });
 
 test.run();
