@@ -54,6 +54,10 @@ function expectFilled(caches: KvCaches, filled: number, room: number): void {
   }
 }
 
+test("before the first position there is room, and all of it masked", () => {
+  expectFilled(new KvCaches(MODEL, BATCH), 0, 64);
+});
+
 test("rows stay in their places while the caches grow, and the rest is masked", () => {
   const caches = new KvCaches(MODEL, BATCH);
   const rooms = { 1: 64, 64: 64, 65: 128, 128: 128, 129: 150, 150: 150 }; // in steps of 64, never beyond a sequence

@@ -19,6 +19,13 @@ for (const [name, change] of Object.entries(CHANGES))
     assert.is(engine.live(), 0);
   });
 
+test("weights that are given up are empty once they are on the device", async () => {
+  const engine = residentOnHost(host);
+  const weights = weightsOf(MODEL);
+  assert.equal(await sampled(engine, { weights, givesUpWeights: true }), await sampled(host));
+  assert.ok(Object.values(weights).every(({ data }) => data.length === 0));
+});
+
 (missing === undefined ? test : test.skip)("WebGPU draws the codes that the processor draws", async () => {
   for (const change of [{}, { prefixLength: 13 }])
     assert.equal(await sampled(await webgpu(), { ...change, givesUpWeights: true }), await sampled(host, change));

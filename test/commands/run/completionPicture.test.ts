@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type CompletionPictureOptions, openCompletionPicture } from "../../../commands/run/completionPicture.js";
+import type { Canvas } from "../../../lib/ui/canvas.js";
 import { findText, pixel } from "../../ui/pictures.js";
 
 const test = suite("commands/run/completionPicture");
@@ -47,8 +48,16 @@ test("a row has the original, what is kept of it with the rest blank, and its ow
 });
 
 test("images without a class have no labels, and only ten ways are shown", () => {
-  const shown = [{ row: 0, pixels: flat(9) }];
-  const canvas = drawn({ shown, ways: 12, keptShare: 0.5, labels: [""], size }, new Array(12).fill(flat(128)));
+  const shown = [{ row: 1, pixels: flat(9) }];
+  const completions = Array.from({ length: 24 }, (_, i) => flat(100 + i));
+  const canvas = drawn({ shown, ways: 12, keptShare: 0.5, labels: ["", ""], size }, completions);
+  for (const [level, there] of [
+    [111, false],
+    [112, true],
+    [121, true],
+    [122, false],
+  ] as const)
+    assert.is(holds(canvas, level), there, `completion ${level - 100}`);
   assert.ok(findText(canvas, "10", 2).length > 0);
   assert.is(findText(canvas, "11", 2).length, 0);
 });
@@ -63,6 +72,8 @@ test("there are no more rows than a viewer opens", () => {
 });
 
 type Place = { x: number; y: number };
+
+const holds = ({ data }: Canvas, level: number): boolean => data.includes(level);
 
 /** The first pixel of a grey level. */
 function find(canvas: Parameters<typeof pixel>[0], level: number): Place {
