@@ -87,12 +87,9 @@ function tokenizerRun({ tokenizer: given }: ClassifyConfig, { path, tokenizer }:
   throw new UsageError(`--tokenizer: ${tokenizer.run}, where the classifier's tokenizer was, is gone; name the run`);
 }
 
-async function* stored(
-  tokens: TokenFile,
-  count: number,
-  { batchSize }: ClassifyConfig,
-): AsyncGenerator<CodeBatch, void> {
+async function* stored(tokens: TokenFile, count: number, config: ClassifyConfig): AsyncGenerator<CodeBatch, void> {
   const { viewsPerImage: views, labels } = tokens;
+  const batchSize = evenBatch(count, config.batchSize);
   for (let from = 0; from < count; from += batchSize) {
     const numbers = Array.from({ length: Math.min(batchSize, count - from) }, (_, i) => from + i);
     yield {
@@ -118,7 +115,7 @@ async function* encoded(work: Encoding): AsyncGenerator<CodeBatch, void> {
   const { model, weights } = tokenizer;
   const view = { size: model.imageSize, channels: model.channels };
   const batchSize = evenBatch(count, config.batchSize);
-  const encoder = await createEncoder({ engine, model, weights, batchSize });
+  const encoder = await createEncoder({ engine, model, weights, givesUpWeights: true, batchSize });
   const batches = sequentialBatches({
     source,
     view,

@@ -1,10 +1,12 @@
 /** A row an image: the original, what is kept of it, and its completions. */
+import { formatInteger } from "../../lib/ui/format.js";
 import { drawGrid, type ImageSize, rowsWithin } from "../../lib/ui/imageGrid.js";
 import { toBytes } from "../support/images.js";
 import type { ShownOriginal } from "./completionOriginals.js";
 import { type GrowingPicture, MOST_SHOWN_PIXELS } from "./sampleGrid.js";
 
 export type CompletionPictureOptions = {
+  /** Some of the N originals. */
   readonly shown: readonly ShownOriginal[];
   /** Completions of an image; image `i` of those that are offered is a completion of the original in row `i / ways`. */
   readonly ways: number;
@@ -40,6 +42,7 @@ export function openCompletionPicture({
     for (let way = 0; way < columns; way++) places.set(row * ways + way, i * width + 2 + way);
   }
   return {
+    part: rows.length < labels.length ? `${rows.length} of ${formatInteger(labels.length)} images` : undefined,
     offer(i, image) {
       const place = places.get(i);
       if (place !== undefined) images.set(toBytes(image), place * pixels);

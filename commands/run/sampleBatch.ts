@@ -5,6 +5,7 @@ import type { TokenizerConfig } from "../../lib/models/tokenizer.js";
 import type { VimConfig } from "../../lib/models/vim.js";
 import { bytesPerDecoded, bytesPerSequence, fittingBatch } from "../../lib/sample/batchSize.js";
 import { largestBuiltInFor } from "../../lib/sample/hostDecoding.js";
+import { LARGEST_IN_CALLS } from "../../lib/sample/repeatedDecoding.js";
 import type { SampleConfig } from "../sample.js";
 import type { LoadedModel } from "../support/models.js";
 import type { Rules } from "./sampleRules.js";
@@ -40,17 +41,19 @@ const [MOST_DRAWN, MOST_DECODED] = [128, 32];
  * packed are fed, and then a single row takes another way to its sum (logits move by 3e-6): there are at least two.
  */
 export function batchSizes(
-  { batchSize }: SampleConfig,
+  { batchSize, engine, device }: Pick<SampleConfig, "batchSize" | "engine" | "device">,
   { vim, decoder, rules, prefixLength = 0, images, free, memory }: Work,
 ): Batch {
   const held = bytesOfWeights(vim.weights);
-  const packed = held <= largestBuiltInFor(prefixLength, memory);
+  const packed = held <= (device === "cuda" ? LARGEST_IN_CALLS : largestBuiltInFor(prefixLength, memory));
   const least = packed ? 1 : 2;
   if (batchSize !== undefined)
     return { draw: Math.max(least, Math.min(batchSize, images)), decode: Math.min(batchSize, images) };
   const room = SHARE * (free ?? freeMemory());
-  // A graph holds the weights as packed matrices, in the place of those that were read. With given codes there are two graphs.
-  const bytes = room - (packed && prefixLength > 0 ? held : 0);
+  const graphs = prefixLength > 0 ? 2 : 1;
+  // Packed weights take the place of those that were read where these are given up.
+  const more = engine === "onnxruntime" && device === "cpu" ? graphs - 1 : 2;
+  const bytes = room - (packed ? more * held : 0);
   return {
     draw: Math.max(
       least,

@@ -42,13 +42,13 @@ export async function completeImages(context: Context, images: string, models: M
   const reporter = await openReporter(context);
   try {
     const began = performance.now();
-    const { plans, originals, damaged } = await draw(context, { ...models, task, rules, reporter });
+    const { plans, originals, damaged, part } = await draw(context, { ...models, task, rules, reporter });
     const seconds = (performance.now() - began) / 1000;
     const codes = plans.length * (sequenceLength(vim.model) - task.prefixLength);
     result(
       { out: config.out, images: plans.length, originals, damaged, ...kept, seconds, codesPerSecond: codes / seconds },
       `${config.out}: ${formatInteger(plans.length)} completions of ${formatInteger(originals)} images, ${keeping(kept)}, ` +
-        `in ${formatDuration(seconds)}; see completions.png and index.json`,
+        `in ${formatDuration(seconds)}; see completions.png${part === undefined ? "" : ` (${part})`} and index.json`,
     );
   } finally {
     reporter.stop();
@@ -76,7 +76,7 @@ async function draw({ config }: Context, { classNames, task, rules, reporter, ..
     labels: originals.indices.map((index) => classNames[task.classIds[index]!] ?? ""),
     size: { height: tokenizer.model.imageSize, width: tokenizer.model.imageSize, channels: tokenizer.model.channels },
   });
-  await writeSamples(config, {
+  const part = await writeSamples(config, {
     images: decodedBatches(drawn.codes, { tokenizer: decoder, engine, batchSize: batch.decode }),
     drawn: plans,
     classNames,
@@ -85,7 +85,7 @@ async function draw({ config }: Context, { classNames, task, rules, reporter, ..
     rules,
     completion: { picture, facts: factsOf(task, { rows: vim.model.grid[0], ways: config.ways, resize }) },
   });
-  return { plans, originals: originals.indices.length, damaged: originals.damaged };
+  return { plans, originals: originals.indices.length, damaged: originals.damaged, part };
 }
 
 /** How the images were resized that the VIM learned from. */

@@ -31,7 +31,10 @@ type Drawing = {
   batchSize: number;
 };
 
-/** Codes of all plans, drawn batch by batch; the weights are given up for it. A last batch that is not full draws its first sequence again. */
+/**
+ * Codes of all plans, drawn batch by batch; a last batch that is not full draws its first sequence again. The weights are given up,
+ * wherever the sampler has copies.
+ */
 export async function drawCodes(drawing: Drawing): Promise<Codes> {
   const { vim, plans, rules, prefixLength = 0, engine, reporter, batchSize } = drawing;
   const { guidance, filters } = rules;
@@ -83,13 +86,13 @@ export async function reject({ judge }: Rejection, { drawn, shares, ...tools }: 
 
 type Decoding = { tokenizer: LoadedModel<TokenizerConfig>; engine: Engine; batchSize: number };
 
-/** Images of codes [N, T], batch by batch, each [n, H, W, C]: all of them at once may be more than memory holds. */
+/** Images of codes [N, T], for which the weights are given up, batch by batch, each [n, H, W, C]: all of them at once may be more than memory holds. */
 export async function* decodedBatches(codes: Int32Array, decoding: Decoding): AsyncGenerator<Float32Array> {
   const { tokenizer, engine, batchSize } = decoding;
   const { model, weights } = tokenizer;
   const T = codesPerImage(model);
   const together = Math.min(batchSize, codes.length / T);
-  const decoder = await createDecoder({ engine, model, weights, batchSize: together });
+  const decoder = await createDecoder({ engine, model, weights, givesUpWeights: true, batchSize: together });
   try {
     for (let from = 0; from < codes.length; from += together * T)
       yield await decoder.decode(codes.subarray(from, from + together * T));

@@ -16,7 +16,7 @@ export type GrowingPicture = {
   /** Keeps image `i`, [H, W, C] in [0, 1], where the picture shows it. */
   offer(i: number, image: Float32Array): void;
   draw(): Canvas;
-  /** What it shows, as "the first 49 of 1,000 classes", where that is not all. */
+  /** What it shows, as "the first 49 of 1,000 classes" or "20 of 400 images", where that is not all. */
   readonly part?: string | undefined;
 };
 

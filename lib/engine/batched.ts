@@ -5,7 +5,7 @@ import { stepCost } from "./stepCost.js";
 import type { DType, Engine, HostTensor, NamedHostTensors, Step, StepOptions } from "./types.js";
 
 /** Numbers of any count of items, one behind the other. */
-export type Numbers = Float32Array | Int32Array;
+type Numbers = Float32Array | Int32Array;
 
 /** A step, and how it is compiled, for batches of the given size. */
 export type BatchPlan = (batchSize: number) => { readonly step: Step; readonly options: StepOptions };
@@ -22,7 +22,7 @@ export type BatchedOptions = {
   readonly feeds?: NamedHostTensors;
 };
 
-export type BatchedProgram = {
+type BatchedProgram = {
   readonly name: string;
   /**
    * Results [N, ...] of items [N, ...], by name; of none, nothing. The last batch is padded with zeros.
@@ -42,7 +42,8 @@ export async function compileBatched({
 }: BatchedOptions): Promise<BatchedProgram> {
   const batchSize = fastestBatch(engine, most, plan);
   const { step, options } = plan(batchSize);
-  const specs = items.map((item) => itemOf(item, options));
+  const { inputs } = options; // what runs is not to hold the constants
+  const specs = items.map((item) => itemOf(item, inputs));
   const program = await engine.compile(step, options);
   const { name } = program;
   return {
@@ -69,11 +70,11 @@ export async function compileBatched({
 const CACHED = 24e6;
 
 /**
- * Items that a graph computes at once where no more than `most` are wanted: on a processor only as many as keep what lies between
- * operations in its cache, which takes less memory as well (bench/README.md); elsewhere all.
+ * Items that a graph computes at once where no more than `most` are wanted: ONNX Runtime on a processor only as many as keep what
+ * lies between operations in its cache, which takes less memory as well (bench/README.md); elsewhere all.
  */
-export function fastestBatch({ device }: Pick<Engine, "device">, most: number, plan: BatchPlan): number {
-  if (device !== "cpu" || most <= 1) return Math.max(1, most);
+export function fastestBatch({ name, device }: Pick<Engine, "name" | "device">, most: number, plan: BatchPlan): number {
+  if (name !== "onnxruntime" || device !== "cpu" || most <= 1) return Math.max(1, most);
   const { step, options } = plan(1);
   return evenBatch(most, Math.floor(CACHED / stepCost(step, options).peakBytes));
 }
@@ -81,7 +82,7 @@ export function fastestBatch({ device }: Pick<Engine, "device">, most: number, p
 /** What a step takes of each item: [...shape]. */
 type Item = { readonly name: string; readonly dtype: DType; readonly shape: readonly number[] };
 
-function itemOf(name: string, { inputs }: StepOptions): Item {
+function itemOf(name: string, inputs: StepOptions["inputs"]): Item {
   const { dtype, shape } = inputs[name]!;
   return { name, dtype, shape: shape.slice(1).map(Number) };
 }

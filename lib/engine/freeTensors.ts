@@ -1,4 +1,4 @@
-/** Memory of results that is given back at once. */
+/** Memory of tensors that is given back at once. */
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import type { NamedHostTensors } from "./types.js";
 
@@ -6,8 +6,9 @@ import type { NamedHostTensors } from "./types.js";
 let nowhere: MessagePort | undefined;
 
 /**
- * Gives the memory of tensors back now, and not when garbage is collected: their data are empty afterwards. The results of a
- * step would stay until the next one has made as many again. Each tensor must have its memory for itself.
+ * Gives the memory of tensors back now, and not when garbage is collected: their data are empty afterwards. Else the
+ * results of a step would stay until the next one has made as many again, and weights for as long as anything knows them. Each
+ * tensor must have its memory for itself.
  */
 export function freeTensors(tensors: NamedHostTensors): void {
   nowhere ??= deadEnd();

@@ -1,8 +1,6 @@
 import { thisMachine } from "./machine.js";
 import type { NamedHostTensors, StepOptions, TensorSpec } from "./types.js";
 
-const SHARE = 2 / 3; // of the machine's memory
-
 /**
  * Bytes of weights up to which they are built in. Until all graphs are compiled they are in memory as they were read and once in
  * each graph, packed, which may take two thirds of the machine. What is free at the time does not count, so that a machine always
@@ -10,7 +8,7 @@ const SHARE = 2 / 3; // of the machine's memory
  * @param memory bytes
  */
 export function largestBuiltIn({ graphs = 1, memory = thisMachine().memory } = {}): number {
-  return (SHARE * memory) / (graphs + 1);
+  return (2 * memory) / (3 * (graphs + 1));
 }
 
 /** How a step is compiled that takes weights besides `inputs`. */

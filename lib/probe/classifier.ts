@@ -9,7 +9,7 @@ import { compileOnCodes, pooledName } from "./codeProgram.js";
 
 export type OpenClassifierOptions = {
   readonly engine: Engine;
-  /** Images in one run of the graph; more are cut up, fewer padded. */
+  /** Most images in one run of the graph. */
   readonly batchSize: number;
   /** Run or file of the VIM, where it is no longer at the place that the classifier names. */
   readonly vim?: string | undefined;
@@ -18,8 +18,8 @@ export type OpenClassifierOptions = {
 export type Classifier = {
   /** Names of classes 0, 1, ... K - 1. */
   readonly classNames: readonly string[];
-  /** What the file says of it. */
-  readonly stored: StoredClassifier;
+  /** What the file says of it, but for its weights, which are part of the program. */
+  readonly stored: Omit<StoredClassifier, "tensors">;
   /**
    * Probabilities [N * K] of codes [N, T], row by row; each row sums to 1.
    * @throws RangeError when the codes are no whole rows
@@ -36,7 +36,8 @@ export type Classifier = {
 export async function openClassifier(file: string, options: OpenClassifierOptions): Promise<Classifier> {
   const { engine, batchSize } = options;
   const stored = await readClassifier(file);
-  const { classNames, block, vim } = stored;
+  const { tensors, ...described } = stored;
+  const { classNames, block, vim } = described;
   const program = await compileOnCodes({
     engine,
     model: vim.model,
@@ -46,11 +47,11 @@ export async function openClassifier(file: string, options: OpenClassifierOption
     batchSize,
     name: "classify",
     step: (pooled, inputs) => ({ probabilities: probabilities(pooled[pooledName(block)]!, inputs) }),
-    more: Object.fromEntries(Object.entries(stored.tensors).map(([name, tensor]) => [PREFIX + name, tensor])),
+    more: Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [PREFIX + name, tensor])),
   });
   return {
     classNames,
-    stored,
+    stored: described,
     classify: async (codes) => (await program.run(codes))["probabilities"] ?? new Float32Array(0),
     close: program.close,
   };

@@ -1,7 +1,7 @@
 /** Features of images: what the blocks of a frozen VIM make of their codes. */
 import { type BlocksOfVim, compileOnCodes, pooledName } from "./codeProgram.js";
 
-/** Whose features, and how many images in one run of the graph; more are cut up, fewer padded. */
+/** Whose features, and most images in one run of the graph. */
 export type FeatureOptions = BlocksOfVim & { readonly batchSize: number };
 
 export type FeatureExtractor = {

@@ -8,7 +8,10 @@ export type DecoderOptions = {
   readonly engine: Engine;
   readonly model: VimConfig;
   readonly weights: NamedHostTensors;
-  /** Whether the weights are given up: their data are empty once the decoder has copies, as it has where they are built in. */
+  /**
+   * Whether the weights are given up: their data are empty once the decoder needs them no more, as where they are built in or on
+   * the device. Decoders in calls keep them, since they may have to compile again.
+   */
   readonly givesUpWeights?: boolean;
   /** B, sequences drawn together. */
   readonly batchSize: number;
@@ -16,7 +19,7 @@ export type DecoderOptions = {
   readonly guidance?: Guidance | undefined;
   /** S, first codes of each sequence that are given; 0 when absent, less than T. */
   readonly prefixLength?: number | undefined;
-  /** Bytes of weights up to which they are built into the graphs, see `weightFeeds`; what the machine has room for if absent. */
+  /** Bytes of weights up to which they are built into the graphs, see `weightFeeds`; what there is room for if absent. */
   readonly largestBuiltIn?: number;
 };
 

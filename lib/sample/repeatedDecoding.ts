@@ -17,10 +17,13 @@ import { cacheNames, NEW, roomFor, takenAs } from "./kvCaches.js";
 import { drawPosition } from "./stepwise.js";
 import { float32, int32 } from "./tensors.js";
 
+/** Weights are on the device once for every graph, and its memory is not known: those of a VIM-Large are fed at every call. */
+export const LARGEST_IN_CALLS = 4e9; // bytes
+
 /** Compiles the prefill, and when it is known whether filters cut codes, the step that a call repeats. */
 export async function createRepeatedDecoder(options: DecoderOptions, repeated: Repeated): Promise<Decoder> {
   const { engine, model, prefixLength = 0 } = options;
-  const { options: held, feeds } = weightFeeds(options.weights, options.largestBuiltIn);
+  const { options: held, feeds } = weightFeeds(options.weights, options.largestBuiltIn ?? LARGEST_IN_CALLS);
   const { step, inputs } = prefillStep(model, rowsOf(options), prefixLength);
   const prefill = await engine.compile(step, withWeights(held, { name: "sample prefill", inputs }));
   const programs = new MadeOnce<RepeatedProgram>();

@@ -89,13 +89,14 @@ const holding =
     options: { name: "holding", inputs: { x: { dtype: "float32", shape: [B] } } },
   });
 
-test("a processor computes as many at once as its cache holds, in equal batches; other devices all", () => {
-  const sizes = (megabytes: number, device = "cpu") =>
-    [1, 4, 32, 100].map((most) => fastestBatch({ device }, most, holding(megabytes)));
+test("ONNX Runtime on a processor computes as many at once as its cache holds, in equal batches; others all", () => {
+  const sizes = (megabytes: number, device = "cpu", name: Engine["name"] = "onnxruntime") =>
+    [1, 4, 32, 100].map((most) => fastestBatch({ name, device }, most, holding(megabytes)));
   assert.equal(sizes(1), [1, 4, 16, 20]); // 24 fit
   assert.equal(sizes(5), [1, 4, 4, 4]);
   assert.equal(sizes(30), [1, 1, 1, 1]);
   assert.equal(sizes(30, "webgpu"), [1, 4, 32, 100]);
+  assert.equal(sizes(30, "cpu", "tensorflow"), [1, 4, 32, 100]);
 });
 
 test("a graph is no larger than is fastest, and what it gives is the same", async () => {

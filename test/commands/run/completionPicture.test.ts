@@ -65,7 +65,9 @@ test("images without a class have no labels, and only ten ways are shown", () =>
 test("there are no more rows than a viewer opens", () => {
   const large = { height: 2048, width: 2048, channels: 1 } as const;
   const shown = [0, 1, 2].map((row) => ({ row, pixels: new Float32Array(2048 ** 2).fill((50 + row) / 255) }));
-  const canvas = openCompletionPicture({ shown, ways: 2, keptShare: 1, labels: ["", "", ""], size: large }).draw();
+  const picture = openCompletionPicture({ shown, ways: 2, keptShare: 1, labels: ["", "", ""], size: large });
+  assert.is(picture.part, "1 of 3 images");
+  const canvas = picture.draw();
   assert.ok(canvas.width * canvas.height <= 2 ** 25, `${canvas.width} x ${canvas.height}`);
   assert.ok(canvas.width > 4 * 2048 && canvas.height > 2048);
   assert.equal(pixel(canvas, 1000, 1000)[0], 50);

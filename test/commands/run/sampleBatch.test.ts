@@ -23,9 +23,9 @@ const decoder = { model: smallTokenizer };
 const sizes = (
   batchSize: number | undefined,
   free: number,
-  { bytes = 4, images = 1000, guidance, prefixLength = 0 }: Change = {},
+  { bytes = 4, images = 1000, guidance, prefixLength = 0, ...on }: Change = {},
 ) =>
-  batchSizes({ batchSize } as SampleConfig, {
+  batchSizes({ batchSize, engine: "onnxruntime", device: "cpu", ...on } as SampleConfig, {
     vim: { model: vim, weights: held(bytes) },
     decoder,
     rules: { guidance },
@@ -35,7 +35,9 @@ const sizes = (
     memory: 12e9,
   });
 
-type Change = { bytes?: number; images?: number; guidance?: Guidance; prefixLength?: number };
+type Change = { bytes?: number; images?: number; guidance?: Guidance; prefixLength?: number } & Partial<
+  Pick<SampleConfig, "engine" | "device">
+>;
 
 test("the batch size asked for is taken; else half of the free memory decides", () => {
   assert.equal(sizes(7, 1), { draw: 7, decode: 7 });
@@ -54,7 +56,11 @@ test("packed weights take the place of those that were read; where codes are giv
   assert.is(sizes(undefined, free, { prefixLength }).draw, 10);
   const bytes = 8 * bytesPerSequence(vim, { prefixLength });
   assert.is(sizes(undefined, free, { prefixLength, bytes }).draw, 2);
-  assert.is(sizes(undefined, 2 * 10.5 * bytesPerSequence(vim), { bytes }).draw, 10);
+  const room = 2 * 10.5 * bytesPerSequence(vim);
+  assert.is(sizes(undefined, room, { bytes }).draw, 10);
+  const twice = { bytes: 4 * bytesPerSequence(vim) };
+  assert.is(sizes(undefined, room, { ...twice, engine: "tensorflow" }).draw, 2, "it keeps those that were read");
+  assert.is(sizes(undefined, room, { ...twice, device: "cuda" }).draw, 2);
 });
 
 test("weights too large to be packed are drawn with in twos at least, whose rows add up as those of any batch", () => {
@@ -63,6 +69,11 @@ test("weights too large to be packed are drawn with in twos at least, whose rows
   assert.is(sizes(1, 64e9, { bytes: 3.9e9 }).draw, 1);
   assert.is(sizes(1, 64e9, { bytes: 3.9e9, prefixLength: 2 }).draw, 2, "two graphs have less room");
   assert.is(sizes(1, 64e9, { bytes: 2.6e9, prefixLength: 2 }).draw, 1);
+  assert.is(
+    sizes(1, 64e9, { bytes: 3.9e9, prefixLength: 2, device: "cuda" }).draw,
+    1,
+    "the device's memory is another",
+  );
 });
 
 test.run();
