@@ -37,7 +37,9 @@ export async function openPriorImages(config: TrainVimConfig, { data, tokenizer 
   const validation = await openValidation(config, { all, held, hash });
   const most = evenBatch(config.batchSize, ENCODED_TOGETHER);
   const planOf = (batchSize: number) => encoderPlan({ model, weights, batchSize });
-  const together = fastestBatch({ name: config.engine, device: config.device }, most, planOf);
+  const { engine: name, device, threads } = config;
+  const computing = { name, device, ...(threads === undefined ? {} : { laneThreads: threads }) };
+  const together = fastestBatch(computing, most, planOf);
   const { classNames } = all;
   const [imageSize, channels] = [String(model.imageSize), String(model.channels)];
   return {

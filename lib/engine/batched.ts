@@ -1,6 +1,7 @@
 /** Programs that take any number of items, although a graph computes a batch of one size. */
 import { sizeOf } from "../shapes.js";
 import { evenBatch } from "./evenBatch.js";
+import { thisMachine } from "./machine.js";
 import { stepCost } from "./stepCost.js";
 import type { DType, Engine, HostTensor, NamedHostTensors, Step, StepOptions } from "./types.js";
 
@@ -66,17 +67,24 @@ export async function compileBatched({
   };
 }
 
-/** Bytes between the operations of a graph from which on larger batches are slower: about what a processor's last cache holds. */
-const CACHED = 24e6;
+/**
+ * Bytes a thread between the operations of a graph, beyond which larger batches are slower: about what a processor's last cache
+ * holds. Measured with two threads; more have larger caches as a rule, and more to share out.
+ */
+const CACHED = 12e6;
 
 /**
  * Items that a graph computes at once where no more than `most` are wanted: ONNX Runtime on a processor only as many as keep what
  * lies between operations in its cache, which takes less memory as well (bench/README.md); elsewhere all.
  */
-export function fastestBatch({ name, device }: Pick<Engine, "name" | "device">, most: number, plan: BatchPlan): number {
+export function fastestBatch(
+  { name, device, laneThreads = thisMachine().cores }: Pick<Engine, "name" | "device" | "laneThreads">,
+  most: number,
+  plan: BatchPlan,
+): number {
   if (name !== "onnxruntime" || device !== "cpu" || most <= 1) return Math.max(1, most);
   const { step, options } = plan(1);
-  return evenBatch(most, Math.floor(CACHED / stepCost(step, options).peakBytes));
+  return evenBatch(most, Math.floor((CACHED * laneThreads) / stepCost(step, options).peakBytes));
 }
 
 /** What a step takes of each item: [...shape]. */

@@ -60,7 +60,7 @@ export interface Engine {
   readonly device: string;
   /** float32 if absent. Gradients that float16 products make want a loss that is scaled: `train/lossScale.ts`. */
   readonly precision?: Precision;
-  /** Threads that lanes share; absent where there are no lanes. */
+  /** Threads of an operation, which lanes share; absent where there are no lanes. */
   readonly laneThreads?: number;
   compile(step: Step, options: StepOptions): Promise<Program>;
   /** Where tensors can stay on the device between steps; absent where that is host memory anyway. */
