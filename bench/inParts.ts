@@ -1,5 +1,4 @@
 /** Steps as trainings run them: a batch in as many lanes as suit the machine, results joined. */
-
 import { freeTensors } from "../lib/engine/freeTensors.js";
 import type { Engine, HostTensor, NamedHostTensors } from "../lib/engine/types.js";
 import { mapValues } from "../lib/records.js";

@@ -86,7 +86,10 @@ export async function reject({ judge }: Rejection, { drawn, shares, ...tools }: 
 
 type Decoding = { tokenizer: LoadedModel<TokenizerConfig>; engine: Engine; batchSize: number };
 
-/** Images of codes [N, T], for which the weights are given up, batch by batch, each [n, H, W, C]: all of them at once may be more than memory holds. */
+/**
+ * Images of codes [N, T], batch by batch, each [n, H, W, C]: all of them at once may be more than memory holds. The tokenizer's
+ * weights are given up.
+ */
 export async function* decodedBatches(codes: Int32Array, decoding: Decoding): AsyncGenerator<Float32Array> {
   const { tokenizer, engine, batchSize } = decoding;
   const { model, weights } = tokenizer;
