@@ -226,6 +226,16 @@ test("memory is given back where large weights are fed, unless there are convolu
   for (const platform of ["darwin", "win32"] as const) assert.not.ok(givesMemoryBack({}, large, platform));
 });
 
+test("a matrix that is transposed ahead of its product is not transposed within it after all", async () => {
+  const step: Step = ({ x, y }) => ({ z: tf.matMul(x!, y!, true) });
+  const inputs: StepOptions["inputs"] = {
+    x: { dtype: "float32", shape: [4, 2] },
+    y: { dtype: "float32", shape: [4, 128] },
+  };
+  const feeds = { x: floats([4, 2], ...new Array(8).fill(1)), y: floats([4, 128], ...new Array(512).fill(1)) };
+  assert.equal(await executed(step, { name: "wide", inputs }, feeds), ["Transpose", "MatMul"]);
+});
+
 test("recomputed nodes run twice, in the order in which the step made them", async () => {
   const step: Step = ({ x }) => ({ g: tf.grad((a: tf.Tensor) => tf.sum(tf.exp(layer(layer(layer(a))))))(x!) });
   const options: StepOptions = { name: "order", inputs: { x: { dtype: "float32", shape: [4] } } };

@@ -74,6 +74,18 @@ test("each target gets the operations it has", () => {
   assert.equal(ops(traced(step, { x }, "webgpu")), ["Transpose", "MatMul"]);
 });
 
+test("on processors a left operand is transposed ahead of its product where that is wide, and is one matrix", () => {
+  const opsOf = (left: readonly number[], right: readonly number[], transposeB = false) => {
+    const inputs = { x: { dtype: "float32", shape: left }, y: { dtype: "float32", shape: right } } as const;
+    return ops(traced(({ x, y }) => ({ z: tf.matMul(x!, y!, true, transposeB) }), inputs));
+  };
+  assert.equal(opsOf([3, 2], [3, 127]), ["FusedMatMul"]);
+  assert.equal(opsOf([3, 2], [3, 128]), ["Transpose", "MatMul"]);
+  assert.equal(opsOf([3, 2], [128, 3], true), ["Transpose", "FusedMatMul"]);
+  assert.equal(opsOf([1, 3, 2], [1, 3, 128]), ["Transpose", "MatMul"]);
+  assert.equal(opsOf([2, 3, 2], [2, 3, 128]), ["FusedMatMul"]);
+});
+
 test("a step that reads values, or a tensor of another step, is told so", () => {
   assert.throws(() => traced(({ x }) => ({ y: tf.scalar(x!.dataSync()[0]!) })), /read the values of a tensor/);
   const outside = tf.tensor([1, 2, 3]);

@@ -37,17 +37,17 @@ defineLowering("CachedAttention", ["q", "k", "v", "cacheK", "cacheV", "mask"], (
   const { q, k, v, cacheK, cacheV, mask } = inputs;
   const [batch, heads, room, d] = cacheK.shape as [number, number, number, number];
   type Attributes = Record<string, bigint | bigint[]>;
-  const node = (op: string, inputs: readonly string[], rows: readonly [number, number], attributes: Attributes = {}) =>
-    graph.node({ op, inputs, attributes }, { type: q.type, shape: [batch, heads, ...rows] });
+  type Rows = readonly [number, number];
+  const node = (op: string, inputs: readonly string[], rows: Rows, attributes: Attributes = {}, domain = "") =>
+    graph.node({ op, inputs, attributes, domain }, { type: q.type, shape: [batch, heads, ...rows] });
   const scales = graph.constant(new Array<number>(d).fill(Number(attributes["scale"])), [d], "float32");
   const query = node("Mul", [graph.whole(q), graph.whole(scales)], [1, d]);
   const [key, value] = [graph.whole(k), graph.whole(v)];
-  const turned = (name: string, rows: readonly [number, number]) =>
-    node("Transpose", [name], rows, { perm: [0n, 1n, 3n, 2n] });
+  const turned = (name: string, rows: Rows) => node("Transpose", [name], rows, { perm: [0n, 1n, 3n, 2n] });
   const cached = graph.whole(cacheK);
   const scored =
     graph.target === "cpu"
-      ? node("MatMul", [query, turned(cached, [d, room])], [1, room])
+      ? node("FusedMatMul", [query, cached], [1, room], { transB: 1n }, "com.microsoft")
       : turned(node("MatMul", [cached, turned(query, [d, 1])], [room, 1]), [1, room]);
   const past = node("Add", [scored, graph.whole(mask)], [1, room]);
   const products = node("Mul", [query, key], [1, d]);

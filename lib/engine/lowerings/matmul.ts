@@ -1,6 +1,6 @@
 /** Matrix products. */
 
-import { exchanged, type ProductLayout, productShape } from "../../shapes.js";
+import { exchanged, type ProductLayout, productShape, sizeOf } from "../../shapes.js";
 import type { GraphBuilder } from "../graphBuilder.js";
 import type { Sym } from "../symbols.js";
 import { defineLowering } from "../traceBackend.js";
@@ -42,7 +42,8 @@ const LONG_ROW = 256;
 
 /**
  * `alpha * op(a) op(b)` over the last two axes, leading axes broadcast.
- * On CPU transposition and factor belong to one `FusedMatMul`; other devices lack that kernel and get a `Transpose`.
+ * On CPU transposition and factor belong to one `FusedMatMul`, but for the left operand of a wide product; other devices lack that
+ * kernel and get a `Transpose`.
  */
 export function matMul(
   graph: GraphBuilder,
@@ -53,6 +54,8 @@ export function matMul(
   const shape = productShape(a.shape, b.shape, { transposeA, transposeB });
   const type = { type: a.type, shape };
   if (graph.uniformValue(a) === 0 || graph.uniformValue(b) === 0) return { ...number(graph, 0, a.type), shape };
+  if (graph.target === "cpu" && transposeA && isTurnedAhead(a, shape))
+    return matMul(graph, swapLast(graph, a), b, { transposeB, alpha });
   if (graph.target === "cpu" && a.type === "float32" && (transposeA || transposeB || alpha !== 1)) {
     const attributes = { transA: transposeA ? 1n : 0n, transB: transposeB ? 1n : 0n, alpha };
     const inputs = [graph.whole(a), graph.whole(b)];
@@ -64,6 +67,16 @@ export function matMul(
   if (alpha === 1) return product;
   return graph.sym({ op: "Mul", inputs: [graph.whole(product), graph.scalar(alpha, a.type)] }, type);
 }
+
+/**
+ * Whether a left operand is transposed before its product (the gradients of weights). ONNX Runtime's kernel would transpose it once
+ * for every 128 columns of the result.
+ */
+function isTurnedAhead(a: Sym, product: readonly number[]): boolean {
+  return sizeOf(a.shape.slice(0, -2)) === 1 && product.at(-1)! >= COLUMNS_AT_ONCE;
+}
+
+const COLUMNS_AT_ONCE = 128;
 
 /** Transpose of the last two axes. */
 function swapLast(graph: GraphBuilder, x: Sym): Sym {

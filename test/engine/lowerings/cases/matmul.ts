@@ -55,6 +55,22 @@ const withConstants = LAYOUTS.flatMap((layout) => repeat(6, (i) => product([2], 
 
 const integers = LAYOUTS.flatMap((layout) => repeat(2, () => product([2], [2], { ...layout, dtype: "int32" })));
 
+/** Wide enough for the left operand to be transposed ahead of its product. */
+const wide: Case[] = [[], [1], [1, 1]].flatMap((batch) =>
+  [false, true].map((transposeB): Case => {
+    const shapes = [
+      [...batch, 3, 2],
+      [...batch, ...(transposeB ? [130, 3] : [3, 130])],
+    ];
+    return {
+      name: `${show(shapes[0]!)} transposed by ${show(shapes[1]!)}, ${transposeB}`,
+      operands: shapes.map((shape) => draw.operand(shape)),
+      f: (a, b) => tf.matMul(a!, b!, true, transposeB),
+      gradients: 2,
+    };
+  }),
+);
+
 const related: Case[] = [
   {
     name: "dot of matrix and vector",
@@ -84,6 +100,7 @@ const related: Case[] = [
 
 export const cases: CaseGroups = {
   "products of all four layouts agree, with batches of any rank": sameBatch,
+  "wide products of a transposed operand agree": wide,
   "batches that broadcast agree": broadcastBatch,
   "products with constants agree, zero among them": withConstants,
   "integer products are exact": integers,
