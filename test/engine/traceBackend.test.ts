@@ -82,8 +82,34 @@ test("on processors a left operand is transposed ahead of its product where that
   assert.equal(opsOf([3, 2], [3, 127]), ["FusedMatMul"]);
   assert.equal(opsOf([3, 2], [3, 128]), ["Transpose", "MatMul"]);
   assert.equal(opsOf([3, 2], [128, 3], true), ["Transpose", "FusedMatMul"]);
+  assert.equal(
+    opsOf([512, 1024], [512, 256]),
+    ["Transpose", "MatMul", "Transpose"],
+    "the other way round where it is tall",
+  );
+  assert.equal(opsOf([512, 1024], [256, 512], true), ["MatMul", "Transpose"]);
+  assert.equal(opsOf([512, 1024], [2, 512, 256]), ["Transpose", "MatMul"], "not for many products");
   assert.equal(opsOf([1, 3, 2], [1, 3, 128]), ["Transpose", "MatMul"]);
   assert.equal(opsOf([2, 3, 2], [2, 3, 128]), ["FusedMatMul"]);
+});
+
+test("on processors products of many rows are made in equal pieces of at most 512, unless the weights are part of the model", () => {
+  const pieces = (rows: number) => {
+    const inputs = { x: { dtype: "float32", shape: [rows, 3] }, y: { dtype: "float32", shape: [3, 2] } } as const;
+    return traced(({ x, y }) => ({ z: tf.matMul(x!, y!) }), inputs);
+  };
+  assert.equal(ops(pieces(2047)), ["MatMul"]);
+  assert.equal(ops(pieces(2049)), ["MatMul"], "no equal pieces of 256 to 512");
+  const graph = pieces(3072);
+  assert.equal(
+    ops(graph).filter((op) => op !== "Reshape"),
+    ["FusedMatMul"],
+  );
+  assert.equal(graph.nodes.find(({ op }) => op === "FusedMatMul")!.attributes["transBatchB"], 1n);
+  const constants = { y: { dtype: "float32" as const, shape: [3, 2], data: Float32Array.of(1, 2, 3, 4, 5, 6) } };
+  const inputs = { x: { dtype: "float32" as const, shape: [3072, 3] } };
+  const builtIn = trace(({ x, y }) => ({ z: tf.matMul(x!, y!) }), { name: "step", inputs, constants }, "cpu");
+  assert.equal(ops(builtIn), ["MatMul"]);
 });
 
 test("a step that reads values, or a tensor of another step, is told so", () => {

@@ -6,7 +6,7 @@ import type { Sym } from "../symbols.js";
 import { defineLowering } from "../traceBackend.js";
 import { elementwise, number } from "./elementwise.js";
 import { canBeHalf, halfProduct } from "./halfProducts.js";
-import { concat } from "./shapes.js";
+import { concat, reshape } from "./shapes.js";
 
 export type MatMulOptions = ProductLayout & {
   /** Factor on the product. */
@@ -22,8 +22,55 @@ defineLowering("BatchMatMul", ["a", "b"], ({ inputs: { a, b }, attributes, graph
 
 /** The products that models ask for. Those inside other lowerings (convolutions, sums of rows) are float32 always. */
 function product(graph: GraphBuilder, a: Sym, b: Sym, layout: ProductLayout): Sym {
-  const half = graph.precision === "float16" && canBeHalf(graph, a, b, layout);
-  return half ? halfProduct(graph, a, b, layout) : matMul(graph, a, b, layout);
+  if (graph.precision === "float16" && canBeHalf(graph, a, b, layout)) return halfProduct(graph, a, b, layout);
+  const pieces = rowPieces(graph, a, b, layout);
+  return pieces > 1 ? inPieces(graph, a, b, { ...layout, pieces }) : matMul(graph, a, b, layout);
+}
+
+/**
+ * In how many equal pieces the rows of a product are best computed on a processor. ONNX Runtime's kernel goes over all rows for every
+ * 128 columns and every 128 of the inner dimension: those of a piece stay in the second cache, and their pages known, meanwhile. Where
+ * the right operand is part of the model, the kernel has its columns side by side already.
+ */
+function rowPieces(graph: GraphBuilder, a: Sym, b: Sym, { transposeA = false }: ProductLayout): number {
+  const plain = [a, b].every(
+    (x) => x.type === "float32" && x.shape.length === 2 && graph.uniformValue(x) === undefined,
+  );
+  if (graph.target !== "cpu" || transposeA || !plain || graph.initializers.builtIn(b)) return 1;
+  const rows = a.shape[0]!;
+  if (rows < MANY_ROWS) return 1;
+  for (let pieces = Math.ceil(rows / MOST_ROWS); rows / pieces >= LEAST_ROWS; pieces++)
+    if (rows % pieces === 0) return pieces;
+  return 1;
+}
+
+const MANY_ROWS = 2048;
+/** Of a piece. */
+const [LEAST_ROWS, MOST_ROWS] = [256, 512];
+
+/**
+ * `a op(b)` with the rows of a in pieces, a batch, without copies. A right operand that is a matrix, or a batch of one, would make them
+ * one product again; [K, 1, N] with its first two axes exchanged (`transBatchB`), which is the same numbers, does not.
+ */
+function inPieces(
+  graph: GraphBuilder,
+  a: Sym,
+  b: Sym,
+  { transposeB = false, pieces }: ProductLayout & { readonly pieces: number },
+): Sym {
+  const [rows, inner] = a.shape as [number, number];
+  const [first, last] = b.shape as [number, number];
+  const columns = transposeB ? first : last;
+  const left = reshape(graph, a, [pieces, rows / pieces, inner]);
+  const right = reshape(graph, b, [first, 1, last]);
+  const request = {
+    op: "FusedMatMul",
+    inputs: [graph.whole(left), graph.whole(right)],
+    attributes: { transB: transposeB ? 1n : 0n, transBatchB: 1n },
+    domain: "com.microsoft",
+  };
+  const product = graph.sym(request, { type: a.type, shape: [pieces, rows / pieces, columns] });
+  return reshape(graph, product, [rows, columns]);
 }
 
 /**
@@ -54,8 +101,10 @@ export function matMul(
   const shape = productShape(a.shape, b.shape, { transposeA, transposeB });
   const type = { type: a.type, shape };
   if (graph.uniformValue(a) === 0 || graph.uniformValue(b) === 0) return { ...number(graph, 0, a.type), shape };
-  if (graph.target === "cpu" && transposeA && isTurnedAhead(a, shape))
-    return matMul(graph, swapLast(graph, a), b, { transposeB, alpha });
+  if (graph.target === "cpu" && transposeA && isTurnedAhead(a, shape)) {
+    if (!isTall(a, shape)) return matMul(graph, swapLast(graph, a), b, { transposeB, alpha });
+    return swapLast(graph, matMul(graph, transposeB ? b : swapLast(graph, b), a, { alpha }));
+  }
   if (graph.target === "cpu" && a.type === "float32" && (transposeA || transposeB || alpha !== 1)) {
     const attributes = { transA: transposeA ? 1n : 0n, transB: transposeB ? 1n : 0n, alpha };
     const inputs = [graph.whole(a), graph.whole(b)];
@@ -77,6 +126,16 @@ function isTurnedAhead(a: Sym, product: readonly number[]): boolean {
 }
 
 const COLUMNS_AT_ONCE = 128;
+
+/**
+ * Whether `a^T b` is made as `(b^T a)^T`: where that moves no more elements, since the kernel is slower for many rows than for many
+ * columns.
+ */
+function isTall(a: Sym, product: readonly number[]): boolean {
+  const inner = a.shape.at(-2)!;
+  const [rows, columns] = product.slice(-2) as [number, number];
+  return sizeOf(product) === rows * columns && columns * (inner + rows) <= inner * rows;
+}
 
 /** Transpose of the last two axes. */
 function swapLast(graph: GraphBuilder, x: Sym): Sym {

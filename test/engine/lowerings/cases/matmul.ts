@@ -71,6 +71,15 @@ const wide: Case[] = [[], [1], [1, 1]].flatMap((batch) =>
   }),
 );
 
+/** So many rows that they are multiplied in pieces. */
+const long: Case[] = [2048, 2049, 2053].flatMap((rows) =>
+  [false, true].map((transposeB): Case => {
+    const operands = [[rows, 3], transposeB ? [2, 3] : [3, 2]].map((shape) => draw.operand(shape, { form: "input" }));
+    const f = (a: tf.Tensor, b: tf.Tensor) => tf.add(tf.matMul(a, b, false, transposeB), 1);
+    return { name: `${rows} rows, ${transposeB}`, operands, f: (a, b) => f(a!, b!), gradients: 2 };
+  }),
+);
+
 const related: Case[] = [
   {
     name: "dot of matrix and vector",
@@ -101,6 +110,7 @@ const related: Case[] = [
 export const cases: CaseGroups = {
   "products of all four layouts agree, with batches of any rank": sameBatch,
   "wide products of a transposed operand agree": wide,
+  "products of many rows agree": long,
   "batches that broadcast agree": broadcastBatch,
   "products with constants agree, zero among them": withConstants,
   "integer products are exact": integers,
