@@ -157,12 +157,10 @@ async function guarded<T>(device: OnnxDevice, step: string, work: Promise<T>): P
   });
 }
 
-/**
- * What ONNX Runtime must not do to a graph. Merging equal nodes would undo recomputation; the graph builder has merged the others
- * already. A transposition that was made a flag of its product would be done again and again within it, or is such a flag already
- * (`lowerings/matmul.ts`).
- */
-const LEFT_TO_LOWERINGS = ["CommonSubexpressionElimination", "MatmulTransposeFusion"];
+/** Merging equal nodes would undo recomputation; the graph builder has merged the others already. */
+const UNDOES_RECOMPUTATION = "CommonSubexpressionElimination";
+/** Makes a transposition a flag of its product; lowerings for processors set that flag themselves where it pays. */
+const UNDOES_TRANSPOSITION = "MatmulTransposeFusion";
 
 /** How sessions are made: what order nodes run in and which of them are merged depends on it. */
 export function sessionOptions({
@@ -178,7 +176,11 @@ export function sessionOptions({
     // A node that has to leave the device is an error, as it is reported here anyway, and not a message of its own.
     ...(device === "cpu" ? {} : { logSeverityLevel: 4 as const }),
     extra: {
-      optimization: { disable_specified_optimizers: LEFT_TO_LOWERINGS.join(";") },
+      optimization: {
+        disable_specified_optimizers: [UNDOES_RECOMPUTATION, ...(device === "cpu" ? [UNDOES_TRANSPOSITION] : [])].join(
+          ";",
+        ),
+      },
       session: {
         intra_op: { allow_spinning: spinning ? "1" : "0" },
         ...(spinning ? { force_spinning_stop: "1" } : {}), // when a run ends
