@@ -71,6 +71,22 @@ const wide: Case[] = [[], [1], [1, 1]].flatMap((batch) =>
   }),
 );
 
+/** Tall enough to be made the other way round. */
+const tall: Case[] = [[], [1]].flatMap((batch) =>
+  [false, true].map((transposeB): Case => {
+    const shapes = [
+      [...batch, 280, 256],
+      [...batch, ...(transposeB ? [128, 280] : [280, 128])],
+    ];
+    return {
+      name: `${show(shapes[0]!)} transposed by ${show(shapes[1]!)}, ${transposeB}`,
+      operands: shapes.map((shape) => draw.operand(shape, { form: "input" })),
+      f: (a, b) => tf.matMul(a!, b!, true, transposeB),
+      gradients: 0,
+    };
+  }),
+);
+
 /** So many rows that they are multiplied in pieces. */
 const long: Case[] = [2048, 2049, 2053].flatMap((rows) =>
   [false, true].map((transposeB): Case => {
@@ -110,6 +126,7 @@ const related: Case[] = [
 export const cases: CaseGroups = {
   "products of all four layouts agree, with batches of any rank": sameBatch,
   "wide products of a transposed operand agree": wide,
+  "tall products of a transposed operand agree": tall,
   "products of many rows agree": long,
   "batches that broadcast agree": broadcastBatch,
   "products with constants agree, zero among them": withConstants,
