@@ -29,8 +29,8 @@ function product(graph: GraphBuilder, a: Sym, b: Sym, layout: ProductLayout): Sy
 
 /**
  * In how many equal pieces the rows of a product are best computed on a processor. ONNX Runtime's kernel goes over all rows for every
- * 128 columns and every 128 of the inner dimension: those of a piece stay in the second cache, and their pages known, meanwhile. Where
- * the right operand is part of the model, the kernel has its columns side by side already.
+ * 128 columns and every 128 of the inner dimension, and gets slower with their number (bench/README.md, measured where weights are
+ * fed). Products of weights that are part of the model stay whole: the kernel packs those once for all steps.
  */
 function rowPieces(graph: GraphBuilder, a: Sym, b: Sym, { transposeA = false }: ProductLayout): number {
   const plain = [a, b].every(

@@ -55,44 +55,37 @@ const withConstants = LAYOUTS.flatMap((layout) => repeat(6, (i) => product([2], 
 
 const integers = LAYOUTS.flatMap((layout) => repeat(2, () => product([2], [2], { ...layout, dtype: "int32" })));
 
-/** Wide enough for the left operand to be transposed ahead of its product. */
-const wide: Case[] = [[], [1], [1, 1]].flatMap((batch) =>
-  [false, true].map((transposeB): Case => {
-    const shapes = [
-      [...batch, 3, 2],
-      [...batch, ...(transposeB ? [130, 3] : [3, 130])],
-    ];
-    return {
-      name: `${show(shapes[0]!)} transposed by ${show(shapes[1]!)}, ${transposeB}`,
-      operands: shapes.map((shape) => draw.operand(shape)),
-      f: (a, b) => tf.matMul(a!, b!, true, transposeB),
-      gradients: 2,
-    };
-  }),
-);
+/** `a^T op(b)` of single matrices, with and without leading axes: a is [inner, rows]. */
+function transposed([inner, rows, columns]: readonly [number, number, number], gradients: 0 | 2): Case[] {
+  return [[], [1], [1, 1]].flatMap((batch) =>
+    [false, true].map((transposeB): Case => {
+      const right = transposeB ? [columns, inner] : [inner, columns];
+      const operands = [[inner, rows], right].map((shape) => draw.operand([...batch, ...shape], { form: "input" }));
+      return {
+        name: `${operands.map(({ shape }) => show(shape)).join(" transposed by ")}, ${transposeB}`,
+        operands,
+        f: (a, b) => tf.matMul(a!, b!, true, transposeB),
+        gradients,
+      };
+    }),
+  );
+}
 
+/** Wide enough for the left operand to be transposed ahead of its product. */
+const wide = transposed([3, 2, 130], 2);
 /** Tall enough to be made the other way round. */
-const tall: Case[] = [[], [1]].flatMap((batch) =>
-  [false, true].map((transposeB): Case => {
-    const shapes = [
-      [...batch, 280, 256],
-      [...batch, ...(transposeB ? [128, 280] : [280, 128])],
-    ];
-    return {
-      name: `${show(shapes[0]!)} transposed by ${show(shapes[1]!)}, ${transposeB}`,
-      operands: shapes.map((shape) => draw.operand(shape, { form: "input" })),
-      f: (a, b) => tf.matMul(a!, b!, true, transposeB),
-      gradients: 0,
-    };
-  }),
-);
+const tall = transposed([280, 256, 128], 0);
 
 /** So many rows that they are multiplied in pieces. */
 const long: Case[] = [2048, 2049, 2053].flatMap((rows) =>
   [false, true].map((transposeB): Case => {
     const operands = [[rows, 3], transposeB ? [2, 3] : [3, 2]].map((shape) => draw.operand(shape, { form: "input" }));
-    const f = (a: tf.Tensor, b: tf.Tensor) => tf.add(tf.matMul(a, b, false, transposeB), 1);
-    return { name: `${rows} rows, ${transposeB}`, operands, f: (a, b) => f(a!, b!), gradients: 2 };
+    return {
+      name: `${rows} rows, ${transposeB}`,
+      operands,
+      f: (a, b) => tf.matMul(a!, b!, false, transposeB),
+      gradients: 2,
+    };
   }),
 );
 
