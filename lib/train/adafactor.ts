@@ -11,11 +11,11 @@
  * (praxis). There the first moment is not corrected for its bias; here it is, so that a run without warm-up starts as
  * AdamW's does.
  */
-import type { HostTensor, NamedHostTensors } from "../engine/types.js";
+import type { NamedHostTensors } from "../engine/types.js";
 import type { ParamSpec } from "../nn/params.js";
 import { sizeOf } from "../shapes.js";
-import { BLOCK, blocksBytes, type Int8Blocks, roundBlock, zeroBlocks } from "./int8Blocks.js";
-import { floatsOf, type UpdateCost, type UpdateOptions, type UpdateRule } from "./updateRule.js";
+import { BLOCK, blocksBytes, roundBlock, valuesOf, zeroBlocks } from "./int8Blocks.js";
+import { floatsOf, type UpdateCost, type UpdateOptions, type UpdateRule, zerosOf } from "./updateRule.js";
 
 export type AdafactorOptions = {
   readonly beta1: number;
@@ -33,15 +33,22 @@ const EXPONENT = 0.8; // algorithm 6
 /** A parameter's part in `movedBytes`: measured as 2.2 and 1.9 times the time of AdamW, which moves 28 bytes. */
 const [CLIPPED_BYTES, UNCLIPPED_BYTES] = [60, 52];
 
-/** What is kept of a parameter, which counts as a matrix: all axes but the last are rows, and a vector is one row. */
-type Moments = {
-  readonly rows: number;
-  readonly columns: number;
+/** What is kept of parameters, which count as matrices: all axes but the last are rows, and a vector is one row. */
+type State = {
   /** R, [rows]. */
-  readonly rowMeans: Float32Array;
+  readonly rows: NamedHostTensors;
   /** C, [columns]: of a vector, the whole second moment. */
+  readonly columns: NamedHostTensors;
+  /** q of the first moment, packed, and its scales (`Int8Blocks`). */
+  readonly first: NamedHostTensors;
+  readonly scales: NamedHostTensors;
+};
+
+/** Of one parameter. */
+type Moments = {
+  readonly rowMeans: Float32Array;
   readonly columnMeans: Float32Array;
-  readonly first: Int8Blocks;
+  readonly first: { readonly values: Int8Array; readonly scales: Float32Array };
 };
 
 /** Adafactor over `params`, which it changes in place, from moments of zero. */
@@ -50,20 +57,20 @@ export function adafactorRule(
   specs: Readonly<Record<string, ParamSpec>>,
   options: AdafactorOptions,
 ): UpdateRule {
-  const moments = Object.fromEntries(Object.entries(params).map(([name, { shape }]) => [name, zeroMoments(shape)]));
+  const state = zeroState(params);
   return {
-    state: stateOf(moments),
+    state,
     update: (gradients, update) => {
       for (const [name, { decay }] of Object.entries(specs)) {
         const arrays = {
           weights: floatsOf(params, name),
           gradient: floatsOf(gradients, name),
-          moments: moments[name]!,
+          moments: momentsOf(state, name),
         };
         updateTensor(arrays, { ...options, ...update, weightDecay: decay ? options.weightDecay : 0 });
       }
     },
-    forget: (name, from, to) => moments[name]?.first.values.fill(0, from, to),
+    forget: (name, from, to) => momentsOf(state, name).first.values.fill(0, from, to),
   };
 }
 
@@ -101,9 +108,10 @@ function updateTensor({ weights, gradient, moments }: Arrays, options: Adafactor
 /** Takes g^2 into R and C. */
 function observe(
   gradient: Float32Array,
-  { rows, columns, rowMeans, columnMeans }: Moments,
+  { rowMeans, columnMeans }: Moments,
   { gradientScale, decay }: { gradientScale: number; decay: number },
 ): void {
+  const [rows, columns] = [rowMeans.length, columnMeans.length];
   const columnSums = new Float64Array(columns);
   for (let i = 0, at = 0; i < rows; i++, at += columns) {
     let sum = 0;
@@ -121,8 +129,8 @@ function observe(
 /** `u_ij = rows_i columns_j g_ij`. */
 type Factors = { readonly rows: Float64Array; readonly columns: Float64Array };
 
-function inverseRoots({ rows, rowMeans, columnMeans }: Moments, gradientScale: number): Factors {
-  const mean = rowMeans.reduce((sum, one) => sum + one, 0) / rows;
+function inverseRoots({ rowMeans, columnMeans }: Moments, gradientScale: number): Factors {
+  const mean = rowMeans.reduce((sum, one) => sum + one, 0) / rowMeans.length;
   return {
     rows: Float64Array.from(rowMeans, (one) => gradientScale * Math.sqrt(mean / one)),
     columns: Float64Array.from(columnMeans, (one) => 1 / Math.sqrt(one)),
@@ -151,15 +159,15 @@ function descend(
   { beta1, weightDecay, rate, step }: AdafactorOptions & UpdateOptions,
 ): void {
   const { values, scales } = moments.first;
-  const { columns } = moments;
+  const columns = moments.columnMeans.length;
   const correctedRate = rate / (1 - beta1 ** step);
   const keep = 1 - rate * weightDecay;
   const block = new Float64Array(BLOCK);
   let [row, from] = [0, 0];
-  for (let b = 0; b < scales.data.length; b++) {
+  for (let b = 0; b < scales.length; b++) {
     const count = Math.min(BLOCK, columns - from);
     const at = row * columns + from;
-    const [kept, added] = [beta1 * scales.data[b]!, (1 - beta1) * factors.rows[row]!];
+    const [kept, added] = [beta1 * scales[b]!, (1 - beta1) * factors.rows[row]!];
     let largest = 0;
     for (let j = 0; j < count; j++) {
       const m = kept * values[at + j]! + added * factors.columns[from + j]! * gradient[at + j]!;
@@ -167,36 +175,37 @@ function descend(
       if (Math.abs(m) > largest) largest = Math.abs(m);
       weights[at + j] = weights[at + j]! * keep - correctedRate * m;
     }
-    scales.data[b] = roundBlock(block, { count, largest }, values, at);
+    scales[b] = roundBlock(block, { count, largest }, values, at);
     from += count;
     if (from === columns) [row, from] = [row + 1, 0];
   }
 }
 
-function zeroMoments(shape: readonly number[]): Moments {
-  const { rows, columns } = asMatrix(shape);
+function zeroState(params: NamedHostTensors): State {
+  const state: State = { rows: {}, columns: {}, first: {}, scales: {} };
+  for (const [name, { shape }] of Object.entries(params)) {
+    const { rows, columns } = asMatrix(shape);
+    const { packed, scales } = zeroBlocks(rows, columns);
+    state.rows[name] = zerosOf([rows]);
+    state.columns[name] = zerosOf([columns]);
+    state.first[name] = packed;
+    state.scales[name] = scales;
+  }
+  return state;
+}
+
+/** @throws RangeError when there is no such parameter */
+function momentsOf({ rows, columns, first, scales }: State, name: string): Moments {
+  const packed = first[name];
+  if (!packed) throw new RangeError(`${name} has no first moment`);
   return {
-    rows,
-    columns,
-    rowMeans: new Float32Array(rows),
-    columnMeans: new Float32Array(columns),
-    first: zeroBlocks(rows, columns),
+    rowMeans: floatsOf(rows, name),
+    columnMeans: floatsOf(columns, name),
+    first: { values: valuesOf({ packed }), scales: floatsOf(scales, name) },
   };
 }
 
 function asMatrix(shape: readonly number[]): { rows: number; columns: number } {
   const columns = shape.at(-1) ?? 1;
   return { rows: sizeOf(shape.slice(0, -1)), columns };
-}
-
-function stateOf(moments: Readonly<Record<string, Moments>>): Record<string, NamedHostTensors> {
-  const part = (pick: (one: Moments) => HostTensor): NamedHostTensors =>
-    Object.fromEntries(Object.entries(moments).map(([name, one]) => [name, pick(one)]));
-  const vector = (data: Float32Array): HostTensor => ({ dtype: "float32", shape: [data.length], data });
-  return {
-    rows: part(({ rowMeans }) => vector(rowMeans)),
-    columns: part(({ columnMeans }) => vector(columnMeans)),
-    first: part(({ first }) => first.packed),
-    scales: part(({ first }) => first.scales),
-  };
 }

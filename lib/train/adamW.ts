@@ -4,7 +4,8 @@
  */
 import type { HostTensor, NamedHostTensors } from "../engine/types.js";
 import type { ParamSpec } from "../nn/params.js";
-import { floatsOf, type UpdateCost, type UpdateOptions, type UpdateRule } from "./updateRule.js";
+import { mapValues } from "../records.js";
+import { floatsOf, type UpdateCost, type UpdateOptions, type UpdateRule, zerosOf } from "./updateRule.js";
 import { vectorKernel } from "./vectorKernel.js";
 
 export type AdamWOptions = {
@@ -20,7 +21,7 @@ export type Moments = { readonly first: NamedHostTensors; readonly second: Named
 
 /** Moments before the first update. */
 export function zeroMoments(params: NamedHostTensors): Moments {
-  const zeros = () => Object.fromEntries(Object.entries(params).map(([name, tensor]) => [name, zerosLike(tensor)]));
+  const zeros = () => mapValues(params, ({ shape }) => zerosOf(shape));
   return { first: zeros(), second: zeros() };
 }
 
@@ -119,8 +120,4 @@ function sumOfSquares(data: HostTensor["data"]): number {
 /** `min(1, limit / norm)`: the factor that brings gradients of `norm` within `limit` (0 means no limit). */
 export function clipScale(norm: number, limit: number): number {
   return limit > 0 && norm > limit ? limit / norm : 1;
-}
-
-function zerosLike({ shape, data }: HostTensor): HostTensor {
-  return { dtype: "float32", shape, data: new Float32Array(data.length) };
 }

@@ -14,14 +14,20 @@ import { GRADIENT } from "./tokenizerSteps.js";
 export class HostNetworks implements Networks {
   readonly lossScale = undefined;
   private readonly engine: Engine;
-  protected readonly optimizers: Readonly<Record<string, Optimizer>>;
   protected readonly frozen: NamedHostTensors;
+  private readonly starts: NetworksOptions["networks"];
   private readonly programs = new MadeOnce<Compiled>();
+  private current: Readonly<Record<string, Optimizer>> | undefined;
 
   constructor({ engine, networks, frozen = {} }: NetworksOptions) {
     this.engine = engine;
     this.frozen = frozen;
-    this.optimizers = mapValues(networks, ({ params, specs, optimizer }) => new Optimizer(params, specs, optimizer));
+    this.starts = networks;
+  }
+
+  protected get optimizers(): Readonly<Record<string, Optimizer>> {
+    this.current ??= mapValues(this.starts, (start) => new Optimizer(start.initial(), start.specs, start.optimizer));
+    return this.current;
   }
 
   async move({ moves, parts, loss, step, ...plan }: Move): Promise<Moved> {
@@ -58,11 +64,10 @@ export class HostNetworks implements Networks {
   }
 
   async restore({ tensors, updates, weights }: Parameters<Networks["restore"]>[0]): Promise<void> {
-    for (const [network, optimizer] of Object.entries(this.optimizers)) {
-      const average = weights[network];
-      const saved = { tensors, updates: updates[network] ?? 0, ...(average ? { weights: average } : {}) };
-      optimizer.restore(bare(network), saved);
-    }
+    this.current = mapValues(this.starts, ({ specs, optimizer }, network) => {
+      const saved = { tensors, updates: updates[network] ?? 0, weights: weights[network] };
+      return Optimizer.restored(bare(network), saved, specs, optimizer);
+    });
   }
 
   async close(): Promise<void> {

@@ -4,6 +4,7 @@
  * Source: Dettmers et al. 2021, arXiv:2110.02861, section 2.1, with evenly spaced values.
  */
 import type { HostTensor } from "../engine/types.js";
+import { zerosOf } from "./updateRule.js";
 
 /**
  * Numbers that share a scale; the last block of a row may be shorter. In training a VIM of width 256 with beta1 0.9, what
@@ -22,23 +23,24 @@ const VANISHED = 1e-30;
 const WHOLE = 1.5 * 2 ** 52;
 
 export type Int8Blocks = {
-  /** q row by row. */
-  readonly values: Int8Array;
-  /** The same memory as the engine's and the files' tensors have it: four values an int32, in the machine's order. */
+  /** q row by row, as the engine's and the files' tensors have it: four values an int32, in the machine's order. */
   readonly packed: HostTensor;
-  /** [rows, blocks of a row]. */
-  readonly scales: HostTensor & { readonly data: Float32Array };
+  /** [rows, blocks of a row], float32. */
+  readonly scales: HostTensor;
 };
 
 /** A matrix of zeros. */
 export function zeroBlocks(rows: number, columns: number): Int8Blocks {
   const words = new Int32Array(Math.ceil((rows * columns) / 4));
-  const blocks = Math.ceil(columns / BLOCK);
   return {
-    values: new Int8Array(words.buffer),
     packed: { dtype: "int32", shape: [words.length], data: words },
-    scales: { dtype: "float32", shape: [rows, blocks], data: new Float32Array(rows * blocks) },
+    scales: zerosOf([rows, Math.ceil(columns / BLOCK)]),
   };
+}
+
+/** q row by row, and perhaps up to three bytes: the memory of `packed`. */
+export function valuesOf({ packed: { data } }: Pick<Int8Blocks, "packed">): Int8Array {
+  return new Int8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 
 /** Bytes of such a matrix. */

@@ -10,7 +10,8 @@ import { ResidentNetworks } from "./residentNetworks.js";
 
 /** A network before its first step. Its name is what its parameters begin with in plans: `model/`. */
 export type NetworkStart = {
-  readonly params: NamedHostTensors;
+  /** Makes the weights; not called where a checkpoint gives them. */
+  readonly initial: () => NamedHostTensors;
   readonly specs: Readonly<Record<string, ParamSpec>>;
   readonly optimizer: OptimizerOptions;
 };
@@ -92,6 +93,7 @@ export interface Networks {
     readonly lossScale?: LossScaleState;
   }>;
   /**
+   * Goes on from what `state` gave; takes the tensors over, and changes them as it goes on.
    * @param saved.weights the weights to use, of networks that have a moving average
    * @param saved.lossScale as `state` gave it; nothing, of a training without one, is the start where there is one now
    * @throws FileError when a tensor is missing or of another shape, or the scale is none

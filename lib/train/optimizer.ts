@@ -2,11 +2,12 @@
 import type { NamedHostTensors } from "../engine/types.js";
 import { FileError } from "../errors.js";
 import type { ParamSpec } from "../nn/params.js";
+import { mapValues } from "../records.js";
 import { type AdafactorOptions, adafactorRule } from "./adafactor.js";
 import { type AdamWOptions, adamWRule, clipScale } from "./adamW.js";
 import { copyTensors, emaDecayAt, emaUpdate } from "./ema.js";
 import type { Schedule } from "./schedules.js";
-import type { UpdateRule } from "./updateRule.js";
+import { type UpdateRule, zerosOf } from "./updateRule.js";
 
 /** A rule by name, with its options. */
 export type RuleOptions =
@@ -22,24 +23,43 @@ export type OptimizerOptions = RuleOptions & {
   readonly ema: number;
 };
 
+type Specs = Readonly<Record<string, ParamSpec>>;
+
+/** What `Optimizer.state` gave, and the weights to use, which matter where there is a moving average. */
+export type SavedOptimizer = {
+  readonly tensors: NamedHostTensors;
+  readonly updates: number;
+  readonly weights?: NamedHostTensors | undefined;
+};
+
 /** Name of the moving average among the parts of `Optimizer.everything`. */
 export const AVERAGE = "average";
 
 export class Optimizer {
   readonly params: NamedHostTensors;
   private readonly rule: UpdateRule;
-  private readonly average: NamedHostTensors | undefined;
   private updates = 0;
 
-  /** Starts from `params`, which it then owns and changes in place. */
+  /** Starts from `params`, which it then owns and changes in place, and its average from a copy of them. */
   constructor(
     params: NamedHostTensors,
-    specs: Readonly<Record<string, ParamSpec>>,
+    specs: Specs,
     private readonly options: OptimizerOptions,
+    private readonly average = options.ema > 0 ? copyTensors(params) : undefined,
   ) {
     this.params = params;
     this.rule = startRule(params, specs, options);
-    if (options.ema > 0) this.average = copyTensors(params);
+  }
+
+  /**
+   * Goes on from a saved state. Its tensors are not copied: it owns them from then on, and changes them in place.
+   * @throws FileError when a tensor is missing or of another shape
+   */
+  static restored(prefix: string, saved: SavedOptimizer, specs: Specs, options: OptimizerOptions): Optimizer {
+    const zeros = mapValues(specs, ({ shape }) => zerosOf(shape)); // memory that nobody writes to is not taken
+    const optimizer = new Optimizer(zeros, specs, options, options.ema > 0 ? { ...zeros } : undefined);
+    optimizer.takeOver(prefix, saved);
+    return optimizer;
   }
 
   /**
@@ -89,17 +109,11 @@ export class Optimizer {
     this.updates += updates;
   }
 
-  /**
-   * Takes over a saved state.
-   * @param weights what `weights` was
-   * @throws FileError when a tensor is missing or of another shape
-   */
-  restore(prefix: string, saved: { tensors: NamedHostTensors; updates: number; weights?: NamedHostTensors }): void {
+  private takeOver(prefix: string, { tensors, updates, weights }: SavedOptimizer): void {
     for (const [part, named] of Object.entries(this.parts()))
-      for (const name of Object.keys(named)) fill(named, name, saved.tensors[`${prefix}/${part}/${name}`]);
-    if (this.average && saved.weights)
-      for (const name of Object.keys(this.average)) fill(this.average, name, saved.weights[name]);
-    this.updates = saved.updates;
+      for (const name of Object.keys(named)) replace(named, name, tensors[`${prefix}/${part}/${name}`]);
+    for (const name of Object.keys(this.average ?? {})) replace(this.average!, name, weights?.[name]);
+    this.updates = updates;
   }
 
   private parts(): Record<string, NamedHostTensors> {
@@ -118,20 +132,16 @@ function byPart(prefix: string, parts: Readonly<Record<string, NamedHostTensors>
   return tensors;
 }
 
-function startRule(
-  params: NamedHostTensors,
-  specs: Readonly<Record<string, ParamSpec>>,
-  options: OptimizerOptions,
-): UpdateRule {
+function startRule(params: NamedHostTensors, specs: Specs, options: OptimizerOptions): UpdateRule {
   return options.rule === "adamw" ? adamWRule(params, specs, options) : adafactorRule(params, specs, options);
 }
 
-function fill(into: NamedHostTensors, name: string, from: NamedHostTensors[string] | undefined): void {
+function replace(into: NamedHostTensors, name: string, from: NamedHostTensors[string] | undefined): void {
   const target = into[name]!;
   if (!from || from.dtype !== target.dtype || from.data.length !== target.data.length)
     throw new FileError(
       `checkpoint: want ${name} of shape [${target.shape.join(", ")}], got ` +
         `${from ? `[${from.shape.join(", ")}]` : "nothing"}; it belongs to another model`,
     );
-  target.data.set(from.data);
+  into[name] = from;
 }

@@ -45,7 +45,7 @@ export class PriorTrainer implements Trainer {
     const specs = flattenSpecs(vimSpec(model));
     this.networks = createNetworks({
       engine,
-      networks: { [MODEL]: { params: initialise(specs, seed), specs, optimizer } },
+      networks: { [MODEL]: { initial: () => initialise(specs, seed), specs, optimizer } },
     });
   }
 

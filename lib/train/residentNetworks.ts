@@ -6,7 +6,6 @@ import { MadeOnce } from "../promises.js";
 import { mapNames, mapValues, pickNames } from "../records.js";
 import { adamWPlan, asAdamW, NEXT, NORM, updateScalars } from "./adamWStep.js";
 import { runParts } from "./batchParts.js";
-import { copyTensors } from "./ema.js";
 import { LOSS_SCALE, LossScale } from "./lossScale.js";
 import { bare, scalarOf, underPrefix, withPrefix } from "./named.js";
 import type { Move, Moved, NamedPlan, Networks, NetworksOptions, Rows } from "./networks.js";
@@ -72,10 +71,9 @@ export class ResidentNetworks implements Networks {
     const own = pickNames(tensors, (name) => name.startsWith(network) && name.endsWith(`/${parameter}`));
     const fetched = await this.resident.fetch(own);
     const { specs, start } = this.networks[network]!;
-    const of = (part: string) => ({ [parameter]: fetched[`${network}${part}/${parameter}`]! });
-    const optimizer = new Optimizer(of("params"), { [parameter]: specs[parameter]! }, start.optimizer);
-    const updates = this.updates[network]!;
-    optimizer.restore(bare(network), { tensors: fetched, updates, weights: of(this.partInUse(network)) });
+    const weights = { [parameter]: fetched[`${network}${this.partInUse(network)}/${parameter}`]! };
+    const saved = { tensors: fetched, updates: this.updates[network]!, weights };
+    const optimizer = Optimizer.restored(bare(network), saved, { [parameter]: specs[parameter]! }, start.optimizer);
     const result = edit(optimizer);
     const changed = await this.resident.place(optimizer.everything(bare(network)));
     disposeAll(own);
@@ -100,10 +98,8 @@ export class ResidentNetworks implements Networks {
     this.scale?.restore(lossScale);
     const host: NamedHostTensors = { ...this.frozen };
     for (const [network, { start }] of Object.entries(this.networks)) {
-      const optimizer = new Optimizer(copyTensors(start.params), start.specs, start.optimizer);
-      const average = weights[network];
-      const saved = { tensors, updates: updates[network] ?? 0, ...(average ? { weights: average } : {}) };
-      optimizer.restore(bare(network), saved);
+      const saved = { tensors, updates: updates[network] ?? 0, weights: weights[network] };
+      const optimizer = Optimizer.restored(bare(network), saved, start.specs, start.optimizer);
       Object.assign(host, optimizer.everything(bare(network)));
     }
     await this.clear();
@@ -189,7 +185,7 @@ export class ResidentNetworks implements Networks {
 
   private startState(): NamedHostTensors {
     const states = Object.entries(this.networks).map(([network, { start }]) =>
-      new Optimizer(start.params, start.specs, start.optimizer).everything(bare(network)),
+      new Optimizer(start.initial(), start.specs, start.optimizer).everything(bare(network)),
     );
     return Object.assign({}, ...states);
   }

@@ -57,7 +57,10 @@ export class TokenizerTrainer implements Trainer {
     }
     const { codebookSize: size, codeDim: dim } = task.model;
     this.revival = new CodebookRevival(task.revival, { size, dim }, seed);
-    if (task.averages) this.averages = new EmaCodebook(task.averages, model.params[CODEBOOK]!, seed);
+    if (task.averages) {
+      const codebook = initialise({ [CODEBOOK]: model.specs[CODEBOOK]! }, seed)[CODEBOOK]!;
+      this.averages = new EmaCodebook(task.averages, codebook, seed);
+    }
     this.usedCodes = new Uint8Array(size);
     this.networks = createNetworks({ engine, networks, frozen: withPrefix(MODEL, frozen) });
   }
@@ -216,7 +219,7 @@ export class TokenizerTrainer implements Trainer {
 }
 
 function startNetwork(specs: ReturnType<typeof flattenSpecs>, optimizer: OptimizerOptions, seed: number): NetworkStart {
-  return { params: initialise(specs, seed), specs, optimizer };
+  return { initial: () => initialise(specs, seed), specs, optimizer };
 }
 
 /** @throws FileError when frozen parameters are others than when the checkpoint was saved */

@@ -20,7 +20,10 @@ export interface Trainer {
   /** Numbers about the steps since the last call that are not means of their own (usage of codes). */
   takeIntervalMetrics(): Record<string, number>;
   save(): Promise<Saved>;
-  /** @throws FileError when the state belongs to another model */
+  /**
+   * Goes on from what `save` gave. Takes the tensors over: whoever wants to keep them keeps a copy.
+   * @throws FileError when the state belongs to another model
+   */
   restore(saved: Saved): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,5 +1,6 @@
 /** What rules that move parameters by their gradients have in common. */
-import type { NamedHostTensors } from "../engine/types.js";
+import type { HostTensor, NamedHostTensors } from "../engine/types.js";
+import { sizeOf } from "../shapes.js";
 
 /** What differs from update to update. */
 export type UpdateOptions = {
@@ -13,7 +14,7 @@ export type UpdateOptions = {
 
 /** A rule, the parameters that it moves in place, and what it keeps from one update to the next. */
 export interface UpdateRule {
-  /** Tensors by part (`first`), then by parameter; live: a checkpoint is taken from them, and filled into them. */
+  /** Tensors by part (`first`), then by parameter; live: a checkpoint is taken from them, and its tensors put in their places. */
   readonly state: Readonly<Record<string, NamedHostTensors>>;
   /** @param gradients by parameter name */
   update(gradients: NamedHostTensors, options: UpdateOptions): void;
@@ -28,6 +29,11 @@ export type UpdateCost = {
   /** Bytes that an update reads and writes, or could in the time it takes. */
   readonly movedBytes: number;
 };
+
+/** float32 zeros. */
+export function zerosOf(shape: readonly number[]): HostTensor {
+  return { dtype: "float32", shape, data: new Float32Array(sizeOf(shape)) };
+}
 
 /** @throws RangeError when there is no float32 tensor of that name */
 export function floatsOf(tensors: NamedHostTensors, name: string): Float32Array {

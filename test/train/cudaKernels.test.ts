@@ -25,7 +25,7 @@ const expectKernels = ({ step, options }: Plan) =>
 
 const network = (spec: SpecTree) => {
   const specs = flattenSpecs(spec);
-  return asAdamW({ params: initialise(specs, 1), specs, optimizer: OPTIMIZER });
+  return asAdamW({ initial: () => initialise(specs, 1), specs, optimizer: OPTIMIZER });
 };
 
 const VGG = { widths: [2, 2, 2, 2, 2], form: "lpips" } as const;

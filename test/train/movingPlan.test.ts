@@ -15,7 +15,7 @@ const floats = (...values: number[]): HostTensor => {
 };
 
 const specs: Record<string, ParamSpec> = { w: { shape: [2], init: { kind: "zeros" }, decay: false } };
-const network = asAdamW({ params: { w: floats(1, 2) }, specs, optimizer: { ...OPTIMIZER, clip: 0, ema: 0 } });
+const network = asAdamW({ initial: () => ({ w: floats(1, 2) }), specs, optimizer: { ...OPTIMIZER, clip: 0, ema: 0 } });
 
 /** A loss of 1 / x whose gradient is said to be the weights. */
 const plan: Plan = {

@@ -90,20 +90,21 @@ for (const options of RULES)
       const { tensors, updates } = first.state("net");
       assert.is(updates, 4);
       const saved = { tensors: copyTensors(tensors), updates, weights: copyTensors(first.weights) };
-      const second = start({ ema }, options);
-      second.restore("net", saved);
+      const second = Optimizer.restored("net", saved, SPECS, { ...options, ema });
       assert.equal(everythingIn(second), everythingIn(first));
       assert.equal(everythingIn(advance(second, 4, 9)), everythingIn(straight));
     });
 
-test("a restored optimizer shares nothing with what it was restored from", () => {
-  const { tensors, updates } = start({ ema: 0 }).state("net");
-  const before = valuesOf(tensors);
-  const second = start({ ema: 0 });
-  second.restore("net", { tensors, updates });
-  advance(second, 0, 3);
-  assert.equal(valuesOf(tensors), before);
-});
+for (const options of RULES)
+  test(`a restored optimizer takes ${options.rule}'s tensors over instead of copying them`, () => {
+    const first = advance(start({}, options), 0, 3);
+    const [saved, weights] = [first.state("net"), first.weights];
+    const second = Optimizer.restored("net", { ...saved, weights }, SPECS, options);
+    advance(second, 3, 6);
+    const { tensors } = second.state("net");
+    for (const [name, { data }] of Object.entries(tensors)) assert.is(data, saved.tensors[name]!.data, name);
+    for (const [name, { data }] of Object.entries(second.weights)) assert.is(data, weights[name]!.data, name);
+  });
 
 test("replacing a row sets it in parameters and average and forgets its momentum, nobody else's", () => {
   const optimizer = advance(start(), 0, 3);
@@ -136,7 +137,7 @@ test("of adafactor, too, replacing a row forgets its momentum, nobody else's", (
 test("the state of one rule is refused by the other", () => {
   const { tensors, updates } = start({}, ADAFACTOR).state("net");
   expectThrow(
-    () => start().restore("net", { tensors, updates, weights: {} }),
+    () => Optimizer.restored("net", { tensors, updates, weights: {} }, SPECS, OPTIONS),
     FileError,
     /want kernel of shape \[2, 2\]/,
   );
@@ -144,8 +145,10 @@ test("the state of one rule is refused by the other", () => {
 
 test("a state that lacks a tensor, or has it in another size, is refused by name", () => {
   const { tensors, updates } = start().state("net");
+  const restore = (changed: NamedHostTensors) =>
+    Optimizer.restored("net", { tensors: changed, updates, weights: {} }, SPECS, OPTIONS);
   const refused = (changed: NamedHostTensors, pattern: RegExp) =>
-    expectThrow(() => start().restore("net", { tensors: changed, updates, weights: {} }), FileError, pattern);
+    expectThrow(() => restore(changed), FileError, pattern);
   const { "net/second/bias": _, ...rest } = tensors;
   refused(rest, /want bias of shape \[2\], got nothing/);
   refused({ ...tensors, "net/params/kernel": floats([3, 2], 1, 2, 3, 4, 5, 6) }, /want kernel .*got \[3, 2\]/);

@@ -7,6 +7,7 @@ import {
   ADAFACTOR,
   advance,
   BATCH,
+  copyState,
   expectExactResume,
   expectSameState,
   movedTensors,
@@ -97,7 +98,7 @@ test("class dropout shows about its share of batches a row without class, by ste
     for (let step = 0; step < 60; step++) {
       await trainer.step(step);
       if ((await rowOfNone()).some((v, i) => v !== before[i])) none++;
-      await trainer.restore(start);
+      await trainer.restore(copyState(start));
     }
     await trainer.close();
     return none;
@@ -156,7 +157,7 @@ test("what is dropped depends on the seed and the step", async () => {
   const same = await snapshot(await priorTrainer());
   const lossOf = async (seed: number, step: number) => {
     const trainer = await priorTrainer({ seed, dropout: 0.3, nextBatch: async () => tokensOf(0) });
-    await trainer.restore(same);
+    await trainer.restore(copyState(same));
     const { metrics } = await trainer.step(step);
     await trainer.close();
     return metrics["nll"];

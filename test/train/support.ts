@@ -153,7 +153,10 @@ export async function advance(trainer: Trainer, from: number, to: number): Promi
 
 /** Everything a trainer saves, copied. */
 export async function snapshot(trainer: Trainer): Promise<Saved> {
-  const { model, state, metadata } = await trainer.save();
+  return copyState(await trainer.save());
+}
+
+export function copyState({ model, state, metadata }: Saved): Saved {
   return { model: copyTensors(model), state: copyTensors(state), metadata };
 }
 
