@@ -1,6 +1,6 @@
 /** The work of `decode`: token file in, PNGs or a grid out. */
 import { existsSync } from "node:fs";
-import { mkdir, readdir, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { evenBatch } from "../../lib/engine/evenBatch.js";
 import { UsageError } from "../../lib/errors.js";
@@ -13,7 +13,7 @@ import { imageGrid, rowsWithin } from "../../lib/ui/imageGrid.js";
 import { isPicture, type options } from "../decode.js";
 import type { CommandContext } from "../support/command.js";
 import { engineOf } from "../support/engine.js";
-import { numberedName, removeNumbered, writeImage } from "../support/images.js";
+import { emptyFolder, numberedName, writeImage } from "../support/images.js";
 import { loadTokenizer } from "../support/models.js";
 import { openReporter } from "../support/reporter.js";
 import { refuseIdleDecodeOptions } from "./idleOptions.js";
@@ -44,10 +44,10 @@ export async function run(context: Context): Promise<void> {
     const bar = reporter.bar({ total: count, unit: "images", label: "decoding" });
     const pixels = imageSize ** 2 * channels;
     const all = new Float32Array(grid ? count * pixels : 0);
-    if (!grid) await emptyFolder(config.out);
     for (let done = 0; done < count; done += batchSize) {
       const rows = Math.min(batchSize, count - done);
       const images = await decoder.decode(await tokens.readRange(config.from + done, rows));
+      if (!grid && done === 0) await emptyFolder(config.out);
       if (grid) all.set(images, done * pixels);
       else await writeAll(images, { rows, first: config.from + done, folder: config.out, size });
       bar.update(done + rows);
@@ -84,12 +84,6 @@ function tokenizerOf(tokens: TokenFile, given: string | undefined): string {
   const named = given ?? tokens.extra["tokenizer"];
   if (named !== undefined) return named;
   throw new UsageError(`--tokenizer: ${tokens.path} does not say where its tokenizer is; name the run that made it`);
-}
-
-/** Makes the folder; images that an earlier call left in it go. */
-async function emptyFolder(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true });
-  await removeNumbered(folder);
 }
 
 type Size = { height: number; width: number; channels: 1 | 3 };

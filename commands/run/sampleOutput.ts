@@ -1,13 +1,13 @@
 /** The folder that `sample` writes: PNGs, a labelled grid, an index. */
 import { existsSync } from "node:fs";
-import { mkdir, readdir, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { UsageError } from "../../lib/errors.js";
 import { writeAtomically, writeJson } from "../../lib/files/atomic.js";
 import type { TokenizerConfig } from "../../lib/models/tokenizer.js";
 import { encodePng } from "../../lib/ui/canvas.js";
 import type { SampleConfig } from "../sample.js";
-import { numberedName, removeNumbered, writeImage } from "../support/images.js";
+import { emptyFolder, numberedName, writeImage } from "../support/images.js";
 import type { CompletionPlan } from "./completionPlan.js";
 import type { DrawnImage } from "./sampleDrawing.js";
 import { type GrowingPicture, openGrid } from "./sampleGrid.js";
@@ -28,7 +28,7 @@ export type Drawn = {
 };
 
 /**
- * Writes the folder; what an earlier call left in it goes first, and the picture comes last.
+ * Writes the folder; what an earlier call left in it goes once the first images are there, and the picture comes last.
  * @returns what the picture shows where that is not all
  */
 export async function writeSamples(
@@ -37,17 +37,17 @@ export async function writeSamples(
 ): Promise<GrowingPicture["part"]> {
   const { imageSize, channels } = decoder;
   const size = { height: imageSize, width: imageSize, channels };
-  await mkdir(config.out, { recursive: true });
-  await removeNumbered(config.out, ["grid.png", "completions.png", "index.json"]);
   const classIds = drawn.map(({ classId }) => classId);
   const picture = completion?.picture ?? openGrid(classIds, { classNames, size });
   let i = 0;
-  for await (const part of images)
+  for await (const part of images) {
+    if (i === 0) await emptyFolder(config.out, ["grid.png", "completions.png", "index.json"]);
     for (const image of split(part, imageSize ** 2 * channels)) {
       await writeImage(path.join(config.out, numberedName(i)), image, size);
       picture.offer(i, image);
       i++;
     }
+  }
   const { filters, guidance } = rules;
   await writeJson(path.join(config.out, "index.json"), {
     images: drawn.map(({ classId, seed, confidence, original, way }, i) => ({

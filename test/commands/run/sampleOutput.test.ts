@@ -7,7 +7,7 @@ import { type Drawn, writeSamples } from "../../../commands/run/sampleOutput.js"
 import type { SampleConfig } from "../../../commands/sample.js";
 import type { TokenizerConfig } from "../../../lib/models/tokenizer.js";
 import { PLAIN_SAMPLING } from "../../../lib/sample/draw.js";
-import { inTemporaryFolder } from "../../support.js";
+import { expectRejection, inTemporaryFolder } from "../../support.js";
 
 const test = suite("commands/run/sampleOutput");
 
@@ -66,6 +66,19 @@ test("what an earlier call left goes, and nothing else", () =>
     for (const name of ["notes.txt", "completions.png", "12.png"]) await writeFile(path.join(folder, name), "");
     await write(folder, 1, 1);
     assert.equal((await readdir(folder)).sort(), ["000000.png", "12.png", "grid.png", "index.json", "notes.txt"]);
+  }));
+
+test("images that cannot be made leave everything as it was", () =>
+  inTemporaryFolder(async (folder) => {
+    await write(folder, 3, 3);
+    const before = (await readdir(folder)).sort();
+    const next = () => Promise.reject(new RangeError("no memory"));
+    const images = { [Symbol.asyncIterator]: () => ({ next }) };
+    const drawn = [{ classId: 0, seed: 0 }];
+    const config = { out: folder, vim: "vim", seed: 1 } as SampleConfig;
+    const samples = { images, drawn, classNames: ["even"], decoder, rejection: undefined, rules };
+    await expectRejection(() => writeSamples(config, samples), RangeError, /no memory/);
+    assert.equal((await readdir(folder)).sort(), before);
   }));
 
 test.run();
