@@ -5,6 +5,9 @@
  *
  * A file that prints no totals (it crashed, or forgot `.run()`) counts as one failure; one whose tests are all skipped does not.
  *
+ * Where files are named, errors show lines of TypeScript; a whole run does without, which saves each file the time to read
+ * the maps of TensorFlow.js.
+ *
  * Files named `half*` want a device with 16-bit floats. Where `VITVQ_FLOAT16_VULKAN` names a folder of one
  * (`.ci/vulkan-float16`) they get it, and must have it.
  */
@@ -17,9 +20,12 @@ import { stripVTControlCharacters } from "node:util";
 
 type Outcome = { file: string; passed: number; failed: number; skipped: number; seconds: number; output: string };
 
+/** Parts of paths; every file where there are none. */
+const wanted = process.argv.slice(2);
+
 const here = path.dirname(fileURLToPath(import.meta.url));
 
-function testFiles(wanted: readonly string[]): string[] {
+function testFiles(): string[] {
   const all = readdirSync(here, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".test.js"));
   return all.filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part))).sort();
 }
@@ -39,10 +45,12 @@ function total(output: string, label: string): number | undefined {
   return found ? Number(found[1]) : undefined;
 }
 
+const nodeOptions = wanted.length > 0 ? ["--enable-source-maps"] : [];
+
 function runFile(file: string): Promise<Outcome> {
   const started = performance.now();
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, ["--enable-source-maps", path.join(here, file)], {
+    const child = spawn(process.execPath, [...nodeOptions, path.join(here, file)], {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...floatEnvironment(file), NO_COLOR: "1", FORCE_COLOR: "0" },
     });
@@ -81,7 +89,7 @@ async function runAll(files: string[]): Promise<Outcome[]> {
   return outcomes;
 }
 
-const outcomes = await runAll(testFiles(process.argv.slice(2)));
+const outcomes = await runAll(testFiles());
 const sum = (pick: (o: Outcome) => number) => outcomes.reduce((n, o) => n + pick(o), 0);
 const [passed, failed, skipped] = [sum((o) => o.passed), sum((o) => o.failed), sum((o) => o.skipped)];
 console.log(`${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ""}`);
