@@ -1,6 +1,6 @@
 /** The work of `decode`: token file in, PNGs or a grid out. */
 import { existsSync } from "node:fs";
-import { readdir, stat } from "node:fs/promises";
+import { mkdir, readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { evenBatch } from "../../lib/engine/evenBatch.js";
 import { UsageError } from "../../lib/errors.js";
@@ -13,7 +13,7 @@ import { imageGrid, rowsWithin } from "../../lib/ui/imageGrid.js";
 import { isPicture, type options } from "../decode.js";
 import type { CommandContext } from "../support/command.js";
 import { engineOf } from "../support/engine.js";
-import { emptyFolder, numberedName, writeImage } from "../support/images.js";
+import { numberedName, removeNumbered, writeImage } from "../support/images.js";
 import { loadTokenizer } from "../support/models.js";
 import { openReporter } from "../support/reporter.js";
 import { refuseIdleDecodeOptions } from "./idleOptions.js";
@@ -44,10 +44,11 @@ export async function run(context: Context): Promise<void> {
     const bar = reporter.bar({ total: count, unit: "images", label: "decoding" });
     const pixels = imageSize ** 2 * channels;
     const all = new Float32Array(grid ? count * pixels : 0);
+    if (!grid) await mkdir(config.out, { recursive: true });
     for (let done = 0; done < count; done += batchSize) {
       const rows = Math.min(batchSize, count - done);
       const images = await decoder.decode(await tokens.readRange(config.from + done, rows));
-      if (!grid && done === 0) await emptyFolder(config.out);
+      if (!grid && done === 0) await removeNumbered(config.out);
       if (grid) all.set(images, done * pixels);
       else await writeAll(images, { rows, first: config.from + done, folder: config.out, size });
       bar.update(done + rows);

@@ -1,13 +1,13 @@
 /** The folder that `sample` writes: PNGs, a labelled grid, an index. */
 import { existsSync } from "node:fs";
-import { readdir, stat } from "node:fs/promises";
+import { mkdir, readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { UsageError } from "../../lib/errors.js";
 import { writeAtomically, writeJson } from "../../lib/files/atomic.js";
 import type { TokenizerConfig } from "../../lib/models/tokenizer.js";
 import { encodePng } from "../../lib/ui/canvas.js";
 import type { SampleConfig } from "../sample.js";
-import { emptyFolder, numberedName, writeImage } from "../support/images.js";
+import { numberedName, removeNumbered, writeImage } from "../support/images.js";
 import type { CompletionPlan } from "./completionPlan.js";
 import type { DrawnImage } from "./sampleDrawing.js";
 import { type GrowingPicture, openGrid } from "./sampleGrid.js";
@@ -37,11 +37,12 @@ export async function writeSamples(
 ): Promise<GrowingPicture["part"]> {
   const { imageSize, channels } = decoder;
   const size = { height: imageSize, width: imageSize, channels };
+  await mkdir(config.out, { recursive: true });
   const classIds = drawn.map(({ classId }) => classId);
   const picture = completion?.picture ?? openGrid(classIds, { classNames, size });
   let i = 0;
   for await (const part of images) {
-    if (i === 0) await emptyFolder(config.out, ["grid.png", "completions.png", "index.json"]);
+    if (i === 0) await removeNumbered(config.out, ["grid.png", "completions.png", "index.json"]);
     for (const image of split(part, imageSize ** 2 * channels)) {
       await writeImage(path.join(config.out, numberedName(i)), image, size);
       picture.offer(i, image);

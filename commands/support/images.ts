@@ -1,5 +1,5 @@
 /** Images as files. */
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { writeAtomically } from "../../lib/files/atomic.js";
 
@@ -25,9 +25,8 @@ export function numberedName(index: number): string {
   return `${String(index).padStart(6, "0")}.png`;
 }
 
-/** Makes a folder; files in it that have a numbered name, or one of the others given, go. */
-export async function emptyFolder(folder: string, others: readonly string[] = []): Promise<void> {
-  await mkdir(folder, { recursive: true });
+/** Removes the files in a folder that have a numbered name, or one of the others given. */
+export async function removeNumbered(folder: string, others: readonly string[] = []): Promise<void> {
   for (const entry of await readdir(folder, { withFileTypes: true }))
     if (entry.isFile() && (/^\d{6,}\.png$/.test(entry.name) || others.includes(entry.name)))
       await rm(path.join(folder, entry.name));

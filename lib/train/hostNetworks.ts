@@ -26,8 +26,16 @@ export class HostNetworks implements Networks {
   }
 
   protected get optimizers(): Readonly<Record<string, Optimizer>> {
-    this.current ??= mapValues(this.starts, (start) => new Optimizer(start.initial(), start.specs, start.optimizer));
+    this.current ??= this.started();
     return this.current;
+  }
+
+  private started(): Readonly<Record<string, Optimizer>> {
+    return mapValues(this.starts, ({ initial, specs, optimizer }) => new Optimizer(initial(), specs, optimizer));
+  }
+
+  async start(): Promise<void> {
+    this.current ??= this.started();
   }
 
   async move({ moves, parts, loss, step, ...plan }: Move): Promise<Moved> {

@@ -75,6 +75,8 @@ export function stepsInCall({ repeated }: Engine, batchBytes: number): number {
 export type Rows = Pick<Optimizer, "params" | "replaceRow">;
 
 export interface Networks {
+  /** Makes the state before the first step, which otherwise is made when it is first wanted. */
+  start(): Promise<void>;
   /** What losses are multiplied by before they are differentiated; undefined where they are not. */
   readonly lossScale: number | undefined;
   move(move: Move): Promise<Moved>;

@@ -1,5 +1,5 @@
 /** One network's weights with everything that moves them: the rule with its moments, clipping, moving average. */
-import type { NamedHostTensors } from "../engine/types.js";
+import type { HostTensor, NamedHostTensors, TensorSpec } from "../engine/types.js";
 import { FileError } from "../errors.js";
 import type { ParamSpec } from "../nn/params.js";
 import { mapValues } from "../records.js";
@@ -111,8 +111,10 @@ export class Optimizer {
 
   private takeOver(prefix: string, { tensors, updates, weights }: SavedOptimizer): void {
     for (const [part, named] of Object.entries(this.parts()))
-      for (const name of Object.keys(named)) replace(named, name, tensors[`${prefix}/${part}/${name}`]);
-    for (const name of Object.keys(this.average ?? {})) replace(this.average!, name, weights?.[name]);
+      for (const [name, { dtype, shape }] of Object.entries(named))
+        named[name] = expectTensor(`${part}/${name}`, { dtype, shape }, tensors[`${prefix}/${part}/${name}`]);
+    for (const [name, { dtype, shape }] of Object.entries(this.average ?? {}))
+      this.average![name] = expectTensor(`${AVERAGE}/${name}`, { dtype, shape }, weights?.[name]);
     this.updates = updates;
   }
 
@@ -136,12 +138,12 @@ function startRule(params: NamedHostTensors, specs: Specs, options: OptimizerOpt
   return options.rule === "adamw" ? adamWRule(params, specs, options) : adafactorRule(params, specs, options);
 }
 
-function replace(into: NamedHostTensors, name: string, from: NamedHostTensors[string] | undefined): void {
-  const target = into[name]!;
-  if (!from || from.dtype !== target.dtype || from.data.length !== target.data.length)
-    throw new FileError(
-      `checkpoint: want ${name} of shape [${target.shape.join(", ")}], got ` +
-        `${from ? `[${from.shape.join(", ")}]` : "nothing"}; it belongs to another model`,
-    );
-  into[name] = from;
+/** @throws FileError when there is no such tensor, or it is of another shape */
+function expectTensor(name: string, want: TensorSpec, got: HostTensor | undefined): HostTensor {
+  const shape = (of: readonly unknown[]) => `[${of.join(", ")}]`;
+  if (got?.dtype === want.dtype && shape(got.shape) === shape(want.shape)) return got;
+  throw new FileError(
+    `checkpoint: want ${name} of shape ${shape(want.shape)}, got ${got ? shape(got.shape) : "nothing"}; ` +
+      "it belongs to another model",
+  );
 }

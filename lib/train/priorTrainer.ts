@@ -49,6 +49,10 @@ export class PriorTrainer implements Trainer {
     });
   }
 
+  start(): Promise<void> {
+    return this.networks.start();
+  }
+
   step(step: number, room = 1): Promise<StepReport> {
     return this.reports.next(() => this.launch(step, Math.min(room, this.most)));
   }

@@ -30,6 +30,11 @@ export class RepeatedNetworks extends HostNetworks {
     return (await this.moveAll([move]))[0]!;
   }
 
+  override async restore(saved: Parameters<HostNetworks["restore"]>[0]): Promise<void> {
+    await super.restore(saved);
+    this.own = {};
+  }
+
   override async close(): Promise<void> {
     await super.close();
     for (const { program } of await this.movers.takeAll()) await program.dispose();

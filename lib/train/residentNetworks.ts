@@ -41,6 +41,10 @@ export class ResidentNetworks implements Networks {
     return this.scale?.scale;
   }
 
+  async start(): Promise<void> {
+    await this.tensors();
+  }
+
   async move({ moves, parts, loss, step, key, plan }: Move): Promise<Moved> {
     const compiled = await this.compiled(key, () => (this.scale ? withScale(plan()) : plan()), isGradient);
     const feeds = { ...(await this.feeds(compiled, "params")), ...this.scale?.input };

@@ -75,7 +75,7 @@ export async function runTraining(options: RunTraining): Promise<TrainingResult>
         onNote(`continuing after step ${start} of ${total}`);
         const forgotten = best?.restore(checkpoint.metadata);
         if (forgotten !== undefined) onNote(forgotten);
-      }
+      } else await trainer.start(); // before the run begins: there may be no memory for it
       await options.begin();
       return await trainFrom(start, { options, trainer, best, signals });
     } finally {

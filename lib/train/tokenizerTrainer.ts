@@ -65,6 +65,10 @@ export class TokenizerTrainer implements Trainer {
     this.networks = createNetworks({ engine, networks, frozen: withPrefix(MODEL, frozen) });
   }
 
+  start(): Promise<void> {
+    return this.networks.start();
+  }
+
   step(step: number, room = 1): Promise<StepReport> {
     return this.reports.next(() => this.launch(step, Math.min(room, this.most)));
   }

@@ -11,6 +11,8 @@ export type Saved = {
 };
 
 export interface Trainer {
+  /** Makes the state before the first step, if it is not there yet; where `restore` is called that is not wanted. */
+  start(): Promise<void>;
   /**
    * One update, number `step` from 0.
    * @param room steps, this one included, that may be done at once; 1 if absent. Until a report says that none is `ahead`,
@@ -19,9 +21,11 @@ export interface Trainer {
   step(step: number, room?: number): Promise<StepReport>;
   /** Numbers about the steps since the last call that are not means of their own (usage of codes). */
   takeIntervalMetrics(): Record<string, number>;
+  /** The state itself, not a copy, where it is in host memory: the next step changes it. */
   save(): Promise<Saved>;
   /**
-   * Goes on from what `save` gave. Takes the tensors over: whoever wants to keep them keeps a copy.
+   * Goes on from what `save` gave. Takes the tensors over, each of which has memory of its own: whoever
+   * wants to keep them, or goes on with the trainer that they are of, gives a copy.
    * @throws FileError when the state belongs to another model
    */
   restore(saved: Saved): Promise<void>;

@@ -17,6 +17,7 @@ export function countingTrainer(
   return {
     closed: false,
     rooms: [],
+    start: async () => {},
     async step(step, room) {
       this.rooms.push(room);
       if (step === failAt) throw new Error("power cut");

@@ -3,11 +3,13 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createRepeated } from "../../lib/engine/onnxruntime.js";
 import type { Engine, NamedHostTensors } from "../../lib/engine/types.js";
+import { FileError } from "../../lib/errors.js";
 import type { ParamSpec } from "../../lib/nn/params.js";
 import { copyTensors } from "../../lib/train/ema.js";
 import { createNetworks, type NetworkStart, type Networks } from "../../lib/train/networks.js";
 import { residentOnHost } from "../engine/support/residentOnHost.js";
 import { floats } from "../hostTensors.js";
+import { expectRejection } from "../support.js";
 import { engine, OPTIMIZER } from "./support.js";
 
 const test = suite("train/networks");
@@ -28,13 +30,15 @@ function networksOn(on: Engine, initial: NetworkStart["initial"]): Networks {
 }
 
 for (const [where, create] of Object.entries(ENGINES)) {
-  test(`${where}, weights are made once, when they are first wanted`, async () => {
+  test(`${where}, weights are made once, when they are first wanted or before`, async () => {
     let made = 0;
     const networks = networksOn(await create(), () => {
       made++;
       return { w: floats([2], 1, 2) };
     });
     assert.is(made, 0);
+    await networks.start();
+    assert.is(made, 1);
     for (const _ of [1, 2]) assert.equal([...(await networks.weights("net/"))["w"]!.data], [1, 2]);
     assert.is(made, 1);
     await networks.close();
@@ -53,5 +57,18 @@ for (const [where, create] of Object.entries(ENGINES)) {
     for (const networks of [first, second]) await networks.close();
   });
 }
+
+for (const [where, create] of Object.entries(ENGINES))
+  test(`${where}, a state that does not fit changes nothing`, async () => {
+    const networks = networksOn(await create(), () => ({ w: floats([2], 1, 2) }));
+    const { tensors, updates } = await networks.state();
+    const changed: NamedHostTensors = { ...copyTensors(tensors), "net/params/w": floats([2], 3, 4) };
+    const { "net/second/w": _, ...rest } = changed;
+    const weights = { "net/": { w: floats([2], 5, 6) } };
+    await expectRejection(() => networks.restore({ tensors: rest, updates, weights }), FileError, /second\/w.*nothing/);
+    assert.equal([...(await networks.weights("net/"))["w"]!.data], [1, 2]);
+    assert.equal([...(await networks.state()).tensors["net/params/w"]!.data], [1, 2]);
+    await networks.close();
+  });
 
 test.run();

@@ -139,7 +139,7 @@ test("the state of one rule is refused by the other", () => {
   expectThrow(
     () => Optimizer.restored("net", { tensors, updates, weights: {} }, SPECS, OPTIONS),
     FileError,
-    /want kernel of shape \[2, 2\]/,
+    /want first\/kernel of shape \[2, 2\]/,
   );
 });
 
@@ -150,9 +150,10 @@ test("a state that lacks a tensor, or has it in another size, is refused by name
   const refused = (changed: NamedHostTensors, pattern: RegExp) =>
     expectThrow(() => restore(changed), FileError, pattern);
   const { "net/second/bias": _, ...rest } = tensors;
-  refused(rest, /want bias of shape \[2\], got nothing/);
-  refused({ ...tensors, "net/params/kernel": floats([3, 2], 1, 2, 3, 4, 5, 6) }, /want kernel .*got \[3, 2\]/);
-  refused(tensors, /want kernel .*got nothing/); // the averaged weights
+  refused(rest, /want second\/bias of shape \[2\], got nothing/);
+  refused({ ...tensors, "net/params/kernel": floats([3, 2], 1, 2, 3, 4, 5, 6) }, /want params\/kernel .*got \[3, 2\]/);
+  refused({ ...tensors, "net/first/kernel": floats([4, 1], 1, 2, 3, 4) }, /want first\/kernel .*got \[4, 1\]/);
+  refused(tensors, /want average\/kernel .*got nothing/); // the averaged weights
   assert.ok(present(tensors["net/second/bias"]));
 });
 

@@ -171,7 +171,7 @@ test("what is dropped depends on the seed and the step", async () => {
 test("the state of another model is refused", async () => {
   const saved = await snapshot(await priorTrainer());
   const other = await priorTrainer({ model: { ...VIM, vocabulary: 20 } });
-  await expectRejection(() => other.restore(saved), FileError, /want codes of shape \[20, 8\], got \[12, 8\]/);
+  await expectRejection(() => other.restore(saved), FileError, /want params\/codes of shape \[20, 8\], got \[12, 8\]/);
 });
 
 test.run();

@@ -140,7 +140,7 @@ test(
 );
 
 test(
-  "a run is begun once, before its first step, and not where its state does not fit",
+  "a run is begun once, before its first step, and not where its state does not fit or cannot be made",
   inRun(async (folder) => {
     const begun: unknown[] = [];
     const begin = async () => void begun.push((await namesIn(folder)).includes("metrics.jsonl"));
@@ -152,6 +152,13 @@ test(
     });
     const { outcome } = await train({ folder, total: 9, resume: true, begin, createTrainer });
     assert.match((outcome as Error).message, /belongs to another model/);
+    assert.equal(begun, [false], "not begun");
+    const hungry = async (start: number) => ({
+      ...countingTrainer(start, {}),
+      start: () => Promise.reject(new RangeError("Array buffer allocation failed")),
+    });
+    const anew = await train({ folder: path.join(folder, "new"), begin, createTrainer: hungry });
+    assert.match((anew.outcome as Error).message, /allocation failed/);
     assert.equal(begun, [false], "not begun");
     await train({ folder, total: 9, resume: true, begin });
     assert.equal(begun, [false, true]);
