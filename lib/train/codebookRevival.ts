@@ -6,6 +6,7 @@
  * arXiv:2005.00341, section 3.1.
  */
 import type { HostTensor, NamedHostTensors } from "../engine/types.js";
+import type { QuantizerConfig } from "../models/quantizer.js";
 import { rngFrom, streamSeed } from "../random.js";
 import type { Rows } from "./networks.js";
 
@@ -25,10 +26,10 @@ export class CodebookRevival {
 
   constructor(
     private readonly options: RevivalOptions,
-    private readonly codebook: { size: number; dim: number },
+    private readonly quantizer: Pick<QuantizerConfig, "codebookSize" | "codeDim" | "l2Norm">,
     private readonly seed: number,
   ) {
-    this.lastUsed = new Int32Array(codebook.size).fill(-1);
+    this.lastUsed = new Int32Array(quantizer.codebookSize).fill(-1);
   }
 
   /** Notes the codes of a step. */
@@ -51,7 +52,7 @@ export class CodebookRevival {
     if (!this.isDue(step)) return 0;
     const { every } = this.options;
     const starting = this.isStarting(step);
-    const { dim, size } = this.codebook;
+    const { codeDim: dim, codebookSize: size, l2Norm } = this.quantizer;
     const rng = rngFrom(streamSeed(this.seed, "revival", step));
     const count = latents.data.length / dim;
     let moved = 0;
@@ -59,7 +60,7 @@ export class CodebookRevival {
       if (!starting && this.lastUsed[code]! > step - every) continue;
       const row = rng.integer(count);
       const latent = latents.data.subarray(row * dim, (row + 1) * dim) as Float32Array;
-      rows.replaceRow(CODEBOOK, code, scaledToInit(latent));
+      rows.replaceRow(CODEBOOK, code, l2Norm ? scaledToInit(latent) : latent);
       this.lastUsed[code] = step;
       moved++;
     }
@@ -82,7 +83,10 @@ export class CodebookRevival {
   }
 }
 
-/** A vector of the length that codes have at the start, sqrt(Dc): Adam's steps turn it neither faster nor slower. */
+/**
+ * A vector of the length that normal codes have at the start, sqrt(Dc): Adam's steps turn it neither faster nor slower. Where
+ * codes are compared at unit length their own is free; where they are compared as they are, only the latent itself is near it.
+ */
 function scaledToInit(latent: Float32Array): Float32Array {
   const norm = Math.hypot(...latent) || 1;
   return latent.map((value) => (value / norm) * Math.sqrt(latent.length));

@@ -55,13 +55,12 @@ export class TokenizerTrainer implements Trainer {
       const specs = flattenSpecs(discriminatorOf(task.discriminator).spec);
       networks[DISCRIMINATOR] = startNetwork(specs, { ...optimizer, ema: 0 }, seed);
     }
-    const { codebookSize: size, codeDim: dim } = task.model;
-    this.revival = new CodebookRevival(task.revival, { size, dim }, seed);
+    this.revival = new CodebookRevival(task.revival, task.model, seed);
     if (task.averages) {
       const codebook = initialise({ [CODEBOOK]: model.specs[CODEBOOK]! }, seed)[CODEBOOK]!;
       this.averages = new EmaCodebook(task.averages, codebook, seed);
     }
-    this.usedCodes = new Uint8Array(size);
+    this.usedCodes = new Uint8Array(task.model.codebookSize);
     this.networks = createNetworks({ engine, networks, frozen: withPrefix(MODEL, frozen) });
   }
 

@@ -14,7 +14,7 @@ const OPTIONS: RevivalOptions = { quantizeFrom: 0, every: 5 };
 const LATENTS = { ...normalFloats([10, DIM], 7), shape: [2, 5, DIM] };
 
 /** An optimizer with momentum, and a revival. */
-function start(options: RevivalOptions = OPTIONS, seed = 3) {
+function start(options: RevivalOptions = OPTIONS, { seed = 3, l2Norm = true } = {}) {
   const specs = { [CODEBOOK]: { shape: [SIZE, DIM], init: { kind: "zeros" }, decay: false } } as const;
   const optimizer = new Optimizer({ [CODEBOOK]: normalFloats([SIZE, DIM], 1) }, specs, {
     rule: "adamw",
@@ -27,7 +27,7 @@ function start(options: RevivalOptions = OPTIONS, seed = 3) {
     ema: 0.9,
   });
   optimizer.update({ [CODEBOOK]: normalFloats([SIZE, DIM], 2) }, { norm: 1, step: 0 });
-  return { optimizer, revival: new CodebookRevival(options, { size: SIZE, dim: DIM }, seed) };
+  return { optimizer, revival: new CodebookRevival(options, { codebookSize: SIZE, codeDim: DIM, l2Norm }, seed) };
 }
 
 const rowsOf = (values: ArrayLike<number>) =>
@@ -75,6 +75,17 @@ test("a moved code lies on a latent, at the length codes have at the start, and 
   }
 });
 
+test("where codes are compared as they are, a moved code is a latent", () => {
+  const { optimizer, revival } = start(OPTIONS, { l2Norm: false });
+  revival.observe([1], 4);
+  const [, kept] = codebookOf(optimizer);
+  revival.revive(optimizer, LATENTS, 4);
+  const latents = rowsOf(LATENTS.data);
+  const [, unmoved, ...others] = codebookOf(optimizer);
+  assert.equal(unmoved, kept);
+  for (const row of others) assert.ok(latents.some((latent) => latent.every((value, i) => value === row[i])));
+});
+
 test("moved codes forget their momentum, the others keep it", () => {
   const { optimizer, revival } = start();
   const before = momentumOf(optimizer);
@@ -117,7 +128,7 @@ test("with an interval of 0 and quantizing from the beginning nothing is ever mo
 
 test("the same seed moves codes to the same latents, another to others; so does another step", () => {
   const revived = (seed: number, step: number) => {
-    const { optimizer, revival } = start(OPTIONS, seed);
+    const { optimizer, revival } = start(OPTIONS, { seed });
     revival.revive(optimizer, LATENTS, step);
     return codebookOf(optimizer);
   };
