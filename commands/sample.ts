@@ -101,6 +101,12 @@ export const options = {
       "or an .onnx file that takes images",
     group: HOW,
   },
+  rejectVim: {
+    type: "string",
+    value: "run",
+    describe: "The VIM that the classifier of --reject-with was fitted to, if no longer where it was",
+    group: HOW,
+  },
   classifierSpec: {
     type: "string",
     value: "file",

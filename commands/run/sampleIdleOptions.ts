@@ -12,6 +12,11 @@ const RULES: readonly IdleRule<typeof options>[] = [
   },
   { names: ["acceptance"], when: ({ rejectWith }) => rejectWith !== undefined, want: "--reject-with" },
   {
+    names: ["rejectVim"],
+    when: ({ rejectWith }) => rejectWith !== undefined && !isOnnxFile(rejectWith),
+    want: "--reject-with a classifier of probe",
+  },
+  {
     names: ["classifierSpec"],
     when: ({ rejectWith }) => rejectWith !== undefined && isOnnxFile(rejectWith),
     want: "--reject-with an .onnx file",

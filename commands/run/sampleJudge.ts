@@ -24,6 +24,8 @@ export type Judging = {
 
 export type Asked = {
   readonly rejectWith: string;
+  /** Where the VIM of a classifier of codes is, if no longer at the place that the classifier names. */
+  readonly rejectVim?: string | undefined;
   readonly classifierSpec?: string | undefined;
   readonly threads?: number | undefined;
 };

@@ -1,7 +1,7 @@
 /** Rejection sampling: of many drawn images of a class those are kept that a classifier is surest of. */
 import path from "node:path";
 import { FileError, UsageError } from "../../lib/errors.js";
-import { openClassifier } from "../../lib/probe/classifier.js";
+import { expectVim, openClassifier } from "../../lib/probe/classifier.js";
 import { readClassifier } from "../../lib/probe/classifierFile.js";
 import { classOf } from "./classify.js";
 import { isOnnxFile, openImageJudge } from "./sampleImageJudge.js";
@@ -15,7 +15,7 @@ export type Rejection = {
 
 /**
  * Opens a classifier of probe, or an ONNX classifier of images, and checks that it can judge what is to be drawn.
- * @throws FileError when it is damaged, was fitted to the codes of another tokenizer, or takes no images
+ * @throws FileError when it is damaged, was fitted to the codes of another tokenizer, its VIM is gone, or it takes no images
  * @throws UsageError when it does not know a class, or there is none to be sure of
  */
 export async function openRejection(
@@ -24,15 +24,17 @@ export async function openRejection(
 ): Promise<Rejection> {
   if (wanted.classIds.some((id) => id >= wanted.classNames.length))
     throw new UsageError("--reject-with: images without a class have none to judge");
-  const judge = isOnnxFile(asked.rejectWith)
-    ? await openImageJudge(asked, wanted)
-    : await openCodeJudge(asked.rejectWith, wanted);
+  const judge = isOnnxFile(asked.rejectWith) ? await openImageJudge(asked, wanted) : await openCodeJudge(asked, wanted);
   return { judge, acceptance: asked.acceptance };
 }
 
 /** A classifier of probe, which sees codes. */
-async function openCodeJudge(file: string, { classNames, classIds, tokenizerHash }: Wanted): Promise<Judge> {
-  const { tokenizer, vim, classNames: known } = await readClassifier(file);
+async function openCodeJudge(
+  { rejectWith: file, rejectVim }: Asked,
+  { classNames, classIds, tokenizerHash }: Wanted,
+): Promise<Judge> {
+  const stored = await readClassifier(file);
+  const { tokenizer, vim, classNames: known } = stored;
   if (tokenizer.hash !== tokenizerHash)
     throw new FileError(
       `${file}: it judges the codes of another tokenizer (${tokenizer.hash.slice(0, 12)}, here ` +
@@ -40,11 +42,12 @@ async function openCodeJudge(file: string, { classNames, classIds, tokenizerHash
     );
   const { map: toClass } = classOf(classNames, known);
   expectKnown(wantedNames({ classNames, classIds }), (_, i) => toClass(classIds[i]!) >= 0);
+  await expectVim(stored, rejectVim); // now, not after hours of drawing
   return {
     facts: { classifier: path.resolve(file), vim: vim.hash },
     confidences: async (drawn, { engine, batch }) => {
       const batchSize = Math.min(batch.draw, drawn.classIds.length);
-      const classifier = await openClassifier(file, { engine, batchSize });
+      const classifier = await openClassifier(file, { engine, batchSize, vim: rejectVim });
       try {
         const probabilities = await classifier.classify(drawn.codes);
         return Float32Array.from(drawn.classIds, (id, i) => probabilities[i * known.length + toClass(id)]!);

@@ -58,6 +58,15 @@ export async function openClassifier(file: string, options: OpenClassifierOption
 }
 
 /**
+ * Checks that the VIM of a classifier is there, so that `openClassifier` will find it hours later.
+ * @param given where it is, if no longer at the place that the classifier names
+ * @throws FileError when it is gone or has other weights than the classifier was fitted to
+ */
+export async function expectVim(stored: StoredClassifier, given?: string): Promise<void> {
+  await vimWeights(stored, given);
+}
+
+/**
  * The VIM's weights from where the classifier says they are, or from `given`.
  * @throws FileError when they are not there, or others
  */

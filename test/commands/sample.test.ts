@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { suite } from "uvu";
@@ -58,23 +58,16 @@ test("the same seed gives the same images, whatever the batch; another seed give
     assert.not.equal(await draw("other", "--seed", "6"), first);
   }));
 
+/** The classifier of a probe. */
+async function probeOf(model: string, out: string): Promise<string> {
+  const data = ["--train", tokens, "--test", tokens];
+  await succeed(["probe", model, ...data, "--out", out, "--no-stage1", "--threads", "1"]);
+  return path.join(out, "classifier.safetensors");
+}
+
 test("of more images drawn those are kept that a classifier is surest of", () =>
   inTemporaryFolder(async (folder) => {
-    const probed = path.join(folder, "probe");
-    await succeed([
-      "probe",
-      vim,
-      "--train",
-      tokens,
-      "--test",
-      tokens,
-      "--out",
-      probed,
-      "--no-stage1",
-      "--threads",
-      "1",
-    ]);
-    const classifier = path.join(probed, "classifier.safetensors");
+    const classifier = await probeOf(vim, path.join(folder, "probe"));
     const out = (name: string) => path.join(folder, name);
     const draw = async (name: string, ...flags: string[]) => {
       const from = [
@@ -120,6 +113,20 @@ test("of more images drawn those are kept that a classifier is surest of", () =>
       2,
       /without a class/,
     );
+  }));
+
+test("a classifier without its VIM is refused before anything is drawn", () =>
+  inTemporaryFolder(async (folder) => {
+    const [there, elsewhere, out] = ["vim", "moved", "samples"].map((name) => path.join(folder, name));
+    await cp(vim, there!, { recursive: true });
+    const classifier = await probeOf(there!, path.join(folder, "probe"));
+    await rename(there!, elsewhere!);
+    const draw = ["sample", vim, "-o", out!, "--classes", "bag", "--count", "1", "--reject-with", classifier];
+    await fail([...draw, "--dry-run"], 4, /classifier\.safetensors: the VIM it was fitted to is not where it was/);
+    await succeed([...draw, "--reject-vim", elsewhere!]);
+    await fail([...draw, "--force", "--dry-run", "--reject-vim", tokenizer], 4, /fitted to a VIM with the weights/);
+    const idle = ["sample", vim, "-o", out!, "--count", "1", "--reject-vim", vim];
+    await fail(idle, 2, /--reject-vim: changes nothing here; it wants --reject-with/);
   }));
 
 test("without a class the index has none", () =>
