@@ -7,7 +7,9 @@ export type StepReport = {
   readonly metrics: Readonly<Record<string, number>>;
   /** False when a loss or gradient was not finite and nothing was updated. */
   readonly applied: boolean;
-  /** Whether that was because the loss's scale was too large: it is lower now, and the next step may do. No if absent. */
+  /** Whether an update by a penalty that followed (R1) was made; absent where there was none. */
+  readonly penalised?: boolean;
+  /** Whether numbers were not finite because the loss's scale was too large: it is lower now, and the next step may do. No if absent. */
   readonly rescaled?: boolean;
   /** Steps after this one that are done already, their reports still to come. None if absent. */
   readonly ahead?: number;
@@ -34,7 +36,10 @@ export type LoopOptions = {
   readonly logEvery: number;
   /** Steps between checkpoints. */
   readonly checkpointEvery: number;
-  /** Consecutive steps that may be skipped before the run counts as diverged; those that lowered the scale do not count. */
+  /**
+   * Consecutive steps that may be skipped before the run counts as diverged, or penalties; those that lowered the scale do not
+   * count.
+   */
   readonly patience: number;
   readonly signals: SignalWatch;
   /** Does step number `step` (from 0), and may do up to `room` at once: so many pass before anything else is due. */
@@ -50,11 +55,12 @@ export type LoopOptions = {
  * Runs steps `start .. total - 1`, fewer when `isOver` says so.
  * @returns number of steps that were skipped
  * @throws StoppedError after saving, when a signal asked to stop
- * @throws DivergedError when `patience` steps in a row were not finite; the last checkpoint stands
+ * @throws DivergedError when `patience` steps in a row were not finite, or as many penalties; the last checkpoint stands
  */
 export async function trainLoop(options: LoopOptions): Promise<number> {
   const interval = new Interval(options.start);
   let inARow = 0;
+  let penalties = 0;
   let skipped = 0;
   for (let step = options.start; step < options.total; step++) {
     const report = await options.step(step, roomAt(step, options));
@@ -62,8 +68,11 @@ export async function trainLoop(options: LoopOptions): Promise<number> {
     interval.add(report);
     if (report.applied) inARow = 0;
     else if (!report.rescaled) inARow++;
+    if (report.penalised) penalties = 0;
+    else if (report.penalised === false && !report.rescaled) penalties++;
     skipped += report.applied ? 0 : 1;
     if (inARow >= options.patience) throw diverged(done, { inARow, since: done - inARow === options.start });
+    if (penalties >= options.patience) throw divergedPenalty(done, penalties);
     const logged = done % options.logEvery === 0 || done === options.total;
     if (logged) await options.log({ ...interval.close(done), total: options.total, skipped });
     const finished = done === options.total || (logged && (options.isOver?.() ?? false));
@@ -99,6 +108,13 @@ function diverged(step: number, { inARow, since }: { inARow: number; since: bool
         "from the one before, with a lower --lr; or start anew"
       : "the last checkpoint is intact: continue from it with --resume and a lower --lr, or look at the data";
   return new DivergedError(`step ${step}: losses or gradients were not finite ${inARow} steps in a row; ${remedy}`);
+}
+
+function divergedPenalty(step: number, count: number): DivergedError {
+  return new DivergedError(
+    `step ${step}: the penalty on the discriminator's gradients (R1) was not finite ${count} times in a row; the last ` +
+      "checkpoint is intact: continue from it with --resume and a lower --lr, or another --r1-gamma",
+  );
 }
 
 /** Sums of metrics since the last log line. */

@@ -19,7 +19,7 @@ import { underPrefix, withPrefix } from "./named.js";
 import { scaledGradients } from "./scaledGradients.js";
 
 /**
- * Weights of the losses; 0 leaves a loss out of the graph.
+ * Weights of the losses. At 0 a loss is left out of the graph, but L2 and those of the codebook, which are measured all the same.
  * Paper: l2 1, logit-laplace 0.1, perceptual 0.1, adversarial 0.1, vq 1.
  */
 export type TokenizerWeights = {

@@ -192,8 +192,8 @@ export class TokenizerTrainer implements Trainer {
       loss: "r1",
       step,
     });
-    if (!applied) return { ...report, applied, rescaled };
-    return { ...report, metrics: { ...report.metrics, r1: scalarOf(results, "r1") } };
+    if (!applied) return { ...report, penalised: false, rescaled };
+    return { ...report, penalised: true, metrics: { ...report.metrics, r1: scalarOf(results, "r1") } };
   }
 
   private codebookState(): NamedHostTensors {

@@ -12,6 +12,8 @@ type Plan = Partial<Omit<LoopOptions, "step" | "log" | "save" | "signals">> & {
   bad?: readonly number[];
   /** Those of them that lowered the loss's scale. */
   rescaled?: readonly number[];
+  /** Steps that a penalty follows, and whether its numbers are finite. */
+  penalties?: Readonly<Record<number, boolean>>;
   /** Steps that are done at once where there is room. */
   atOnce?: number;
   /** What the process is told during a step. */
@@ -19,7 +21,7 @@ type Plan = Partial<Omit<LoopOptions, "step" | "log" | "save" | "signals">> & {
 };
 
 /** Runs the loop over steps whose loss is their number, and records what it did. */
-async function run({ bad = [], rescaled = [], atOnce = 1, signals = {}, ...options }: Plan) {
+async function run({ bad = [], rescaled = [], penalties = {}, atOnce = 1, signals = {}, ...options }: Plan) {
   const steps: number[] = [];
   const calls: number[] = [];
   let ahead = 0;
@@ -56,7 +58,9 @@ async function run({ bad = [], rescaled = [], atOnce = 1, signals = {}, ...optio
       const signal = signals[step];
       if (signal === "SIGUSR1") saveRequested = true;
       else if (signal) stop = signal;
-      return { metrics: { loss: step }, applied: !bad.includes(step), rescaled: rescaled.includes(step), ahead };
+      const applied = !bad.includes(step);
+      const penalised = step in penalties ? { penalised: penalties[step]! } : {};
+      return { metrics: { loss: step }, applied, rescaled: rescaled.includes(step), ahead, ...penalised };
     },
     log: async (report) => {
       logs.push(report);
@@ -240,6 +244,19 @@ test("steps that lowered the loss's scale are skipped and counted, but are no di
   assert.is(outcome, 7);
   assert.equal(saves, [3, 6, 9, 10]);
   assert.equal(logs[0]!.skipped, 3);
+});
+
+test("penalties that are not finite are no skipped steps, but end a run when all of them are", async () => {
+  const every = (good: readonly number[]) =>
+    Object.fromEntries([0, 2, 4, 6, 8].map((step) => [step, good.includes(step)]));
+  const some = await run({ penalties: every([4]) });
+  assert.equal([some.outcome, some.saves], [0, [3, 6, 9, 10]]);
+  const none = await run({ penalties: every([]) });
+  assert.equal(none.steps, range(0, 5)); // 0, 2 and 4
+  assert.equal(none.saves, [3]);
+  assert.instance(none.outcome, DivergedError);
+  assert.match((none.outcome as DivergedError).message, /^step 5: the penalty .* was not finite 3 times in a row/);
+  assert.is((await run({ penalties: every([]), rescaled: [0, 2, 4, 6, 8] })).outcome, 0);
 });
 
 test("between them, steps that diverge are still in a row", async () => {

@@ -118,6 +118,18 @@ test("the R1 penalty comes at its interval and moves the discriminator alone", a
   assert.ok(moved("discriminator", one, other).length > 0);
 });
 
+test("a penalty that is not finite is left out, and the step stands", async () => {
+  const trainer = await tokenizerTrainer({ task: { ...ADVERSARIAL, r1: { gamma: Number.MAX_VALUE, every: 2 } } });
+  const first = await trainer.step(0);
+  const second = await trainer.step(1);
+  const { updates } = (await trainer.save()).metadata;
+  await trainer.close();
+  assert.equal([first.applied, first.penalised, "r1" in first.metrics], [true, false, false]);
+  assert.ok(first.metrics["loss"]! > 0);
+  assert.equal([second.applied, second.penalised], [true, undefined]);
+  assert.equal(updates, { model: 2, discriminator: 2 });
+});
+
 test("before quantizing begins the codebook waits, then it starts on latents", async () => {
   const trainer = await tokenizerTrainer({ task: { ...TASK, revival: { quantizeFrom: 2, every: 0 } } });
   const start = await snapshot(trainer);
