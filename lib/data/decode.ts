@@ -1,6 +1,7 @@
 import { open, stat } from "node:fs/promises";
 import type { ResizeOptions, Sharp } from "sharp";
 import { DataError, EngineError } from "../errors.js";
+import { passingFailure, patiently } from "./passingFailure.js";
 import type { ImageInput, Pixels } from "./source.js";
 import { checkView, cropAndFlip, toChannels, type View } from "./view.js";
 
@@ -26,6 +27,7 @@ export class DamagedImage extends DataError {
  * 16-bit, CMYK and other colour spaces brought to 8-bit sRGB, resized, cropped, mirrored.
  * @returns [size, size, channels]
  * @throws DamagedImage when the file is missing, damaged or no image
+ * @throws DataError when the system could not read it for half a minute
  * @throws RangeError when the view is out of range
  */
 export async function decodeImage(input: ImageInput, view: View): Promise<Uint8Array> {
@@ -103,8 +105,18 @@ async function loadSharp(): Promise<SharpModule> {
 
 const white = [255, 255, 255] as const;
 
-/** Decodes a file and resizes it; what `cover` would have to enlarge comes back in its own size. */
-async function decodeFile(file: string, view: View): Promise<Pixels> {
+/**
+ * Decodes a file and resizes it; what `cover` would have to enlarge comes back in its own size.
+ * @throws DamagedImage when it is missing, damaged or no image
+ * @throws DataError when it could not be read for half a minute, by no fault of its own
+ */
+function decodeFile(file: string, view: View): Promise<Pixels> {
+  const giveUp = ({ message }: Error) =>
+    new DataError(`${file}: cannot be read for now: ${message}; try again when its disk or network answers`);
+  return patiently(() => decodeOnce(file, view), giveUp, { passing: () => passingFailure(file) });
+}
+
+async function decodeOnce(file: string, view: View): Promise<Pixels> {
   const sharp = loaded ?? (await loadSharp()); // without a pause once loaded, so that decoding starts at once
   const [r, g, b] = view.background ?? white;
   // "error" and not the stricter "warning": many a sound photograph has odd metadata or spare bytes.
