@@ -10,7 +10,7 @@ import { noClass, sequenceLength, type VimConfig } from "../../lib/models/vim.js
 import { fittingBatch } from "../../lib/sample/batchSize.js";
 import { formatInteger } from "../../lib/ui/format.js";
 import { engineOf } from "../support/engine.js";
-import { type LoadedModel, loadVim } from "../support/models.js";
+import { type LoadedModel, lacksClassless, loadVim } from "../support/models.js";
 import { openReporter } from "../support/reporter.js";
 import type { EvaluateContext } from "./evaluate.js";
 import { figuresOf, type Reference } from "./likelihoodFigures.js";
@@ -67,6 +67,8 @@ async function measure(context: EvaluateContext, { tokens, vim, labels }: Work):
     for (const note of vim.stored.notes) reporter.warn(note);
     if (isTrainedOn(tokens, vim))
       reporter.warn(`${tokens.path} is what the VIM was trained on: its figures say little of other images`);
+    if (lacksClassless(vim))
+      reporter.warn("the VIM was trained with --class-dropout 0: what it says without a class is of no use");
     const engine = await engineOf(config);
     const { model, weights } = vim;
     const rows = labels.length;

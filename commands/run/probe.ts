@@ -14,7 +14,7 @@ import type { Reporter } from "../../lib/ui/progress.js";
 import type { options, ProbeConfig } from "../probe.js";
 import type { CommandContext } from "../support/command.js";
 import { engineOf } from "../support/engine.js";
-import { loadVim } from "../support/models.js";
+import { lacksClassless, loadVim } from "../support/models.js";
 import { openReporter } from "../support/reporter.js";
 import { resizeOf } from "./probeImages.js";
 import { pixelBaseline } from "./probePixels.js";
@@ -38,6 +38,11 @@ export async function run(context: Context): Promise<void> {
   const reporter = await openReporter(context);
   try {
     for (const note of vim.stored.notes) reporter.warn(note);
+    if (lacksClassless(vim))
+      reporter.warn(
+        "the VIM reads the images without a class, which it never saw: it was trained with --class-dropout 0; features of one " +
+          "trained with some may tell more",
+      );
     for (const tokens of [train, test]) expectModel(tokens, vim);
     const first = { train: config.trainViews === "first", test: config.testViews === "first" };
     const pair = labelledPair(train, test, first);

@@ -26,7 +26,7 @@ export function reportText(report: ProbeReport): string {
   const why = (name: string, reason: string | undefined) => (reason === undefined ? [] : [`${name}: ${reason}`]);
   const notes = [
     `best: ${best.block === 0 ? "the embeddings" : `block ${best.block}`}, ${formatPercent(best.top1)} top-1 ` +
-      `on ${formatInteger(test.images)} images`,
+      `on ${formatInteger(test.images)} images${blocks.length > 1 ? `, the most of ${blocks.length} blocks on these very images` : ""}`,
     ...confusions(report),
     ...why("raw pixels", missing["rawPixels"]),
     ...why("stage-1 encoder", missing["stage1"]),

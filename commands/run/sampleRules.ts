@@ -3,7 +3,7 @@ import { UsageError } from "../../lib/errors.js";
 import type { VimConfig } from "../../lib/models/vim.js";
 import type { Guidance } from "../../lib/sample/guidance.js";
 import type { SampleConfig } from "../sample.js";
-import type { LoadedModel } from "../support/models.js";
+import { type LoadedModel, lacksClassless } from "../support/models.js";
 import { filtersOf, type SampleFilters } from "./sampleFilters.js";
 
 export type Rules = {
@@ -27,9 +27,10 @@ export function rulesOf(config: SampleConfig, drawn: Drawn): Rules {
 
 function guidanceOf(
   { guidance: scale, guidanceSchedule: schedule }: SampleConfig,
-  { vim: { model, stored }, classIds, warn }: Drawn,
+  { vim, classIds, warn }: Drawn,
 ): Guidance | undefined {
   if (scale === 1) return undefined;
+  const { model } = vim;
   if (model.classes === 0) throw new UsageError("--guidance: this model was trained without classes; leave it out");
   if (model.classless === false)
     throw new UsageError(
@@ -39,8 +40,7 @@ function guidanceOf(
     throw new UsageError(
       "--guidance: images without a class are guided nowhere; leave it out, or draw some of a class",
     );
-  const { classDropout } = (stored.config["options"] ?? {}) as { classDropout?: number };
-  if (classDropout === 0)
+  if (lacksClassless(vim))
     warn(
       "--guidance leads away from images without a class, which this model never saw: it was trained with " +
         "--class-dropout 0",

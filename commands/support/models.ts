@@ -33,6 +33,15 @@ export async function loadVim(path: string, options?: ReadModelOptions): Promise
 }
 
 /**
+ * Whether a VIM of classes never saw a sequence without one, so that the token those start with is as it was made. One whose codes
+ * had labels in part may have seen some all the same.
+ */
+export function lacksClassless({ model, stored }: LoadedModel<VimConfig>): boolean {
+  const { classDropout } = (stored.config["options"] ?? {}) as { classDropout?: number };
+  return model.classes > 0 && model.classless !== false && classDropout === 0;
+}
+
+/**
  * Refuses a tokenizer whose codes are none of a VIM's.
  * @throws FileError when grid or number of codes differ
  */

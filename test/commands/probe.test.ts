@@ -1,4 +1,4 @@
-import { readdir, readFile, rename, rm } from "node:fs/promises";
+import { readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -286,6 +286,12 @@ test(
     const { featureBytes, blocks } = JSON.parse(dry.stdout) as { featureBytes: number; blocks: number[] };
     assert.equal([featureBytes, blocks], [4 * 300 * 12 * 3, [0, 1, 2]]);
     assert.not.ok((await readdir(folder)).includes("out"));
+    assert.not.match(dry.stderr, "--class-dropout");
+    const configFile = path.join(folder, "vim", "config.json");
+    const config = JSON.parse(await readFile(configFile, "utf8")) as object;
+    await writeFile(configFile, JSON.stringify({ ...config, options: { classDropout: 0 } }));
+    const without = await vitvq([...probe, "--dry-run"]);
+    assert.match(without.stderr, "without a class, which it never saw: it was trained with --class-dropout 0");
     const beyond = await vitvq([...probe, "--blocks", "3"]);
     assert.is(beyond.status, 2);
     assert.match(beyond.stderr, "--blocks: want blocks from 0 (the embeddings) to 2, got 3");

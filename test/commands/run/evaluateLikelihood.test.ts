@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import * as tf from "@tensorflow/tfjs";
@@ -180,6 +180,18 @@ test("codes of another tokenizer, other classes, and options of other measuremen
   await fail(["evaluate", "--vim", made.vim], 2, /--vim needs a token file/);
   const plan = jsonOf(await succeed(evaluate(made.test, "--dry-run", "--json", "--limit", "9")));
   assert.equal(plan, { dryRun: true, rows: 9 });
+});
+
+test("says that a VIM trained with --class-dropout 0 knows nothing of images without a class", async () => {
+  const vim = at("vim-without");
+  await cp(made.vim, vim, { recursive: true });
+  const file = path.join(vim, "config.json");
+  const config = JSON.parse(await readFile(file, "utf8")) as { options: object };
+  await writeFile(file, JSON.stringify({ ...config, options: { ...config.options, classDropout: 0 } }));
+  const warning = /--class-dropout 0: what it says without a class is of no use/;
+  const few = ["--limit", "4", "--threads", "1"];
+  assert.match((await succeed(["evaluate", made.test, "--vim", vim, ...few])).stderr, warning);
+  assert.not.match((await succeed(["evaluate", made.test, "--vim", made.vim, ...few])).stderr, warning);
 });
 
 test.run();
