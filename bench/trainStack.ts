@@ -7,8 +7,7 @@ import { layerNorm } from "../lib/nn/layerNorm.js";
 import { normSpec } from "../lib/nn/normSpec.js";
 import { flattenSpecs, initialise, type ParamSpec, paramTree } from "../lib/nn/params.js";
 import { rngFrom, streamSeed } from "../lib/random.js";
-import { inputSpecs } from "../lib/train/named.js";
-import { GRADIENT } from "../lib/train/tokenizerSteps.js";
+import { GRADIENT, inputSpecs } from "../lib/train/named.js";
 
 /** Widths and depth of the stack, and the sequences it is trained on. */
 export type StackSize = BlockConfig & { readonly depth: number; readonly tokens: number; readonly batch: number };

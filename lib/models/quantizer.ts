@@ -13,6 +13,9 @@ import { l2Normalize } from "../nn/l2Normalize.js";
 import type { Init, ParamSpec, ParamsOf } from "../nn/params.js";
 import { stopGradient, withoutGradient } from "../nn/stopGradient.js";
 
+/** Path of the codebook among the parameters of every tokenizer. */
+export const CODEBOOK = "quantizer/codebook";
+
 export type QuantizerConfig = {
   /** Number K of codewords. */
   readonly codebookSize: number;

@@ -2,7 +2,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { NamedHostTensors, NamedTensors, Step, StepOptions, TensorSpec } from "../engine/types.js";
 import * as cnn from "../models/cnnVqgan.js";
-import { lookup, quantize } from "../models/quantizer.js";
+import { CODEBOOK, lookup, quantize } from "../models/quantizer.js";
 import { codesPerImage, isConvolutional, type TokenizerConfig, tokenizerOf } from "../models/tokenizer.js";
 import * as vit from "../models/vitVqgan.js";
 import { paramTree } from "../nn/params.js";
@@ -51,4 +51,4 @@ function latentsOf(model: TokenizerConfig, given: NamedTensors): tf.Tensor {
     : vit.encode(paramTree(vit.vitVqganSpec(model), given).encoder, model, images);
 }
 
-const quantizerOf = (given: NamedTensors) => ({ codebook: given["quantizer/codebook"]! });
+const quantizerOf = (given: NamedTensors) => ({ codebook: given[CODEBOOK]! });

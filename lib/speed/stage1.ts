@@ -6,9 +6,9 @@ import { tokenizerOf } from "../models/tokenizer.js";
 import type { VitVqganConfig } from "../models/vitVqgan.js";
 import { flattenSpecs, type ParamSpec } from "../nn/params.js";
 import { rngFrom, streamSeed } from "../random.js";
-import { withPrefix } from "../train/named.js";
+import { DISCRIMINATOR, MODEL, withPrefix } from "../train/named.js";
 import { type Plan, tokenizerPlan } from "../train/plans.js";
-import { DISCRIMINATOR, MODEL, type TokenizerTask } from "../train/tokenizerSteps.js";
+import type { TokenizerTask } from "../train/tokenizerSteps.js";
 import { randomParams } from "./randomParams.js";
 
 /** The size of the tokenizer alone, and of a batch. */

@@ -5,10 +5,9 @@ import type { ParamSpec } from "../nn/params.js";
 import { mapNames, mapValues } from "../records.js";
 import type { AdamWOptions } from "./adamW.js";
 import { emaDecayAt } from "./ema.js";
-import { inputSpecs, underPrefix, withPrefix } from "./named.js";
+import { GRADIENT, inputSpecs, underPrefix, withPrefix } from "./named.js";
 import type { NetworkStart } from "./networks.js";
 import type { Plan } from "./plans.js";
-import { GRADIENT } from "./tokenizerSteps.js";
 
 export type AdamWStepOptions = AdamWOptions & {
   /** Largest norm of all gradients together; 0 for no clipping. */

@@ -1,8 +1,9 @@
 /** One batch computed in parts, one after the other to save memory, or side by side to save time. */
+
 import type { HostTensor, NamedHostTensors, Program } from "../engine/types.js";
 import { inOrder } from "../promises.js";
 import { mapValues, pickNames } from "../records.js";
-import { GRADIENT } from "./tokenizerSteps.js";
+import { GRADIENT } from "./named.js";
 import { floatsOf } from "./updateRule.js";
 import { vectorKernel } from "./vectorKernel.js";
 

@@ -6,7 +6,7 @@
  * arXiv:2005.00341, section 3.1.
  */
 import type { HostTensor, NamedHostTensors } from "../engine/types.js";
-import type { QuantizerConfig } from "../models/quantizer.js";
+import { CODEBOOK, type QuantizerConfig } from "../models/quantizer.js";
 import { rngFrom, streamSeed } from "../random.js";
 import type { Rows } from "./networks.js";
 
@@ -16,9 +16,6 @@ export type RevivalOptions = {
   /** Steps a code may go unused before it is moved; 0 moves none. */
   readonly every: number;
 };
-
-/** Path of the codebook in every tokenizer. */
-export const CODEBOOK = "quantizer/codebook";
 
 export class CodebookRevival {
   /** Step at which each code was last chosen, or moved. */

@@ -13,8 +13,8 @@
  */
 import type { HostTensor, NamedHostTensors } from "../engine/types.js";
 import { FileError } from "../errors.js";
+import { CODEBOOK } from "../models/quantizer.js";
 import { rngFrom, streamSeed } from "../random.js";
-import { CODEBOOK } from "./codebookRevival.js";
 import type { Rows } from "./networks.js";
 
 export type EmaCodebookOptions = {

@@ -5,11 +5,10 @@ import { MadeOnce } from "../promises.js";
 import { mapValues, pickNames } from "../records.js";
 import { globalNorm } from "./adamW.js";
 import { runParts } from "./batchParts.js";
-import { bare, scalarOf, underPrefix, withPrefix } from "./named.js";
+import { bare, GRADIENT, scalarOf, underPrefix, withPrefix } from "./named.js";
 import type { Move, Moved, NamedPlan, Networks, NetworksOptions, Rows } from "./networks.js";
 import { Optimizer } from "./optimizer.js";
 import { compilePlan } from "./plans.js";
-import { GRADIENT } from "./tokenizerSteps.js";
 
 export class HostNetworks implements Networks {
   readonly lossScale = undefined;

@@ -4,9 +4,8 @@ import type { HostTensor, NamedHostTensors, NamedTensors, Repetition, Step, Tens
 import { mapValues, pickNames } from "../records.js";
 import { sizeOf } from "../shapes.js";
 import { type AdamWNetwork, adamWPlan, NEXT, UPDATE, WATCHED } from "./adamWStep.js";
-import { withPrefix } from "./named.js";
+import { GRADIENT, withPrefix } from "./named.js";
 import type { Plan } from "./plans.js";
-import { GRADIENT } from "./tokenizerSteps.js";
 
 export type MovingOptions = {
   /** What moves, by name. */

@@ -3,6 +3,12 @@ import type { NamedHostTensors, TensorSpec } from "../engine/types.js";
 import type { ParamSpec } from "../nn/params.js";
 import { mapNames, mapValues, pickNames } from "../records.js";
 
+/** Networks of a step, and what the names of gradients begin with before the network's. */
+export const MODEL = "model/";
+export const DISCRIMINATOR = "discriminator/";
+export const PERCEPTUAL = "perceptual/";
+export const GRADIENT = "gradient/";
+
 /** Every key with `prefix` before it. */
 export function withPrefix<T>(prefix: string, named: Readonly<Record<string, T>>): Record<string, T> {
   return mapNames(named, (name) => prefix + name);

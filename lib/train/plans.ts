@@ -4,12 +4,9 @@ import { discriminatorOf } from "../models/discriminator.js";
 import { type TokenizerConfig, tokenizerOf } from "../models/tokenizer.js";
 import { sequenceLength, type VimConfig, vimSpec } from "../models/vim.js";
 import { flattenSpecs, type SpecTree } from "../nn/params.js";
-import { inputSpecs, withPrefix } from "./named.js";
+import { DISCRIMINATOR, inputSpecs, MODEL, PERCEPTUAL, withPrefix } from "./named.js";
 import { type PriorStepOptions, priorLossStep, priorStep } from "./priorSteps.js";
 import {
-  DISCRIMINATOR,
-  MODEL,
-  PERCEPTUAL,
   r1Step,
   reconstructionStep,
   type TokenizerStepOptions,

@@ -4,9 +4,8 @@ import type { NamedTensors, Step } from "../engine/types.js";
 import { crossEntropy } from "../losses/crossEntropy.js";
 import { sequenceLength, type VimConfig, type VimInputs, vimForward, vimSpec } from "../models/vim.js";
 import { paramTree } from "../nn/params.js";
-import { underPrefix, withPrefix } from "./named.js";
+import { GRADIENT, MODEL, underPrefix, withPrefix } from "./named.js";
 import { scaledGradients } from "./scaledGradients.js";
-import { GRADIENT, MODEL } from "./tokenizerSteps.js";
 
 export type PriorStepOptions = {
   /** Dropout rate. */

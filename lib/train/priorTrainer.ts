@@ -5,12 +5,11 @@ import { flattenSpecs, initialise } from "../nn/params.js";
 import { streamSeed, uniformAt } from "../random.js";
 import { type BatchSplit, partCount, partSize, partsOf } from "./batchParts.js";
 import type { StepReport } from "./loop.js";
-import { scalarOf } from "./named.js";
+import { MODEL, scalarOf } from "./named.js";
 import { createNetworks, type Move, type Moved, moveAll, type Networks, stepsInCall } from "./networks.js";
 import type { OptimizerOptions } from "./optimizer.js";
 import { inLanes, type Plan, priorLossPlan, priorPlan } from "./plans.js";
 import { bitsPerDimension } from "./priorSteps.js";
-import { MODEL } from "./tokenizerSteps.js";
 import { ReportQueue, type Saved, type Trainer } from "./trainer.js";
 
 export type PriorBatch = {

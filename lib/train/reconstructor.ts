@@ -1,9 +1,8 @@
 import type { Engine, NamedHostTensors } from "../engine/types.js";
 import type { TokenizerConfig } from "../models/tokenizer.js";
 import { sizeOf } from "../shapes.js";
-import { withPrefix } from "./named.js";
+import { MODEL, withPrefix } from "./named.js";
 import { compilePlan, reconstructionPlan } from "./plans.js";
-import { MODEL } from "./tokenizerSteps.js";
 
 export type Reconstructor = {
   /**

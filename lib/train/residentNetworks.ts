@@ -7,11 +7,10 @@ import { mapNames, mapValues, pickNames } from "../records.js";
 import { adamWPlan, asAdamW, NEXT, NORM, updateScalars } from "./adamWStep.js";
 import { runParts } from "./batchParts.js";
 import { LOSS_SCALE, LossScale } from "./lossScale.js";
-import { bare, scalarOf, underPrefix, withPrefix } from "./named.js";
+import { bare, GRADIENT, scalarOf, underPrefix, withPrefix } from "./named.js";
 import type { Move, Moved, NamedPlan, Networks, NetworksOptions, Rows } from "./networks.js";
 import { AVERAGE, Optimizer } from "./optimizer.js";
 import type { Plan } from "./plans.js";
-import { GRADIENT } from "./tokenizerSteps.js";
 
 type Network = ReturnType<typeof asAdamW>;
 type Kind = "params" | "use";

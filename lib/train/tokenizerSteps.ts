@@ -15,7 +15,7 @@ import { stopGradient } from "../nn/stopGradient.js";
 import type { RevivalOptions } from "./codebookRevival.js";
 import type { EmaCodebookOptions } from "./emaCodebook.js";
 import { LOSS_SCALE } from "./lossScale.js";
-import { underPrefix, withPrefix } from "./named.js";
+import { DISCRIMINATOR, GRADIENT, MODEL, PERCEPTUAL, underPrefix, withPrefix } from "./named.js";
 import { scaledGradients } from "./scaledGradients.js";
 
 /**
@@ -60,11 +60,6 @@ export type TokenizerStepOptions = {
   /** Whether the decoder gets codewords; before, it gets the latents themselves and no VQ loss counts. */
   readonly quantized: boolean;
 };
-
-export const MODEL = "model/";
-export const DISCRIMINATOR = "discriminator/";
-export const PERCEPTUAL = "perceptual/";
-export const GRADIENT = "gradient/";
 
 /**
  * Losses and gradients of one batch. Inputs: `model/*`, with `adversarial` also `discriminator/*`, with a perceptual loss

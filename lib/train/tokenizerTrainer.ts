@@ -2,15 +2,16 @@
 import type { Engine, HostTensor, NamedHostTensors } from "../engine/types.js";
 import { FileError } from "../errors.js";
 import { discriminatorOf } from "../models/discriminator.js";
+import { CODEBOOK } from "../models/quantizer.js";
 import { tokenizerOf } from "../models/tokenizer.js";
 import { flattenSpecs, initialise } from "../nn/params.js";
 import { mapValues } from "../records.js";
 import { sizeOf } from "../shapes.js";
 import { type BatchSplit, partCount, partSize, partsOf } from "./batchParts.js";
-import { CODEBOOK, CodebookRevival } from "./codebookRevival.js";
+import { CodebookRevival } from "./codebookRevival.js";
 import { EmaCodebook } from "./emaCodebook.js";
 import type { StepReport } from "./loop.js";
-import { scalarOf, underPrefix, withPrefix } from "./named.js";
+import { DISCRIMINATOR, MODEL, scalarOf, underPrefix, withPrefix } from "./named.js";
 import {
   createNetworks,
   type Move,
@@ -23,7 +24,7 @@ import {
 } from "./networks.js";
 import type { OptimizerOptions } from "./optimizer.js";
 import { inLanes, tokenizerPlan } from "./plans.js";
-import { DISCRIMINATOR, MODEL, type TokenizerStepOptions, type TokenizerTask, trainedOf } from "./tokenizerSteps.js";
+import { type TokenizerStepOptions, type TokenizerTask, trainedOf } from "./tokenizerSteps.js";
 import { ReportQueue, type Saved, type Trainer } from "./trainer.js";
 
 export type TokenizerTraining = BatchSplit & {

@@ -2,9 +2,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openEngine } from "../../lib/engine/open.js";
 import { type Stage1Losses, stage1Inputs, stage1Plan, stage1Specs, stage1Task } from "../../lib/speed/stage1.js";
-import { withPrefix } from "../../lib/train/named.js";
+import { GRADIENT, withPrefix } from "../../lib/train/named.js";
 import { compilePlan } from "../../lib/train/plans.js";
-import { GRADIENT } from "../../lib/train/tokenizerSteps.js";
 import { SMALLEST } from "./support.js";
 
 const test = suite("speed/stage1");

@@ -1,6 +1,8 @@
 /** Whether CUDA has a kernel for every node of training and of what is made of it: the most that is known without a GPU. */
+
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { DISCRIMINATOR, MODEL } from "../../lib/train/named.js";
 import "../../lib/engine/lowerings/index.js";
 import { trace } from "../../lib/engine/traceBackend.js";
 import { perceptualSpec } from "../../lib/losses/perceptual.js";
@@ -14,7 +16,7 @@ import { drawingStep } from "../../lib/sample/repeatedDecoding.js";
 import { asAdamW } from "../../lib/train/adamWStep.js";
 import { movingPlan } from "../../lib/train/movingPlan.js";
 import { type Plan, priorLossPlan, priorPlan, reconstructionPlan, tokenizerPlan } from "../../lib/train/plans.js";
-import { DISCRIMINATOR, MODEL, type TokenizerTask } from "../../lib/train/tokenizerSteps.js";
+import type { TokenizerTask } from "../../lib/train/tokenizerSteps.js";
 import { withoutCudaKernel } from "../engine/support/cudaKernels.js";
 import { ADVERSARIAL, BATCH, OPTIMIZER, VIM } from "./support.js";
 

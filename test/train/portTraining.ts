@@ -9,10 +9,10 @@ import { discriminatorOf } from "../../lib/models/discriminator.js";
 import { tokenizerOf } from "../../lib/models/tokenizer.js";
 import { flattenSpecs, type ParamSpec, type SpecTree } from "../../lib/nn/params.js";
 import { globalNorm } from "../../lib/train/adamW.js";
-import { scalarOf, underPrefix, withPrefix } from "../../lib/train/named.js";
+import { DISCRIMINATOR, GRADIENT, MODEL, scalarOf, underPrefix, withPrefix } from "../../lib/train/named.js";
 import { Optimizer } from "../../lib/train/optimizer.js";
 import { compilePlan, tokenizerPlan } from "../../lib/train/plans.js";
-import { DISCRIMINATOR, GRADIENT, MODEL, type TokenizerTask } from "../../lib/train/tokenizerSteps.js";
+import type { TokenizerTask } from "../../lib/train/tokenizerSteps.js";
 import { asOurs, gradientsAsTheirs } from "../models/support/portDiscriminator.js";
 import { fixture } from "../support.js";
 

@@ -5,11 +5,9 @@ import { perceptualSpec } from "../../lib/losses/perceptual.js";
 import { discriminatorOf } from "../../lib/models/discriminator.js";
 import { tokenizerOf } from "../../lib/models/tokenizer.js";
 import { flattenSpecs, initialise } from "../../lib/nn/params.js";
-import { inputSpecs, scalarOf, underPrefix, withPrefix } from "../../lib/train/named.js";
+import { DISCRIMINATOR, inputSpecs, MODEL, scalarOf, underPrefix, withPrefix } from "../../lib/train/named.js";
 import { compilePlan, tokenizerPlan } from "../../lib/train/plans.js";
 import {
-  DISCRIMINATOR,
-  MODEL,
   r1Step,
   type TokenizerStepOptions,
   type TokenizerTask,

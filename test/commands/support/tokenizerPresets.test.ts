@@ -10,9 +10,8 @@ import { discriminatorOf } from "../../../lib/models/discriminator.js";
 import { codeGrid, codesPerImage, isConvolutional, tokenizerOf } from "../../../lib/models/tokenizer.js";
 import { flattenSpecs, initialise } from "../../../lib/nn/params.js";
 import { rngFrom } from "../../../lib/random.js";
-import { underPrefix, withPrefix } from "../../../lib/train/named.js";
+import { DISCRIMINATOR, GRADIENT, MODEL, underPrefix, withPrefix } from "../../../lib/train/named.js";
 import { compilePlan, tokenizerPlan } from "../../../lib/train/plans.js";
-import { DISCRIMINATOR, GRADIENT, MODEL } from "../../../lib/train/tokenizerSteps.js";
 
 const test = suite("commands/support/tokenizerPresets");
 
