@@ -17,8 +17,9 @@ import { valueAndGradients } from "../lib/nn/gradients.js";
 import { countParameters, flattenSpecs, initialise, paramTree } from "../lib/nn/params.js";
 import { rngFrom } from "../lib/random.js";
 import { sizeOf } from "../lib/shapes.js";
-import { inputSpecs, scalarOf } from "../lib/train/named.js";
-import { positiveInteger } from "./options.js";
+import { inputSpecs } from "../lib/train/named.js";
+import { lossAlone } from "./inParts.js";
+import { oneOf, positiveInteger, scale } from "./options.js";
 import { SERVE_OPTIONS, serveSteps } from "./serve.js";
 
 const { values } = parseArgs({
@@ -36,11 +37,13 @@ const { values } = parseArgs({
 
 const SEED = 1;
 const GAMMA = 10;
+const channelScale = scale("scale", values.scale);
+const form = oneOf("loss", values.loss, ["logistic", "r1"]);
 const config: DiscriminatorConfig = {
   imageSize: positiveInteger("size", values.size),
   channels: 3,
-  channelScale: Number(values.scale),
-  maxChannels: Math.round(512 * Number(values.scale)),
+  channelScale,
+  maxChannels: Math.round(512 * channelScale),
 };
 const batch = positiveInteger("batch", values.batch);
 const spec = discriminatorSpec(config);
@@ -51,7 +54,7 @@ const gradientStep: Step = ({ images, ...params }) => {
   const discriminator = (x: Parameters<typeof discriminate>[2]) => discriminate(paramTree(spec, params), config, x);
   const { loss, gradients } = valueAndGradients(
     () =>
-      values.loss === "r1"
+      form === "r1"
         ? { loss: r1Penalty(discriminator, images!, GAMMA) }
         : { loss: generatorLoss("logistic", discriminator(images!)) },
     params,
@@ -69,16 +72,19 @@ function randomImages(): HostTensor {
   return { dtype: "float32", shape, data };
 }
 
-const engine = await openEngine("onnxruntime", { threads: positiveInteger("threads", values.threads) });
+const engine = await openEngine("onnxruntime", {
+  threads: positiveInteger("threads", values.threads),
+  spinning: values.spin,
+});
 const inputs = { ...initialise(specs, SEED), images: randomImages() };
 const imageSpec = { dtype: "float32", shape: inputs.images.shape } as const;
 const program = await engine.compile(gradientStep, {
-  name: `discriminator ${values.loss}`,
+  name: `discriminator ${form}`,
   inputs: { ...inputSpecs(specs), images: imageSpec },
 });
 
 const parameters = countParameters(specs);
 await serveSteps(values, {
-  ready: { loss: values.loss, config, batch, parameters, versions: engineVersions(engine) },
-  step: async () => scalarOf(await program.run(inputs), "loss"),
+  ready: { loss: form, config, batch, parameters, versions: engineVersions(engine) },
+  step: async () => lossAlone(await program.run(inputs), "loss"),
 });

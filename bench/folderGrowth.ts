@@ -3,8 +3,8 @@ import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openSource } from "../lib/data/source.js";
+import { peakBytes } from "../lib/speed/peakBytes.js";
 import { liveBytes } from "./liveBytes.js";
-import { peakBytes } from "./peakBytes.js";
 
 export type FolderCost = {
   readonly files: number;

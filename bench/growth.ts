@@ -80,9 +80,12 @@ async function tokens(folder: string) {
     megabytes(cost.fileBytes),
     ...[cost.seconds, cost.processorSeconds].map((value) => `${value.toFixed(2)} s`),
     megabytes(cost.rss),
-    `${(1000 * cost.stepSeconds).toFixed(2)} ms`,
+    ...[cost.stepSeconds, cost.stepProcessorSeconds].map((value) => `${(1000 * value).toFixed(2)} ms`),
   ]);
-  return { found, rows: [["rows", "file", "first step after", "of processors", "resident", "a step"], ...rows] };
+  return {
+    found,
+    rows: [["rows", "file", "first step after", "of processors", "resident", "a step", "of processors"], ...rows],
+  };
 }
 
 async function folder(place: string) {

@@ -7,8 +7,8 @@ import { trace } from "../lib/engine/traceBackend.js";
 import { type SizeName, VIM_SIZES } from "../lib/models/sizes.js";
 import { type VimConfig, vimSpec } from "../lib/models/vim.js";
 import { countParameters, flattenSpecs } from "../lib/nn/params.js";
+import { peakBytes } from "../lib/speed/peakBytes.js";
 import { priorPlan } from "../lib/train/plans.js";
-import { peakBytes } from "./peakBytes.js";
 
 export type GraphCost = {
   readonly parameters: number;

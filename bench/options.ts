@@ -132,8 +132,14 @@ export function samplingSize(
 
 /** @throws UsageError when `text` is neither `ae` nor `full` */
 export function stage1Losses(text: string): Stage1Losses {
-  if (text === "ae" || text === "full") return text;
-  throw new UsageError(`--losses: want ae or full, got "${text}"`);
+  return oneOf("losses", text, ["ae", "full"]);
+}
+
+/** @throws UsageError when `text` is none of the choices */
+export function oneOf<const T extends string>(name: string, text: string, choices: readonly T[]): T {
+  const chosen = choices.find((choice) => choice === text);
+  if (chosen === undefined) throw new UsageError(`--${name}: want ${choices.join(" or ")}, got "${text}"`);
+  return chosen;
 }
 
 /** @throws UsageError when `text` is not an integer above 0 */
@@ -143,7 +149,7 @@ export function positiveInteger(name: string, text: string): number {
   return value;
 }
 
-function scale(name: string, text: string): number {
+export function scale(name: string, text: string): number {
   const value = Number(text);
   if (!(value > 0 && value <= 1)) throw new UsageError(`--${name}: want a number above 0, at most 1, got "${text}"`);
   return value;

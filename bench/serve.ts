@@ -5,6 +5,7 @@
  */
 import { createInterface } from "node:readline";
 import { ownSeconds } from "../lib/speed/otherLoad.js";
+import { peakBytes } from "../lib/speed/peakBytes.js";
 import { secondsOf } from "../lib/timing.js";
 import { positiveInteger } from "./options.js";
 
@@ -43,7 +44,7 @@ export async function serveSteps(values: ServeValues, { ready, step }: Served): 
     for (let i = 0; i < positiveInteger("steps", values.steps); i++) print({ event: "step", ...(await timedStep()) });
     print({ event: "done", processorSeconds: ownSeconds() - before });
   }
-  print({ event: "end", peakMemoryBytes: process.resourceUsage().maxRSS * 1024 });
+  print({ event: "end", peakMemoryBytes: peakBytes() });
 }
 
 function print(line: Record<string, unknown>): void {

@@ -13,8 +13,9 @@ export type TokenCost = {
   readonly processorSeconds: number;
   /** Resident memory then. */
   readonly rss: number;
-  /** Of a step after that. */
+  /** Of a step after that, and processor seconds of the same. */
   readonly stepSeconds: number;
+  readonly stepProcessorSeconds: number;
 };
 
 const SHAPE = { grid: [8, 8], vocabulary: 1024, classes: 100 } as const satisfies Omit<RandomTokens, "rows">;
@@ -46,6 +47,9 @@ export async function tokenCost(folder: string, rows: number, threads: number): 
   for await (const sample of training) samples.push(sample);
   const [first, last] = [samples[0]!, samples.at(-1)!];
   const { seconds, processorSeconds, rss } = first;
-  const stepSeconds = (last.processorSeconds - processorSeconds) / (last.step - first.step);
-  return { rows, fileBytes: (await stat(file)).size, seconds, processorSeconds, rss, stepSeconds };
+  const steps = last.step - first.step;
+  const stepSeconds = (last.seconds - seconds) / steps;
+  const stepProcessorSeconds = (last.processorSeconds - processorSeconds) / steps;
+  const fileBytes = (await stat(file)).size;
+  return { rows, fileBytes, seconds, processorSeconds, rss, stepSeconds, stepProcessorSeconds };
 }

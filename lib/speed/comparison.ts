@@ -37,7 +37,7 @@ export function compareReports(before: SpeedReport, now: SpeedReport): Compariso
   const leftOut: Record<string, string> = {};
   for (const name of new Set([...Object.keys(now.measurements), ...Object.keys(before.measurements)])) {
     const pair = [before.measurements[name], now.measurements[name]] as const;
-    const why = whyNot(...pair);
+    const why = whyNot(...pair) ?? (name === DATA ? otherImages(before, now) : undefined);
     if (why === undefined) rows.push(comparedRow(name, ...(pair as [Measured, Measured])));
     else leftOut[name] = why;
   }
@@ -67,13 +67,21 @@ function whyNot(before: Side, now: Side): string | undefined {
   return was === is ? undefined : `a run was ${was} before and is ${is} now`;
 }
 
+/** The measurement that reads images, and the option that names others than those made for it. */
+const DATA = "data";
+
+function otherImages(before: SpeedReport, now: SpeedReport): string | undefined {
+  const [was, is] = [before, now].map(({ options }) => String(options[DATA] ?? "images made for it"));
+  return was === is ? undefined : `it read ${was} before and ${is} now`;
+}
+
 const factsOfMachine = ({ machine: { processor, cores, platform, arch } }: SpeedReport): Facts => {
   return { processor, cores, platform, arch };
 };
 
 const otherFacts = ({ versions, options }: SpeedReport): Facts => {
   const { processor: _, ...others } = versions; // it is the machine's
-  return { ...others, threads: options.threads };
+  return { ...others, threads: options.threads, spin: options["spin"] ?? false };
 };
 
 type Facts = Readonly<Record<string, unknown>>;

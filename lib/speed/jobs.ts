@@ -9,6 +9,7 @@ import type { Plan } from "../train/plans.js";
 import type { Prepared } from "./measurement.js";
 import type { MeasurementName } from "./names.js";
 import { ownSeconds, watchOthers } from "./otherLoad.js";
+import { peakBytes } from "./peakBytes.js";
 import { prepare } from "./prepare.js";
 import type { Measured } from "./report.js";
 import { SPEED_SIZES, type SpeedSizeName } from "./sizes.js";
@@ -104,7 +105,7 @@ async function time(
   const rounded = seconds.map((each) => Number(each.toFixed(7)));
   if (elsewhere) return { seconds: rounded };
   const otherLoad = others(ownSeconds() - before);
-  return { seconds: rounded, otherLoad, peakBytes: process.resourceUsage().maxRSS * 1024 };
+  return { seconds: rounded, otherLoad, peakBytes: peakBytes() };
 }
 
 async function multiplyAddsOf(plans: readonly Plan[]): Promise<number> {

@@ -43,6 +43,17 @@ test("runs of other sizes are not compared", () => {
   assert.equal([rows, leftOut], [[], { encode: "a run was 64 images before and is 32 images now" }]);
 });
 
+test("loading other images is not compared, everything else is", () => {
+  const of = (data?: string) => {
+    const report = reportOf({ data: timed(1), encode: timed(1) });
+    return { ...report, options: { ...report.options, ...(data === undefined ? {} : { data }) } };
+  };
+  const { rows, leftOut } = compareReports(of(), of("photos"));
+  assert.is(rows.map(({ name }) => name).join(), "encode");
+  assert.equal(leftOut, { data: "it read images made for it before and photos now" });
+  assert.equal(compareReports(of("photos"), of("photos")).leftOut, {});
+});
+
 test("the machine's own rates are compared, the better of each side", () => {
   const now = { ...REPORT, rates: { before: { multiplyAdds: 1e11, bytes: 5e10 } } };
   assert.equal(compareReports(REPORT, now).machine, { multiplyAdds: 2, bytes: 2 });
@@ -52,6 +63,8 @@ test("another machine is said to be one; another version or number of threads is
   assert.equal(compareReports(REPORT, REPORT).differences, []);
   const threads = compareReports(REPORT, { ...REPORT, options: { ...REPORT.options, threads: 4 } });
   assert.equal([threads.differences, threads.otherMachine], [["threads: 2, now 4"], false]);
+  const spin = compareReports(REPORT, { ...REPORT, options: { ...REPORT.options, spin: true } });
+  assert.equal([spin.differences, spin.otherMachine], [["spin: false, now true"], false]);
   const node = compareReports(REPORT, { ...REPORT, versions: { ...REPORT.versions, node: "22.0.0" } });
   assert.equal([node.differences, node.otherMachine], [["node: 20.0.0, now 22.0.0"], false]);
   const processor = compareReports(REPORT, {

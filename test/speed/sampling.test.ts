@@ -16,7 +16,7 @@ const test = suite("speed/sampling");
 
 const SIZE: SamplingSize = { dim: 16, depth: 2, heads: 2, vocabulary: 12, gridSide: 3, batch: 3, filled: 5 };
 
-test("a step reads every key and value that is there, and no other", async () => {
+test("a step reads every key and value that is there", async () => {
   const engine = await openEngine("onnxruntime", { threads: 1 });
   const { step, inputs } = samplingStep(SIZE);
   const constants = initialise(samplingSpecs(SIZE), 1);
