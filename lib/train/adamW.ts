@@ -35,7 +35,7 @@ export function adamWRule(
   return {
     state: moments,
     update: (gradients, update) => adamWUpdate({ params, moments, specs }, gradients, { ...options, ...update }),
-    forget: (name, from, to) => moments.first[name]?.data.fill(0, from, to),
+    forget: (name, from, to) => floatsOf(moments.first, name).fill(0, from, to),
   };
 }
 

@@ -30,7 +30,7 @@ export class HostNetworks implements Networks {
   }
 
   private started(): Readonly<Record<string, Optimizer>> {
-    return mapValues(this.starts, ({ initial, specs, optimizer }) => new Optimizer(initial(), specs, optimizer));
+    return mapValues(this.starts, ({ initial, specs, optimizer }) => Optimizer.started(initial(), specs, optimizer));
   }
 
   async start(): Promise<void> {

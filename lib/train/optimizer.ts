@@ -36,19 +36,21 @@ export type SavedOptimizer = {
 export const AVERAGE = "average";
 
 export class Optimizer {
-  readonly params: NamedHostTensors;
   private readonly rule: UpdateRule;
   private updates = 0;
 
-  /** Starts from `params`, which it then owns and changes in place, and its average from a copy of them. */
-  constructor(
-    params: NamedHostTensors,
+  private constructor(
+    readonly params: NamedHostTensors,
+    private readonly average: NamedHostTensors | undefined,
     specs: Specs,
     private readonly options: OptimizerOptions,
-    private readonly average = options.ema > 0 ? copyTensors(params) : undefined,
   ) {
-    this.params = params;
     this.rule = startRule(params, specs, options);
+  }
+
+  /** Starts from `params`, which it then owns and changes in place, and its average from a copy of them. */
+  static started(params: NamedHostTensors, specs: Specs, options: OptimizerOptions): Optimizer {
+    return new Optimizer(params, options.ema > 0 ? copyTensors(params) : undefined, specs, options);
   }
 
   /**
@@ -57,7 +59,7 @@ export class Optimizer {
    */
   static restored(prefix: string, saved: SavedOptimizer, specs: Specs, options: OptimizerOptions): Optimizer {
     const zeros = mapValues(specs, ({ shape }) => zerosOf(shape)); // memory that nobody writes to is not taken
-    const optimizer = new Optimizer(zeros, specs, options, options.ema > 0 ? { ...zeros } : undefined);
+    const optimizer = new Optimizer(zeros, options.ema > 0 ? { ...zeros } : undefined, specs, options);
     optimizer.takeOver(prefix, saved);
     return optimizer;
   }
@@ -75,7 +77,10 @@ export class Optimizer {
     if (this.average) emaUpdate(this.average, this.params, emaDecayAt(this.updates, this.options.ema));
   }
 
-  /** Sets one row of a parameter and of its average, and forgets the row's momentum. */
+  /**
+   * Sets one row of a parameter and of its average, and forgets the row's momentum.
+   * @throws RangeError when there is no such parameter
+   */
   replaceRow(name: string, row: number, values: Float32Array): void {
     const at = row * values.length;
     for (const named of [this.params, this.average]) named?.[name]?.data.set(values, at);

@@ -188,7 +188,7 @@ export class ResidentNetworks implements Networks {
 
   private startState(): NamedHostTensors {
     const states = Object.entries(this.networks).map(([network, { start }]) =>
-      new Optimizer(start.initial(), start.specs, start.optimizer).everything(bare(network)),
+      Optimizer.started(start.initial(), start.specs, start.optimizer).everything(bare(network)),
     );
     return Object.assign({}, ...states);
   }

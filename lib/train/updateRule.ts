@@ -18,7 +18,10 @@ export interface UpdateRule {
   readonly state: Readonly<Record<string, NamedHostTensors>>;
   /** @param gradients by parameter name */
   update(gradients: NamedHostTensors, options: UpdateOptions): void;
-  /** Sets the first moment of elements `from .. to - 1` of a parameter to 0. */
+  /**
+   * Sets the first moment of elements `from .. to - 1` of a parameter to 0.
+   * @throws RangeError when there is no such parameter
+   */
   forget(name: string, from: number, to: number): void;
 }
 

@@ -16,7 +16,7 @@ const LATENTS = { ...normalFloats([10, DIM], 7), shape: [2, 5, DIM] };
 /** An optimizer with momentum, and a revival. */
 function start(options: RevivalOptions = OPTIONS, { seed = 3, l2Norm = true } = {}) {
   const specs = { [CODEBOOK]: { shape: [SIZE, DIM], init: { kind: "zeros" }, decay: false } } as const;
-  const optimizer = new Optimizer({ [CODEBOOK]: normalFloats([SIZE, DIM], 1) }, specs, {
+  const optimizer = Optimizer.started({ [CODEBOOK]: normalFloats([SIZE, DIM], 1) }, specs, {
     rule: "adamw",
     schedule: () => 0.01,
     beta1: 0.9,

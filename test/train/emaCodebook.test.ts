@@ -34,7 +34,7 @@ function codesOf(step: number): HostTensor {
 /** An optimizer with an average, and the averages of its codebook. */
 function start(options: Partial<EmaCodebookOptions> = {}, { seed = 3, codebook = normalFloats([SIZE, DIM], 1) } = {}) {
   const specs = { [CODEBOOK]: { shape: codebook.shape, init: { kind: "zeros" }, decay: false } } as const;
-  const optimizer = new Optimizer(copyTensors({ [CODEBOOK]: codebook }), specs, OPTIMIZER);
+  const optimizer = Optimizer.started(copyTensors({ [CODEBOOK]: codebook }), specs, OPTIMIZER);
   const averages = new EmaCodebook({ ...EMA_CODEBOOK, ...options }, optimizer.params[CODEBOOK]!, seed);
   return { optimizer, averages };
 }
@@ -267,7 +267,7 @@ test("the step trains the rest of the tokenizer and leaves the codebook to the a
     tokenizerPlan(task, { quantized: true, adversarial: false }, BATCH),
   );
   const specs = flattenSpecs(tokenizerOf(task.model).spec);
-  const optimizer = new Optimizer(initialise(specs, 1), specs, OPTIMIZER);
+  const optimizer = Optimizer.started(initialise(specs, 1), specs, OPTIMIZER);
   const averages = new EmaCodebook({ ...EMA_CODEBOOK, restartBelow: 0.1 }, optimizer.params[CODEBOOK]!, 1);
   const losses: number[] = [];
   for (let step = 0; step < 60; step++) {

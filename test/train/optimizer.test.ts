@@ -30,7 +30,7 @@ const OPTIONS = {
 type Change = Partial<Pick<OptimizerOptions, "clip" | "ema" | "weightDecay">>;
 
 const start = (change: Change = {}, options: OptimizerOptions = OPTIONS) =>
-  new Optimizer({ kernel: floats([2, 2], 1, 2, 3, 4), bias: floats([2], 5, 6) }, SPECS, { ...options, ...change });
+  Optimizer.started({ kernel: floats([2, 2], 1, 2, 3, 4), bias: floats([2], 5, 6) }, SPECS, { ...options, ...change });
 
 const ADAFACTOR = {
   ...{ rule: "adafactor", schedule: OPTIONS.schedule, beta1: 0.9, beta2: 0.99, updateClip: 1, weightDecay: 0.1 },
@@ -132,6 +132,11 @@ test("of adafactor, too, replacing a row forgets its momentum, nobody else's", (
   assert.equal(bytes(), [...before.slice(0, 2), 0, 0]);
   assert.ok(before.every((q) => q !== 0));
   assert.equal([...optimizer.params["kernel"]!.data.slice(2)], [7, 8]);
+});
+
+test("a row of no parameter is refused, whatever the rule", () => {
+  for (const rule of RULES)
+    expectThrow(() => start({}, rule).replaceRow("kernels", 0, Float32Array.of(7, 8)), RangeError, /^kernels /);
 });
 
 test("the state of one rule is refused by the other", () => {

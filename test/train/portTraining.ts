@@ -60,7 +60,7 @@ export function portOptimizer(params: NamedHostTensors, tree: SpecTree): Optimiz
     clip: 0,
     ema: 0,
   } as const;
-  return new Optimizer(params, specs, { ...options, schedule: () => 1e-3 });
+  return Optimizer.started(params, specs, { ...options, schedule: () => 1e-3 });
 }
 
 export function move(optimizer: Optimizer, gradients: NamedHostTensors): void {
