@@ -156,6 +156,7 @@ async function train(context: Context, parts: Parts) {
       total: config.steps,
       logEvery: config.logEvery,
       checkpointEvery: config.checkpointEvery,
+      checkpointMinutes: config.checkpointMinutes,
       illustrateEvery: config.sampleEvery,
       patience: config.patience,
       batchSize: config.batchSize,

@@ -139,6 +139,13 @@ export const trainingOptions = {
     describe: "Steps between checkpoints",
     group: RUN,
   },
+  checkpointMinutes: {
+    type: "number",
+    min: 0,
+    default: 30,
+    describe: "Minutes after which there is a checkpoint, however few steps there were; 0 for steps alone",
+    group: RUN,
+  },
   keep: { type: "number", integer: true, min: 1, default: 2, describe: "Checkpoints to keep", group: RUN },
   patience: {
     type: "number",
@@ -166,6 +173,7 @@ export const RESUMABLE = [
   "steps",
   "logEvery",
   "checkpointEvery",
+  "checkpointMinutes",
   "keep",
   "patience",
   "engine",

@@ -36,6 +36,8 @@ export type LoopOptions = {
   readonly logEvery: number;
   /** Steps between checkpoints. */
   readonly checkpointEvery: number;
+  /** Minutes after which a step is followed by a checkpoint, however few steps there were; 0 for steps alone. */
+  readonly checkpointMinutes: number;
   /**
    * Consecutive steps that may be skipped before the run counts as diverged, or penalties; those that lowered the scale do not
    * count.
@@ -62,6 +64,7 @@ export async function trainLoop(options: LoopOptions): Promise<number> {
   let inARow = 0;
   let penalties = 0;
   let skipped = 0;
+  let savedAt = performance.now();
   for (let step = options.start; step < options.total; step++) {
     const report = await options.step(step, roomAt(step, options));
     const done = step + 1;
@@ -76,7 +79,8 @@ export async function trainLoop(options: LoopOptions): Promise<number> {
     const logged = done % options.logEvery === 0 || done === options.total;
     if (logged) await options.log({ ...interval.close(done), total: options.total, skipped });
     const finished = done === options.total || (logged && (options.isOver?.() ?? false));
-    if (!report.ahead) await saveIfDue(options, { done, inARow, finished });
+    const late = options.checkpointMinutes > 0 && performance.now() - savedAt >= 60_000 * options.checkpointMinutes;
+    if (!report.ahead && (await saveIfDue(options, { done, inARow, finished, late }))) savedAt = performance.now();
     if (finished) break;
   }
   return skipped;
@@ -87,16 +91,24 @@ function roomAt(step: number, { total, logEvery, checkpointEvery }: LoopOptions)
   return Math.min(total - step, ...[logEvery, checkpointEvery].map((every) => every - (step % every)));
 }
 
-type Progress = { readonly done: number; readonly inARow: number; readonly finished: boolean };
+type Progress = {
+  readonly done: number;
+  readonly inARow: number;
+  readonly finished: boolean;
+  /** Whether the last checkpoint is too long ago. */
+  readonly late: boolean;
+};
 
-async function saveIfDue(options: LoopOptions, { done, inARow, finished }: Progress): Promise<void> {
+/** @returns whether it was */
+async function saveIfDue(options: LoopOptions, { done, inARow, finished, late }: Progress): Promise<boolean> {
   const { signals } = options;
   const asked = signals.takeSaveRequest() || (signals.stop !== undefined && !finished);
   // While steps are being skipped the last good checkpoint is kept, not replaced.
-  const due = (done % options.checkpointEvery === 0 || finished) && inARow === 0;
+  const due = (done % options.checkpointEvery === 0 || late || finished) && inARow === 0;
   if (asked || due) await options.save(done);
   if (signals.stop && !finished)
     throw new StoppedError(`stopped by ${signals.stop} after step ${done}, saved; --resume continues`, signals.stop);
+  return asked || due;
 }
 
 /** @param since whether none was finite since the run was started or resumed */

@@ -13,6 +13,7 @@ export type RunTraining = {
   readonly total: number;
   readonly logEvery: number;
   readonly checkpointEvery: number;
+  readonly checkpointMinutes: number;
   readonly patience: number;
   /** Steps between pictures (or whatever `illustrate` makes), made with the next log line; the end counts too. */
   readonly illustrateEvery: number;

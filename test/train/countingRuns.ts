@@ -62,6 +62,7 @@ export async function train({ folder, failAt, badFrom, ...options }: Plan) {
     total: 10,
     logEvery: 2,
     checkpointEvery: 4,
+    checkpointMinutes: 0,
     patience: 2,
     illustrateEvery: 100,
     batchSize: 8,

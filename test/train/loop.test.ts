@@ -18,10 +18,12 @@ type Plan = Partial<Omit<LoopOptions, "step" | "log" | "save" | "signals">> & {
   atOnce?: number;
   /** What the process is told during a step. */
   signals?: Readonly<Record<number, StopSignal | "SIGUSR1">>;
+  /** Milliseconds that a step takes by the clock of the loop. */
+  takes?: number;
 };
 
 /** Runs the loop over steps whose loss is their number, and records what it did. */
-async function run({ bad = [], rescaled = [], penalties = {}, atOnce = 1, signals = {}, ...options }: Plan) {
+async function run({ bad = [], rescaled = [], penalties = {}, atOnce = 1, signals = {}, takes = 0, ...options }: Plan) {
   const steps: number[] = [];
   const calls: number[] = [];
   let ahead = 0;
@@ -40,11 +42,15 @@ async function run({ bad = [], rescaled = [], penalties = {}, atOnce = 1, signal
     },
     close: () => {},
   };
+  let milliseconds = 0;
+  const { now } = performance;
+  performance.now = () => milliseconds;
   const outcome = await trainLoop({
     start: 0,
     total: 10,
     logEvery: 4,
     checkpointEvery: 3,
+    checkpointMinutes: 0,
     patience: 3,
     ...options,
     signals: watch,
@@ -58,6 +64,7 @@ async function run({ bad = [], rescaled = [], penalties = {}, atOnce = 1, signal
       const signal = signals[step];
       if (signal === "SIGUSR1") saveRequested = true;
       else if (signal) stop = signal;
+      milliseconds += takes;
       const applied = !bad.includes(step);
       const penalised = step in penalties ? { penalised: penalties[step]! } : {};
       return { metrics: { loss: step }, applied, rescaled: rescaled.includes(step), ahead, ...penalised };
@@ -68,7 +75,11 @@ async function run({ bad = [], rescaled = [], penalties = {}, atOnce = 1, signal
     save: async (step) => {
       saves.push(step);
     },
-  }).catch((error: unknown) => error);
+  })
+    .catch((error: unknown) => error)
+    .finally(() => {
+      performance.now = now;
+    });
   return { steps, calls, logs, saves, outcome };
 }
 
@@ -212,6 +223,7 @@ test("an error in a step ends the run as it is, without a checkpoint", async () 
     total: 3,
     logEvery: 1,
     checkpointEvery: 1,
+    checkpointMinutes: 0,
     patience: 1,
     signals: { stop: undefined, takeSaveRequest: () => false, close: () => {} },
     step: async () => {
@@ -244,6 +256,13 @@ test("steps that lowered the loss's scale are skipped and counted, but are no di
   assert.is(outcome, 7);
   assert.equal(saves, [3, 6, 9, 10]);
   assert.equal(logs[0]!.skipped, 3);
+});
+
+test("slow steps have a checkpoint whenever so much time has passed since the last one, but none while steps are skipped", async () => {
+  const slow = { takes: 40_000, total: 6, checkpointEvery: 100, checkpointMinutes: 1 };
+  assert.equal((await run(slow)).saves, [2, 4, 6]);
+  assert.equal((await run({ ...slow, checkpointMinutes: 0 })).saves, [6]);
+  assert.equal((await run({ ...slow, bad: [1, 2] })).saves, [4, 6]);
 });
 
 test("penalties that are not finite are no skipped steps, but end a run when all of them are", async () => {
