@@ -1,6 +1,7 @@
 /** Images to train on: decoded ahead, augmented, and encoded by the frozen tokenizer batch by batch. */
 import path from "node:path";
 import { sequentialBatches } from "../../lib/data/batches.js";
+import { imagesDigest } from "../../lib/data/digest.js";
 import { heldOutImages, numbersWithout } from "../../lib/data/holdOut.js";
 import { openLoader } from "../../lib/data/loader.js";
 import { classesAmong, type NamedClasses } from "../../lib/data/mergedClasses.js";
@@ -51,7 +52,12 @@ export async function openPriorImages(config: TrainVimConfig, { data, tokenizer 
     dimensions: model.imageSize ** 2 * model.channels,
     tokenizerHash: hash,
     stored: {
-      data: { path: path.resolve(data), images: all.count, ...(classNames ? { classNames } : {}) },
+      data: {
+        path: path.resolve(data),
+        images: all.count,
+        digest: imagesDigest(all),
+        ...(classNames ? { classNames } : {}),
+      },
       tokenizer: { hash, imageSize, channels, resize: config.resize, tokenizer: path.resolve(tokenizer) },
     },
     work: [{ plan: planOf(together), perStep: Math.ceil(config.batchSize / together) }],

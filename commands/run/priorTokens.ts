@@ -1,5 +1,6 @@
 /** Token files to train on: opened, found to belong together, merged. */
 import path from "node:path";
+import { codesDigest } from "../../lib/data/digest.js";
 import { heldOutImages } from "../../lib/data/holdOut.js";
 import { classesAmong, type MergedClasses, mergeClasses, type NamedClasses } from "../../lib/data/mergedClasses.js";
 import { heldOutRows, readPicks, type TokenPart } from "../../lib/data/tokenMixture.js";
@@ -33,14 +34,23 @@ export async function openPriorTokens(
     for (const file of paths.slice(1)) files.push(await open(file));
     const validation = config.val === undefined ? undefined : await open(config.val);
     for (const file of opened) expectFits(files[0], file);
-    return { ...priorTokens(config, files, validation), close };
+    const digests: string[] = [];
+    for (const file of files) digests.push(await codesDigest(file));
+    return { ...priorTokens(config, { files, digests, validation }), close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-function priorTokens(config: TrainVimConfig, files: Files, validation: TokenFile | undefined) {
+type Opened = {
+  readonly files: Files;
+  /** Of each of the files. */
+  readonly digests: readonly string[];
+  readonly validation: TokenFile | undefined;
+};
+
+function priorTokens(config: TrainVimConfig, { files, digests, validation }: Opened) {
   const { weights, holdOut, unconditional, batchSize, seed } = config;
   if (weights && weights.length !== files.length)
     throw new UsageError(`--weights: want one for each of ${files.length} token files, got ${weights.length}`);
@@ -65,7 +75,7 @@ function priorTokens(config: TrainVimConfig, files: Files, validation: TokenFile
     dimensions: imageDimensions(first) ?? first.tokensPerImage,
     tokenizerHash: first.tokenizerHash,
     stored: {
-      data: storedFiles(files, merged.classNames),
+      data: storedFiles(files, digests, merged.classNames),
       tokenizer: storedTokenizer(first),
     },
     work: [],
@@ -159,10 +169,10 @@ function classCount(files: Files, classNames: readonly string[] | undefined): nu
 }
 
 /** Of each file where it lies and how its views were made, beside the classes of all. */
-function storedFiles(files: Files, classNames: readonly string[] | undefined) {
-  const each = files.map(({ path: file, count: rows, source, viewsPerImage, extra: { augmentation } }) => {
+function storedFiles(files: Files, digests: readonly string[], classNames: readonly string[] | undefined) {
+  const each = files.map(({ path: file, count: rows, source, viewsPerImage, extra: { augmentation } }, i) => {
     const views = viewsPerImage === 1 ? {} : { viewsPerImage, ...(augmentation === undefined ? {} : { augmentation }) };
-    return { path: path.resolve(file), rows, ...views, source };
+    return { path: path.resolve(file), rows, digest: digests[i]!, ...views, source };
   });
   const named = classNames ? { classNames } : {};
   return each.length === 1 ? { ...each[0], ...named } : { files: each, ...named };

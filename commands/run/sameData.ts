@@ -5,8 +5,8 @@ import type { Run } from "../../lib/files/runDirectory.js";
 type Stored = Readonly<Record<string, unknown>>;
 
 /**
- * Checks that a resumed run gets as many images, rows and views, and the classes, that it was started with; they may lie elsewhere
- * now.
+ * Checks that a resumed run gets the images or rows, views and classes that it was started with; they may lie elsewhere now. Of runs
+ * of versions that kept no digest of them, only their numbers are checked.
  * @param data what `config.json` is to say of them
  * @throws FileError naming what there was and what there is
  */
@@ -14,9 +14,21 @@ export function expectSameData({ folder, storedConfig }: Pick<Run, "folder" | "s
   const before = storedConfig?.["data"];
   if (before === undefined) return;
   const [was, is] = [told(before as Stored), told(data)];
-  if (was === is) return;
-  throw new FileError(
-    `${folder}: it was started on ${was}, and what is given now is ${is}; give what it was started on, or start another run`,
+  const remedy = "give what it was started on, or start another run";
+  if (was !== is) throw new FileError(`${folder}: it was started on ${was}, and what is given now is ${is}; ${remedy}`);
+  const changed = otherParts(before as Stored, data);
+  if (changed.length > 0)
+    throw new FileError(
+      `${folder}: it was started on as many images or rows as ${changed.join(" and ")}, but not on those; ${remedy}`,
+    );
+}
+
+/** Where data lies now that has as many images or rows as that of before, but is not the same. */
+function otherParts(before: Stored, now: Stored): string[] {
+  const partsOf = ({ files, ...rest }: Stored) => (Array.isArray(files) ? (files as Stored[]) : [rest]);
+  const digests = partsOf(before).map(({ digest }) => digest);
+  return partsOf(now).flatMap(({ path, digest }, i) =>
+    digests[i] === undefined || digests[i] === digest ? [] : [String(path)],
   );
 }
 

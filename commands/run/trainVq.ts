@@ -1,6 +1,7 @@
 /** The work of `train-vq`: from options to networks, data and a run directory. */
 import path from "node:path";
 import { sequentialBatches, type TrainingBatches } from "../../lib/data/batches.js";
+import { imagesDigest } from "../../lib/data/digest.js";
 import { openLoader } from "../../lib/data/loader.js";
 import { type ImageSource, openSource } from "../../lib/data/source.js";
 import { spreadPlaces, thinned } from "../../lib/data/thinned.js";
@@ -258,6 +259,7 @@ function storedConfig(
     data: {
       path: path.resolve(source.path),
       images: source.count,
+      digest: imagesDigest(source),
       ...(source.classNames ? { classNames: source.classNames } : {}),
     },
     versions: engineVersions(engine),

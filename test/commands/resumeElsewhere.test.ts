@@ -1,5 +1,5 @@
 /** Trainings that are gone on with under other names, and with other data. */
-import { cp, mkdtemp, readFile, rename, rm } from "node:fs/promises";
+import { cp, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { suite } from "uvu";
@@ -77,6 +77,28 @@ test("a training of images is not gone on with on fewer of them", () =>
     await rm(path.join(images, "flags"), { recursive: true });
     await fail(["train-vq", "--out", run, "--resume", "--steps", "4"], 4, /started on 60 images, .* is 48 images/);
     await succeed(["train-vq", at("images"), "--out", run, "--resume", "--steps", "4"]);
+  }));
+
+test("as many other images of the same classes, or other codes, are refused", () =>
+  inTemporaryFolder(async (folder) => {
+    const [vq, vim, images] = ["vq", "vim", "images"].map((name) => path.join(folder, name)) as [
+      string,
+      string,
+      string,
+    ];
+    await cp(at("images"), images, { recursive: true });
+    await succeed(["train-vq", at("images"), "--out", vq, ...VQ, "--steps", "2", "--batch-size", "4"]);
+    await succeed(trainVim(at("tokens.safetensors"), vim, "--steps", "2"));
+    const [one, other] = ["animals", "flags"].map((name) => path.join(images, name)) as [string, string];
+    const [ofOne, ofOther] = [(await readdir(one))[0]!, (await readdir(other))[0]!];
+    await rename(path.join(one, ofOne), path.join(other, ofOne));
+    await rename(path.join(other, ofOther), path.join(one, ofOther));
+    const refused = /started on as many images or rows as .*, but not on those; give what it was started on/;
+    await fail(["train-vq", images, "--out", vq, "--resume", "--steps", "4"], 4, refused);
+    const tokens = path.join(folder, "other.safetensors");
+    await encode(images, tokens);
+    await fail(["train-vim", tokens, "--out", vim, "--resume", "--steps", "4"], 4, refused);
+    await succeed(["train-vq", "--out", vq, "--resume", "--steps", "4"]);
   }));
 
 test("a preset given again leaves what was set beside it", () =>
