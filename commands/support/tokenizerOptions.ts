@@ -138,7 +138,8 @@ export const modelOptions = {
     min: 0,
     default: 100,
     describe:
-      "Step from which the decoder gets codewords; before, the latents themselves. The codebook then starts on latents",
+      "Step from which the decoder gets codewords; before, the latents themselves. The codebook then starts on latents, unless it is " +
+      "moving averages of them",
     group: MODEL,
   },
   restartEvery: {
