@@ -108,12 +108,6 @@ defineLowering("Square", ["x"], ({ inputs: { x }, graph }) => elementwise(graph,
 defineLowering("Rsqrt", ["x"], ({ inputs: { x }, graph }) =>
   elementwise(graph, "Reciprocal", [elementwise(graph, "Sqrt", [x])]),
 );
-defineLowering("Log1p", ["x"], ({ inputs: { x }, graph }) =>
-  elementwise(graph, "Log", [elementwise(graph, "Add", [x, number(graph, 1)])]),
-);
-defineLowering("Expm1", ["x"], ({ inputs: { x }, graph }) =>
-  elementwise(graph, "Sub", [elementwise(graph, "Exp", [x]), number(graph, 1)]),
-);
 defineLowering("IsFinite", ["x"], ({ inputs: { x }, graph }) => {
   const difference = elementwise(graph, "Sub", [x, x]); // 0 for finite, NaN for infinities and NaN
   return elementwise(graph, "Equal", [difference, number(graph, 0)], { type: "bool" });
