@@ -84,35 +84,50 @@ function expectError<C extends ErrorClass>(error: unknown, Wanted: C, patterns: 
 export type Tolerance = {
   /** Largest allowed |got - want|. */
   absolute?: number;
-  /** Largest allowed |got - want| / max|want| over the whole array. */
+  /** Largest allowed |got - want| / max|want| over all finite elements of the array. */
   relative?: number;
+  /** Largest allowed |got - want| / |want| of every element by itself. */
+  each?: number;
 };
 
-/** Compares two arrays of numbers; on failure names the worst index, both values, both gaps and the tolerance. */
+/**
+ * Compares two arrays of numbers; on failure names the worst index, both values, the gap and the tolerance. What is
+ * wanted infinite or not a number must come so.
+ */
 export function expectClose(
   got: ArrayLike<number>,
   want: ArrayLike<number>,
   what: string,
-  { absolute = 0, relative = 0 }: Tolerance,
+  { absolute = 0, relative = 0, each = 0 }: Tolerance,
 ): void {
   assert.is(got.length, want.length, `${what}: length`);
-  let scale = 0;
-  for (let i = 0; i < want.length; i++) scale = Math.max(scale, Math.abs(want[i]!));
-  let worst = 0;
-  let gap = -1;
+  const scale = largestFinite(want);
+  const allowedAt = (i: number) =>
+    Number.isFinite(want[i]) ? Math.max(absolute, relative * scale, each * Math.abs(want[i]!)) : 0;
+  let [worst, excess] = [0, 0];
   for (let i = 0; i < want.length; i++) {
-    const here = Object.is(got[i], want[i]) ? 0 : Math.abs(got[i]! - want[i]!);
-    if (here > gap || Number.isNaN(here)) {
-      worst = i;
-      gap = Number.isNaN(here) ? Number.POSITIVE_INFINITY : here;
-    }
+    const beyond = gapOf(got[i]!, want[i]!) / allowedAt(i);
+    if (beyond > 1 && beyond > excess) [worst, excess] = [i, beyond];
   }
-  const allowed = Math.max(absolute, relative * scale);
-  if (gap > allowed)
-    assert.unreachable(
-      `${what}: at ${worst} of ${want.length} got ${got[worst]}, want ${want[worst]}: gap ${gap}, ` +
-        `${gap / (scale || 1)} of the largest; allowed ${allowed}`,
-    );
+  if (excess === 0) return;
+  const gap = gapOf(got[worst]!, want[worst]!);
+  assert.unreachable(
+    `${what}: at ${worst} of ${want.length} got ${got[worst]}, want ${want[worst]}: gap ${gap}, ` +
+      `${gap / (scale || 1)} of the largest; allowed ${allowedAt(worst)}`,
+  );
+}
+
+function largestFinite(numbers: ArrayLike<number>): number {
+  let largest = 0;
+  for (let i = 0; i < numbers.length; i++)
+    if (Number.isFinite(numbers[i])) largest = Math.max(largest, Math.abs(numbers[i]!));
+  return largest;
+}
+
+/** |got - want|: none between equals, infinite where only one is a finite number, or they are different other ones. */
+function gapOf(got: number, want: number): number {
+  if (Object.is(got, want)) return 0;
+  return Number.isFinite(got) && Number.isFinite(want) ? Math.abs(got - want) : Number.POSITIVE_INFINITY;
 }
 
 export type Finished = { status: number | null; stdout: string; stderr: string };
