@@ -55,7 +55,7 @@ export class GraphBuilder {
   }
 
   /**
-   * Declares a graph input. A string dimension has a stand-in size while tracing; `int64` refuses what depends on it.
+   * Declares a graph input. A string dimension has a stand-in size while tracing; what depends on it is refused.
    * @throws RangeError for a name that internal tensors may have, or too many string dimensions
    */
   input(value: OnnxValue): Sym {
@@ -86,12 +86,17 @@ export class GraphBuilder {
     return this.named(tensor.name, tensor);
   }
 
-  /** A tensor whose numbers are known; one that holds a single value throughout is kept as a scalar. */
+  /**
+   * A tensor whose numbers are known; one that holds a single value throughout is kept as a scalar.
+   * @throws Error when a number, or how many different ones there are, depends on a dimension that varies from run to run
+   */
   constant(values: ArrayLike<number>, shape: readonly number[], type: ElementType): Sym {
     const first = values[0] ?? 0;
     let uniform = true;
     for (let i = 1; uniform && i < values.length; i++) uniform = Object.is(values[i], first);
     const stored: Stored = uniform ? { shape: [], values: [first] } : { shape, values };
+    this.varying.expectFixed(stored.shape);
+    this.varying.expectFixedNumbers(stored.values!);
     return { type, shape, stored };
   }
 
@@ -156,8 +161,12 @@ export class GraphBuilder {
     return this.initializers.constant(values, { type: "int64", shape: [values.length] });
   }
 
-  /** A scalar of any type. */
+  /**
+   * A scalar of any type.
+   * @throws Error when it depends on a dimension that varies from run to run
+   */
   scalar(value: number, type: ElementType): string {
+    this.varying.expectFixedNumbers([value]);
     return this.initializers.constant([value], { type, shape: [] });
   }
 

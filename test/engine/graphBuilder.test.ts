@@ -153,6 +153,7 @@ test("shapes that depend on a varying dimension are refused, shapes that merely 
   const graph = new GraphBuilder();
   const x = float(graph, "x", ["t", 3]);
   assert.throws(() => graph.int64([2, x.shape[0]! * 3]), /depends on "t", which varies/);
+  assert.throws(() => graph.int64([x.shape[0]! + 1]), /depends on "t", which varies/);
   graph.int64([0, -1, 3, Number.MAX_SAFE_INTEGER]);
   const finished = graph.finish("g", { z: unary(graph, "Exp", x) });
   assert.equal(
@@ -162,6 +163,17 @@ test("shapes that depend on a varying dimension are refused, shapes that merely 
       ["t", 3],
     ],
   );
+});
+
+test("constants that depend on a varying dimension are refused, one number in such a shape is not", () => {
+  const graph = new GraphBuilder();
+  const t = float(graph, "x", ["t", 3]).shape[0]!;
+  assert.equal(graph.constant([1, 1, 1], [t], "float32").shape, [t]);
+  assert.throws(() => graph.constant([t], [], "float32"), /a number inside the step depends on "t"/);
+  assert.throws(() => graph.constant([1 / t], [], "float32"), /a number inside the step depends on "t"/);
+  assert.throws(() => graph.constant([2, t, 3], [3], "int32"), /a number inside the step depends on "t"/);
+  assert.throws(() => graph.scalar(t - 1, "float32"), /a number inside the step depends on "t"/);
+  assert.throws(() => graph.constant([0, 1, 2], [t], "int32"), /a shape inside the step depends on "t"/);
 });
 
 test.run();

@@ -259,4 +259,26 @@ test("a varying dimension stays open in the graph, and shapes that depend on it 
   assert.throws(() => traced(({ x }) => ({ y: tf.sum(tf.onesLike(x!)) }), { x: open }), /depends on "t", which varies/);
 });
 
+test("numbers and counts that depend on a varying dimension are refused, gradients that do not are traced", () => {
+  const [x, narrow] = [
+    { dtype: "float32", shape: ["t", 3] },
+    { dtype: "float32", shape: ["t", 1] },
+  ] as const;
+  const gradient =
+    (f: (x: tf.Tensor) => tf.Tensor): Step =>
+    (inputs) => ({ g: tf.grad((a) => tf.sum(f(a)))(inputs["x"]!) });
+  for (const f of [(a: tf.Tensor) => tf.mean(a, 0), (a: tf.Tensor) => tf.mul(a, 1 / a.shape[0]!)])
+    assert.throws(() => traced(gradient(f), { x }), /a number inside the step depends on "t", which varies/);
+  assert.throws(() => traced(({ x }) => ({ y: tf.unstack(x!)[0]! }), { x: narrow }), /depends on "t", which varies/);
+  assert.throws(() => traced(({ x }) => ({ y: tf.range(0, x!.shape[0]!) }), { x }), /depends on "t", which varies/);
+  assert.equal(
+    traced(
+      gradient((a) => tf.sum(tf.exp(a), 0)),
+      { x },
+    ).outputs[0]!.shape,
+    ["t", 3],
+  );
+  assert.equal(traced(({ x }) => ({ y: tf.concat([x!, tf.ones([1, 3])]) }), { x }).outputs[0]!.shape, ["t + 1", 3]);
+});
+
 test.run();

@@ -43,6 +43,7 @@ defineLowering("Unpack", ["value"], ({ inputs: { value }, attributes, graph }) =
   const rank = value.shape.length;
   const axis = (Number(attributes["axis"]) + rank) % rank;
   const shape = value.shape.filter((_, i) => i !== axis);
+  graph.varying.expectFixed([value.shape[axis]!]);
   const parts = split(graph, value, { axis, sizes: Array.from({ length: value.shape[axis]! }, () => 1) });
   return parts.map((part) => reshape(graph, part, shape));
 });
