@@ -198,7 +198,8 @@ export function recomputed<T>(body: () => T): T {
 
 /**
  * Runs `body` so that its matrix products stay in float32 where the engine's are float16: for what decides between
- * candidates that lie close (codes, neighbours) or converges (fits). Gradients of `body` that are taken outside of it are not meant.
+ * candidates that lie close (codes, neighbours), converges (fits) or is a sum written as a product (means of norms). Gradients of
+ * `body` that are taken outside of it are not meant.
  */
 export function fullPrecision<T>(body: () => T): T {
   return backend.current ? backend.current.graph.fullPrecision(body) : body();

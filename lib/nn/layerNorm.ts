@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { fusedKernel } from "../engine/fusedKernel.js";
+import { fullPrecision } from "../engine/traceBackend.js";
 import { type CustomGradient, customGradient } from "./customGradient.js";
 import type { NormParams } from "./normSpec.js";
 
@@ -38,7 +39,7 @@ function compose(x: tf.Tensor, gain: tf.Tensor, bias: tf.Tensor): tf.Tensor[] {
 
 /**
  * With n = (x - mean)/std, g = dy * gain and means over channels: `dx = (g - mean(g) - n mean(g n)) / std`. Both means are
- * products with the vector gain / D, so that g n is never made.
+ * products with the vector gain / D, so that g n is never made. They are float32 on every engine, as all else in a norm.
  */
 function backward(dy: tf.Tensor, [x, gain, mean, inverseStd]: Saved): tf.Tensor[] {
   const channels = gain.size;
@@ -46,7 +47,8 @@ function backward(dy: tf.Tensor, [x, gain, mean, inverseStd]: Saved): tf.Tensor[
   const normalised = tf.mul(tf.sub(x, mean), inverseStd);
   const along = tf.mul(dy, normalised);
   const share = tf.reshape(tf.div(gain, channels), [channels, 1]);
-  const outside = tf.sub(tf.mul(dy, gain), tf.mul(normalised, tf.matMul(along, share)));
-  const dx = tf.mul(tf.sub(outside, tf.matMul(dy, share)), inverseStd);
+  const average = (values: tf.Tensor) => fullPrecision(() => tf.matMul(values, share));
+  const outside = tf.sub(tf.mul(dy, gain), tf.mul(normalised, average(along)));
+  const dx = tf.mul(tf.sub(outside, average(dy)), inverseStd);
   return [dx, tf.sum(along, leading), tf.sum(dy, leading)];
 }

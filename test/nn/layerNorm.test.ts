@@ -1,8 +1,13 @@
 import * as tf from "@tensorflow/tfjs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { ELEMENT } from "../../lib/engine/onnx.js";
+import { trace } from "../../lib/engine/traceBackend.js";
+import type { Step } from "../../lib/engine/types.js";
+import { valueAndGradients } from "../../lib/nn/gradients.js";
 import { layerNorm } from "../../lib/nn/layerNorm.js";
-import { compareEngines } from "../engine/support/compareEngines.js";
+import { mapNames } from "../../lib/records.js";
+import { compareEngines, HALF } from "../engine/support/compareEngines.js";
 import { given } from "../engine/support/drawing.js";
 import { expectClose } from "../support.js";
 import { gradientsOf, normals, onCpu, valuesOf } from "./support/eager.js";
@@ -61,6 +66,31 @@ test("the graph's kernel agrees, for inference and for training", () =>
       tolerance: { relative: 1e-5 },
     },
   ]));
+
+test("in half precision no part of it is float16, and gradients may be large", async () => {
+  const step: Step = ({ x, gain, bias }) => {
+    const loss = () => ({ loss: tf.sum<tf.Scalar>(f(x!, gain!, bias!)), aux: {} });
+    return mapNames(
+      valueAndGradients(loss, { x: x!, gain: gain!, bias: bias! }).gradients,
+      (name) => `gradient/${name}`,
+    );
+  };
+  const float = (shape: readonly number[]) => ({ dtype: "float32", shape }) as const;
+  const inputs = { x: float([4, 300]), gain: float([300]), bias: float([300]) };
+  const { nodes } = trace(step, { name: "norm", inputs }, HALF);
+  assert.equal(
+    nodes.filter(({ op, attributes }) => op === "Cast" && attributes["to"] === BigInt(ELEMENT.float16)),
+    [],
+  );
+  assert.ok(nodes.some(({ op }) => op === "MatMul"));
+  const large = {
+    name: "beyond what float16 holds",
+    operands: [x, gain, bias].map(({ values, shape }) => given(values, shape)),
+    f: (a: tf.Tensor, b: tf.Tensor, c: tf.Tensor) => tf.mul(f(a, b, c), 1e6),
+    tolerance: { absolute: 0, relative: 1e-5 },
+  };
+  await compareEngines("layer norm in half precision", [large], "half");
+});
 
 test("its gradient refuses to be differentiated again", () => {
   const first = tf.grad((a: tf.Tensor) => tf.sum(tf.square(f(a, tf.ones([5]), tf.zeros([5])))));
