@@ -2,7 +2,7 @@ import { sizeOf } from "../shapes.js";
 import type { DeviceTensor, HostTensor, StepOptions, TensorSpec } from "./types.js";
 
 /** Sizes that a run gave to the string dimensions of a step's inputs. */
-export type DimSizes = Record<string, number>;
+type DimSizes = Record<string, number>;
 
 /**
  * Checks the declaration of a step before it is compiled: dimensions are whole numbers or names, constants hold as
@@ -23,13 +23,12 @@ export function checkStep({ name, inputs, constants = {} }: StepOptions): void {
 /**
  * Checks what is given to a run against what its step declared: names, element types, shapes (a string dimension must
  * have one size wherever it occurs) and the length and class of the data.
- * @returns the sizes of the string dimensions
  * @throws RangeError naming the step, the input, what was wanted and what came
  */
 export function checkInputs(
   { name, inputs: specs }: Pick<StepOptions, "name" | "inputs">,
   inputs: Readonly<Record<string, HostTensor | DeviceTensor>>,
-): DimSizes {
+): void {
   for (const key of Object.keys(inputs))
     if (!Object.hasOwn(specs, key))
       throw new RangeError(`${name}: unknown input "${key}"; wanted ${Object.keys(specs).join(", ") || "none"}`);
@@ -41,7 +40,6 @@ export function checkInputs(
       throw new RangeError(`${name}: input "${key}" wants ${shown(spec)}${known(spec, sizes)}, got ${shown(tensor)}`);
     if ("data" in tensor) checkData(`${name}: input "${key}"`, tensor);
   }
-  return sizes;
 }
 
 /** Whether `shape` is `wanted`; a string dimension met for the first time is entered in `sizes`. */

@@ -25,12 +25,12 @@ const cached = {
 /** Message of the RangeError that `body` throws. */
 const refusal = (body: () => unknown): string => expectThrow(body, RangeError).message;
 
-test("accepts fitting inputs and returns the sizes of string dimensions", () => {
-  assert.equal(checkInputs(cached, { keys: floats(2, 5, 4), values: floats(2, 5, 4), scale: floats() }), { t: 5 });
+test("accepts fitting inputs", () => {
+  checkInputs(cached, { keys: floats(2, 5, 4), values: floats(2, 5, 4), scale: floats() });
 });
 
 test("accepts a string dimension of size 0, as an empty cache has", () => {
-  assert.equal(checkInputs(cached, { keys: floats(2, 0, 4), values: floats(2, 0, 4), scale: floats() }), { t: 0 });
+  checkInputs(cached, { keys: floats(2, 0, 4), values: floats(2, 0, 4), scale: floats() });
 });
 
 test("names a missing input with what was wanted", () => {
