@@ -71,7 +71,8 @@ export async function createRepeated(options: OnnxEngineOptions = {}): Promise<R
       const { name } = stepOptions;
       const inputs = repeatedInputs(name, stepOptions.inputs, repetition);
       const graph = repeatedGraph(traced(options, step, stepOptions), repetition);
-      return repeatedProgram(sessionProgram(ort, { name, inputs }, await openSession(ort, options, graph)), repetition);
+      const program = sessionProgram(ort, { name, inputs }, await openSession(ort, options, graph));
+      return repeatedProgram(program, stepOptions.inputs, repetition);
     },
   };
 }

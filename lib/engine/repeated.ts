@@ -5,6 +5,8 @@
  * at every step. It is copied once for many steps then.
  */
 
+import { mapValues, pickNames } from "../records.js";
+import { checkInputs } from "./checkInputs.js";
 import { LEAST_BESIDE, type OnnxGraph, type OnnxNode, type OnnxValue } from "./onnx.js";
 import { inReadingOrder } from "./readingOrder.js";
 import type {
@@ -13,6 +15,7 @@ import type {
   RepeatedProgram,
   Repetition,
   ResidentProgram,
+  StepOptions,
   TensorSpec,
 } from "./types.js";
 
@@ -66,11 +69,21 @@ export function repeatedInputs(
   return Object.fromEntries(given.map(({ name, ...spec }) => [name, spec]));
 }
 
-/** A program of `repeatedGraph`, in the terms of its step. */
-export function repeatedProgram(program: ResidentProgram, { next }: Repetition): RepeatedProgram {
+/**
+ * A program of `repeatedGraph`, in the terms of its step.
+ * @param specs inputs of the step
+ */
+export function repeatedProgram(
+  program: ResidentProgram,
+  specs: StepOptions["inputs"],
+  { next, each: differing }: Repetition,
+): RepeatedProgram {
+  const { name } = program;
+  const ofRun = pickNames(specs, (input) => differing.includes(input));
   return {
-    name: program.name,
+    name,
     async run(inputs, each) {
+      checkRuns({ name, inputs: ofRun }, each);
       const given: NamedHostTensors = {};
       for (const [name, tensor] of Object.entries(inputs))
         given[Object.hasOwn(next, name) ? BEFORE + name : name] = tensor;
@@ -86,6 +99,18 @@ export function repeatedProgram(program: ResidentProgram, { next }: Repetition):
     },
     dispose: () => program.dispose(),
   };
+}
+
+/**
+ * Checks what is given to every run: a string dimension must have one size in all of them, as the runs of a call are stacked.
+ * @throws RangeError naming the step, the run (from 1 on), the input, what was wanted and what came
+ */
+function checkRuns({ name, inputs }: Pick<StepOptions, "name" | "inputs">, each: readonly NamedHostTensors[]): void {
+  const [first] = each;
+  if (!first) throw new RangeError(`${name}: want the inputs of one run or more, got those of none`);
+  checkInputs({ name: `${name}, run 1`, inputs }, first);
+  const asFirst = mapValues(first, ({ dtype, shape }) => ({ dtype, shape }));
+  for (const [i, run] of each.entries()) checkInputs({ name: `${name}, run ${i + 1}`, inputs: asFirst }, run);
 }
 
 function sortInputs<T extends { readonly name: string }>(
@@ -128,7 +153,7 @@ function prefixed<T extends Named>(prefix: string, values: readonly T[]): T[] {
 /** One more dimension before the others: the runs. */
 const stacked = <T extends Shaped>(value: T): T => ({ ...value, shape: ["runs", ...value.shape] });
 
-/** Tensors of one shape as one, [N, ...]. */
+/** Tensors of one shape and type as one, [N, ...]. */
 function stack(tensors: readonly HostTensor[]): HostTensor {
   const { dtype, shape, data } = tensors[0]!;
   const count = tensors.length * data.length;

@@ -91,10 +91,36 @@ test("what a call cannot be made of, or is not given, is named", async () => {
   await expectRejection(compiled({ next: { state: "nxt" } }), Error, /little: there is no result nxt/);
   const program = await compiled({});
   const [first] = runs;
-  await expectRejection(program.run(start, []), Error, /little: input "each drive" is missing/);
+  await expectRejection(
+    program.run(start, []),
+    RangeError,
+    /little: want the inputs of one run or more, got those of none/,
+  );
   await expectRejection(program.run({ state: start.state }, runs), Error, /little: input "shared" is missing/);
-  const short = { ...first!, row: { ...rowOf(1), shape: [1, 1] } };
-  await expectRejection(program.run(start, [short]), Error, /"each row" wants int32 \[runs, 1\]/);
+  const deep = { ...first!, row: { ...rowOf(1), shape: [1, 1] } };
+  await expectRejection(program.run(start, [deep]), RangeError, /little, run 1: input "row" wants int32 \[1\], got/);
+  await program.dispose();
+});
+
+test("what a later run is given is held to the step as well, and to the first run", async () => {
+  const growing: Step = ({ state, drive }) => ({ next: tf.add(state!, tf.sum(drive!, 0)) });
+  const inputs = { state: options.inputs["state"]!, drive: { dtype: "float32", shape: ["t", 40] } } as const;
+  const little = { next: { state: "next" }, each: ["drive"] };
+  const engine = await createRepeated({ threads: 1 });
+  const program = await engine.compile(growing, { name: "growing", inputs }, little);
+  const { state } = start;
+  const refused = (second: NamedHostTensors, message: RegExp) =>
+    expectRejection(program.run({ state }, [{ drive: normalFloats([3, 40], 1) }, second]), RangeError, message);
+  const integers: HostTensor = { dtype: "int32", shape: [3, 40], data: new Int32Array(120) };
+  await refused(
+    { drive: normalFloats([2, 40], 1) },
+    /growing, run 2: input "drive" wants float32 \[3, 40\], got .*\[2, 40\]/,
+  );
+  await refused({ drive: { ...normalFloats([2, 40], 1), shape: [3, 40] } }, /run 2: input "drive" has shape .* has 80/);
+  await refused({ drive: integers }, /run 2: input "drive" wants float32 \[3, 40\], got int32/);
+  await refused({}, /run 2: input "drive" is missing/);
+  await refused({ drive: normalFloats([3, 40], 1), more: state }, /run 2: unknown input "more"; wanted drive/);
+  await refused({ drive: normalFloats([3, 40], 1), state }, /run 2: unknown input "state"/);
   await program.dispose();
 });
 
