@@ -54,6 +54,11 @@ export class WorkerThread<Question, Answer, Told = never> {
     });
   }
 
+  /** What ended the thread; undefined while it goes on. */
+  get lost(): Error | undefined {
+    return this.#lost;
+  }
+
   /** Rejects with what answering threw, and with what ended the thread. */
   ask(question: Question, handedOver: readonly ArrayBuffer[] = []): Promise<Answer> {
     if (this.#lost) return Promise.reject(this.#lost);

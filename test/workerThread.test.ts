@@ -56,7 +56,9 @@ test("a thread that is lost ends what waits for it, and what is asked later", ()
   withThread(async (thread) => {
     const words = /^the thread that serves as an example ended with status 7$/;
     const refused = (answer: Promise<unknown>) => expectRejection(answer, Error, words);
+    assert.is(thread.lost, undefined);
     await Promise.all([thread.ask("crash"), thread.ask("slow")].map(refused));
+    assert.match(thread.lost!.message, words);
     await refused(thread.ask("slow"));
   }));
 

@@ -18,14 +18,21 @@ import { untilDisposed } from "./untilDisposed.js";
 /** What a program in lanes is made of. */
 export type LaneModel = SplitModel & { readonly settings: InferenceSession.SessionOptions };
 
-/** The lanes of an engine. They are started when first needed, and end with the last program in them. */
+type Waiting = { readonly resolve: (lane: Lane) => void; readonly reject: (error: Error) => void };
+
+/**
+ * The lanes of an engine. They are started when first needed, and end with the last program in them. One whose thread is lost fails
+ * the run it has and gets no other; where all are, what was opened in them runs no more, and the next program starts new ones.
+ */
 export class Lanes {
   readonly #lanes: Lane[] = [];
   /** Lanes that wait for work, and work that waits for a lane: never both. */
   readonly #idle: Lane[] = [];
-  readonly #waiting: ((lane: Lane) => void)[] = [];
+  readonly #waiting: Waiting[] = [];
   #programs = 0;
   #numbers = 0;
+  /** What ended the lane that was lost last. */
+  #lost: Error | undefined;
 
   constructor(readonly count: number) {}
 
@@ -40,6 +47,7 @@ export class Lanes {
       run: async (given) => {
         expectAlive();
         checkInputs({ name, inputs }, given);
+        this.#expectHeld(program);
         const lane = this.#idle.shift() ?? (await this.#nextFree());
         try {
           expectAlive(); // it may have been disposed while it waited
@@ -57,6 +65,7 @@ export class Lanes {
 
   /** @returns what the program reads */
   async #openInAll(job: OpenLane): Promise<readonly string[]> {
+    this.#dropLost();
     this.#programs++;
     if (this.#lanes.length === 0) {
       this.#lanes.push(...Array.from({ length: this.count }, () => new Lane()));
@@ -65,27 +74,50 @@ export class Lanes {
     try {
       return (await Promise.all(this.#lanes.map((lane) => lane.open(job))))[0]!;
     } catch (error) {
-      await this.#release(job.program);
+      await this.#release(job.program).catch(() => {}); // what failed first is told
       throw error;
     }
   }
 
   async #release(program: number): Promise<void> {
-    await Promise.all(this.#lanes.map((lane) => lane.release(program)));
-    if (--this.#programs > 0) return;
+    try {
+      await Promise.all(this.#lanes.map((lane) => lane.release(program)));
+    } finally {
+      this.#programs--;
+      if (this.#programs === 0) await this.#end();
+    }
+  }
+
+  async #end(): Promise<void> {
     this.#idle.length = 0;
     await Promise.all(this.#lanes.splice(0).map((lane) => lane.close()));
   }
 
+  /** @throws what ended the last of them, where every lane that the program was opened in is lost */
+  #expectHeld(program: number): void {
+    this.#dropLost();
+    if (!this.#lanes.some((lane) => lane.holds(program))) throw this.#lost!;
+  }
+
   #nextFree(): Promise<Lane> {
-    return new Promise((resolve) => this.#waiting.push(resolve));
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 
   #give(lane: Lane): void {
-    if (!this.#lanes.includes(lane)) return; // it was closed while it ran
+    this.#dropLost();
+    if (!this.#lanes.includes(lane)) return; // it was closed while it ran, or is lost
     const next = this.#waiting.shift();
-    if (next) next(lane);
+    if (next) next.resolve(lane);
     else this.#idle.push(lane);
+  }
+
+  /** Lanes whose thread ended get no more work; without any, what waits for one is refused. */
+  #dropLost(): void {
+    const lost = this.#lanes.filter((lane) => lane.lost);
+    if (lost.length === 0) return;
+    this.#lost = lost[0]!.lost;
+    for (const list of [this.#lanes, this.#idle]) list.splice(0, list.length, ...list.filter((lane) => !lane.lost));
+    if (this.#lanes.length === 0) for (const { reject } of this.#waiting.splice(0)) reject(this.#lost!);
   }
 }
 
@@ -96,9 +128,21 @@ class Lane {
     name: "computes",
   });
   readonly #memory = new Map<string, HostTensor["data"]>();
+  readonly #programs = new Set<number>();
+
+  /** What ended its thread, if that is lost. */
+  get lost(): Error | undefined {
+    return this.#thread.lost;
+  }
 
   async open(job: OpenLane): Promise<readonly string[]> {
-    return (await this.#thread.ask({ open: job })).inputNames!;
+    const { inputNames } = await this.#thread.ask({ open: job });
+    this.#programs.add(job.program);
+    return inputNames!;
+  }
+
+  holds(program: number): boolean {
+    return this.#programs.has(program);
   }
 
   async run(program: number, inputs: NamedHostTensors): Promise<NamedHostTensors> {
@@ -108,8 +152,12 @@ class Lane {
     return results!;
   }
 
+  /** A thread that is lost holds nothing any more. */
   async release(program: number): Promise<void> {
-    await this.#thread.ask({ release: program });
+    this.#programs.delete(program);
+    await this.#thread.ask({ release: program }).catch((error: unknown) => {
+      if (!this.lost) throw error;
+    });
   }
 
   close(): Promise<void> {

@@ -1,4 +1,6 @@
 import { spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
 import * as tf from "@tensorflow/tfjs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -148,6 +150,97 @@ test("a model that cannot be opened leaves no thread", async () => {
   const lanes = new Lanes(2);
   const nothing = { model: Uint8Array.of(1, 2, 3), files: [], settings: {} };
   assert.match(await failure(lanes.open(options(2), nothing)), /./);
+  assert.equal(activeThreads(), []);
+});
+
+/** Asks what a thread does not survive; what was asked before is answered. */
+function end(thread: Worker): void {
+  thread.ref();
+  thread.postMessage(null);
+}
+const ENDED = /Cannot read properties of null/;
+
+/** The threads that are asked something while `body` runs, in order, each given to `met` before. */
+async function threadsOf(body: () => Promise<unknown>, met = (_: Worker): void => {}): Promise<Worker[]> {
+  const found = new Set<Worker>();
+  const { postMessage } = Worker.prototype;
+  Worker.prototype.postMessage = function (this: Worker, ...given: Parameters<typeof postMessage>) {
+    const known = found.has(this);
+    found.add(this);
+    if (!known) met(this);
+    postMessage.apply(this, given);
+  };
+  try {
+    await body();
+  } finally {
+    Worker.prototype.postMessage = postMessage;
+  }
+  return [...found];
+}
+
+test("a lane whose thread is lost fails its run and gets no other, and programs go on in those that are left", async () => {
+  const engine = await createOnnxEngine({ threads: 2 });
+  let [one, two]: Program[] = [];
+  const [thread] = await threadsOf(async () => {
+    [one, two] = await Promise.all([3, 2].map((count) => engine.compile(products(count), options(2))));
+  });
+  const batch = inputs(4, 3);
+  const [want, other] = [await one!.run(batch), await two!.run(batch)];
+  end(thread!);
+  const got = await Promise.all(Array.from({ length: 4 }, () => one!.run(batch).then((got) => got, String)));
+  const failed = got.filter((result) => typeof result === "string");
+  assert.is(failed.length, 1);
+  assert.match(failed[0]!, ENDED);
+  for (const result of got) if (result !== failed[0]) assert.equal(result, want);
+  assert.equal(await Promise.all([one!.run(batch), two!.run(batch)]), [want, other]);
+  const further = await engine.compile(products(2), options(2));
+  assert.equal(await further.run(batch), other);
+  await Promise.all([one!.dispose(), two!.dispose(), further.dispose()]);
+  assert.equal(activeThreads(), []);
+});
+
+test("a lane that is lost while it waits for work is noticed before it gets some", async () => {
+  const engine = await createOnnxEngine({ threads: 2 });
+  let program: Program | undefined;
+  const threads = await threadsOf(async () => {
+    program = await engine.compile(products(2), options(2));
+  });
+  const batch = inputs(4, 3);
+  const want = await program!.run(batch);
+  end(threads[1]!);
+  await once(threads[1]!, "exit").catch(() => {});
+  assert.equal(await Promise.all([program!.run(batch), program!.run(batch)]), [want, want]);
+  await program!.dispose();
+  assert.equal(activeThreads(), []);
+});
+
+test("where every lane is lost runs are refused, also those that wait, and the next program gets new lanes", async () => {
+  const engine = await createOnnxEngine({ threads: 2 });
+  let program: Program | undefined;
+  const threads = await threadsOf(async () => {
+    program = await engine.compile(products(2), options(2));
+  });
+  const batch = inputs(4, 3);
+  const want = await program!.run(batch);
+  threads.forEach(end);
+  for (const words of await Promise.all(Array.from({ length: 5 }, () => failure(program!.run(batch)))))
+    assert.match(words, ENDED);
+  const next = await engine.compile(products(2), options(2));
+  assert.match(await failure(program!.run(batch)), ENDED, "it was not opened in the new ones");
+  assert.equal(await next.run(batch), want);
+  await program!.dispose();
+  assert.equal(await next.run(batch), want);
+  await next.dispose();
+  assert.equal(activeThreads(), []);
+});
+
+test("a program whose lanes are lost before it is opened says so, and the next one gets new lanes", async () => {
+  const engine = await createOnnxEngine({ threads: 2 });
+  const words = failure(threadsOf(() => engine.compile(products(2), options(2)), end));
+  assert.match(await words, ENDED);
+  const next = await engine.compile(products(2), options(2));
+  await next.run(inputs(4, 3));
+  await next.dispose();
   assert.equal(activeThreads(), []);
 });
 
