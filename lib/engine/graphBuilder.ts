@@ -9,7 +9,14 @@
 import { sameShape } from "../shapes.js";
 import { finishGraph, type TracedGraph } from "./finishGraph.js";
 import { expectOutsideName, Initializers } from "./initializers.js";
-import type { ElementType, OnnxInitializer, OnnxNode, OnnxValue, PlainAttribute } from "./onnx.js";
+import {
+  ELEMENT,
+  type ElementType,
+  type OnnxInitializer,
+  type OnnxNode,
+  type OnnxValue,
+  type PlainAttribute,
+} from "./onnx.js";
 import type { OutputType, Stored, Sym, Target, TraceOptions } from "./symbols.js";
 import type { Precision } from "./types.js";
 import { VaryingDimensions } from "./varyingDimensions.js";
@@ -142,6 +149,18 @@ export class GraphBuilder {
     return names;
   }
 
+  /**
+   * Like `node`, for one that moves the elements of its first input, of shape `from`: WebGPU moves numbers only, and booleans go as
+   * integers there.
+   */
+  move(request: NodeRequest, from: readonly number[], type: OutputType): string {
+    if (this.target !== "webgpu" || type.type !== "bool") return this.node(request, type);
+    const [moved, ...others] = request.inputs as [string, ...string[]];
+    const numbers = this.cast(moved, { type: "int32", shape: from });
+    const made = this.node({ ...request, inputs: [numbers, ...others] }, { type: "int32", shape: type.shape });
+    return this.cast(made, type);
+  }
+
   /** Like `node`, giving the result as a symbol. */
   sym(request: NodeRequest, type: OutputType): Sym {
     return this.named(this.node(request, type), type);
@@ -210,8 +229,13 @@ export class GraphBuilder {
     return finishGraph({ name, inputs, nodes, types, initializers, results });
   }
 
+  private cast(value: string, type: OutputType): string {
+    return this.node({ op: "Cast", inputs: [value], attributes: { to: BigInt(ELEMENT[type.type]) } }, type);
+  }
+
   /** The images [B, C, H, W] as `last`, [B, H, W, C]. */
   private channelsLast(images: string, last: OutputType): string {
-    return this.node({ op: "Transpose", inputs: [images], attributes: { perm: [0n, 2n, 3n, 1n] } }, last);
+    const first = [0, 3, 1, 2].map((axis) => last.shape[axis]!);
+    return this.move({ op: "Transpose", inputs: [images], attributes: { perm: [0n, 2n, 3n, 1n] } }, first, last);
   }
 }

@@ -53,14 +53,14 @@ export function channelsFirst(graph: GraphBuilder, sym: Sym): string {
   const name = graph.compact(sym);
   if (sizeOf(shape) === 1 && stored.shape.length < 4) return name;
   const reshaped = (to: readonly number[]) =>
-    graph.node({ op: "Reshape", inputs: [name, graph.int64(to)] }, { type: sym.type, shape: to });
+    graph.move({ op: "Reshape", inputs: [name, graph.int64(to)] }, stored.shape, { type: sym.type, shape: to });
   if (onlyOnesMove(shape)) return reshaped(firstOrder(shape));
   const request = {
     op: "Transpose",
     inputs: [stored.shape.length === 4 ? name : reshaped(shape)],
     attributes: { perm: [0n, 3n, 1n, 2n] },
   };
-  const moved = graph.node(request, { type: sym.type, shape: firstOrder(shape) });
+  const moved = graph.move(request, shape, { type: sym.type, shape: firstOrder(shape) });
   if (stored.shape.length === 4) stored.channelsFirst = moved;
   return moved;
 }

@@ -2,6 +2,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import { sameShape, sizeOf } from "../../shapes.js";
 import type { GraphBuilder } from "../graphBuilder.js";
+import type { PlainAttribute } from "../onnx.js";
 import type { Sym } from "../symbols.js";
 import { defineListLowering, defineLowering, elementOf } from "../traceBackend.js";
 import { cast, number } from "./elementwise.js";
@@ -65,9 +66,7 @@ defineLowering("Tile", ["x"], ({ inputs: { x }, attributes, graph }) => {
   const reps = attributes["reps"] as readonly number[];
   const shape = x.shape.map((dim, i) => dim * reps[i]!);
   if (x.shape.every((dim, i) => dim === 1 || reps[i] === 1)) return { ...x, shape }; // a broadcast
-  return asNumbers(graph, x, (numbers) =>
-    graph.sym({ op: "Tile", inputs: [graph.whole(numbers), graph.int64(reps)] }, { type: numbers.type, shape }),
-  );
+  return byMoving(graph, x, { op: "Tile", others: [graph.int64(reps)], shape });
 });
 defineLowering("Reverse", ["x"], ({ inputs: { x }, attributes, graph }) => {
   const { shape } = x;
@@ -97,7 +96,7 @@ export function reshape(graph: GraphBuilder, x: Sym, shape: readonly number[]): 
   if (sizeOf(x.stored.shape) === 1) return scalarAs(graph, x, shape);
   const stored = x.stored.values;
   if (stored && sameShape(x.stored.shape, x.shape)) return { ...x, shape, stored: { shape, values: stored } };
-  return graph.sym({ op: "Reshape", inputs: [graph.whole(x), graph.int64(shape)] }, { type: x.type, shape });
+  return byMoving(graph, x, { op: "Reshape", others: [graph.int64(shape)], shape });
 }
 
 /** A one-element value seen as any shape it broadcasts to. */
@@ -117,15 +116,21 @@ export function transpose(graph: GraphBuilder, x: Sym, order: readonly number[])
   if (sameShape(order, CHANNELS_FIRST) && havePlanes(x)) return planes(graph, x);
   if (sameShape(order, CHANNELS_LAST)) return imagesOf(graph, x);
   const attributes = { perm: order.map(BigInt) };
-  return asNumbers(graph, x, (numbers) =>
-    graph.sym({ op: "Transpose", inputs: [graph.whole(numbers)], attributes }, { type: numbers.type, shape }),
-  );
+  return byMoving(graph, x, { op: "Transpose", attributes, shape });
 }
 
-/** WebGPU moves numbers only: booleans go as integers there. */
-function asNumbers(graph: GraphBuilder, x: Sym, move: (numbers: Sym) => Sym): Sym {
-  if (graph.target !== "webgpu" || x.type !== "bool") return move(x);
-  return cast(graph, move(cast(graph, x, "int32")), "bool");
+type Move = {
+  readonly op: string;
+  /** Inputs besides the elements. */
+  readonly others?: readonly string[];
+  readonly attributes?: Readonly<Record<string, PlainAttribute>>;
+  readonly shape: readonly number[];
+};
+
+/** All elements of `x`, moved by an operation. */
+function byMoving(graph: GraphBuilder, x: Sym, { op, others = [], attributes = {}, shape }: Move): Sym {
+  const type = { type: x.type, shape };
+  return graph.named(graph.move({ op, inputs: [graph.whole(x), ...others], attributes }, x.shape, type), type);
 }
 
 /** Elements `starts[i] .. ends[i] - 1` of every axis. */
@@ -150,12 +155,7 @@ function gather(graph: GraphBuilder, x: Sym, axis: number, places: readonly numb
   const indices = graph.constant(places, [places.length], "int32");
   const shape = x.shape.with(axis, places.length);
   const attributes = { axis: BigInt(axis) };
-  return asNumbers(graph, x, (numbers) =>
-    graph.sym(
-      { op: "Gather", inputs: [graph.whole(numbers), graph.whole(indices)], attributes },
-      { type: numbers.type, shape },
-    ),
-  );
+  return byMoving(graph, x, { op: "Gather", others: [graph.whole(indices)], attributes, shape });
 }
 
 const range = (count: number) => Array.from({ length: count }, (_, i) => i);

@@ -56,4 +56,22 @@ test("a copy in the other order is made once, however many ask for it", () => {
   assert.equal(imageTranspositions(asked).sort(), ["0,2,3,1", "0,3,1,2"]);
 });
 
+test("booleans are turned and reshaped as integers for WebGPU, which does no more than compare them", () => {
+  const masked: Step = ({ x, kernel, bias }) => {
+    const before = tf.logicalAnd(tf.greater(x!, 0), tf.less(x!, 1));
+    const y = residual(x!, kernel!, bias!);
+    const after = tf.greater(y, 0);
+    return { y: tf.where(before, y, tf.zerosLike(y)), rows: tf.cast(tf.reshape(after, [128, 4]), "int32") };
+  };
+  const inputs = { x: IMAGES, kernel: KERNEL, bias: BIAS };
+  const moving = (target: "cpu" | "webgpu") => {
+    const { nodes, intermediates } = trace(masked, { name: "layout", inputs }, target);
+    const booleans = intermediates.filter(({ type }) => type === "bool").map(({ name }) => name);
+    const moves = nodes.filter(({ op, outputs }) => /Transpose|Reshape/.test(op) && booleans.includes(outputs[0]!));
+    return moves.map(({ op }) => op).sort();
+  };
+  assert.equal(moving("webgpu"), []);
+  assert.equal(moving("cpu"), ["Reshape", "Transpose", "Transpose"]);
+});
+
 test.run();
