@@ -10,6 +10,9 @@ export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((product, dim) => product * dim, 1);
 }
 
+/** The whole numbers from 0 up to `count`, that excluded: the places along an axis. */
+export const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+
 /** NumPy broadcasting of two shapes. */
 export function broadcastShapes(a: readonly number[], b: readonly number[]): number[] {
   const rank = Math.max(a.length, b.length);

@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { broadcastShapes, exchanged, productShape, sameShape, sizeOf } from "../lib/shapes.js";
+import { broadcastShapes, exchanged, productShape, range, sameShape, sizeOf } from "../lib/shapes.js";
 
 const test = suite("shapes");
 
@@ -34,6 +34,11 @@ test("two entries change places, counted from the end", () => {
   assert.equal(exchanged(list, -1, -2), [0, 1, 3, 2]);
   assert.equal(exchanged(list, -3, -1), [0, 3, 2, 1]);
   assert.equal(list, [0, 1, 2, 3]);
+});
+
+test("a range counts up from 0", () => {
+  assert.equal(range(3), [0, 1, 2]);
+  assert.equal(range(0), []);
 });
 
 test.run();

@@ -35,6 +35,11 @@ export class VaryingDimensions {
     return this.find(size)?.dim;
   }
 
+  /** Whether none of these sizes depends on a dimension. */
+  isFixed(sizes: readonly number[]): boolean {
+    return sizes.every((size) => this.of(size) === undefined);
+  }
+
   /** @throws Error when one of these sizes depends on a dimension that varies from run to run */
   expectFixed(sizes: readonly number[]): void {
     for (const size of sizes) refuse("a shape", this.of(size));

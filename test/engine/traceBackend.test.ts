@@ -259,6 +259,13 @@ test("a varying dimension stays open in the graph, and shapes that depend on it 
   assert.throws(() => traced(({ x }) => ({ y: tf.sum(tf.onesLike(x!)) }), { x: open }), /depends on "t", which varies/);
 });
 
+test("an axis of 1 changes places with one that varies by a transposition, with another without moving anything", () => {
+  const turned: Step = ({ x }) => ({ y: tf.transpose(x!) });
+  const columns = (rows: number | string): TensorSpec => ({ dtype: "float32", shape: [rows, 1] });
+  assert.equal(ops(traced(turned, { x: columns("t") })), ["Transpose"]);
+  assert.equal(ops(traced(turned, { x: columns(5) })), ["Reshape"]);
+});
+
 test("numbers and counts that depend on a varying dimension are refused, gradients that do not are traced", () => {
   const [x, narrow] = [
     { dtype: "float32", shape: ["t", 3] },

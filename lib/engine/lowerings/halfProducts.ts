@@ -5,11 +5,11 @@
  * inner dimension is cut into pieces, each a product in float16, and these are added in float32.
  */
 
-import { exchanged, type ProductLayout, productShape, sizeOf } from "../../shapes.js";
+import { exchanged, type ProductLayout, productShape, range, sizeOf } from "../../shapes.js";
 import type { GraphBuilder } from "../graphBuilder.js";
 import type { Sym } from "../symbols.js";
 import { cast, elementwise } from "./elementwise.js";
-import { pad, reshape, slice, transpose } from "./shapes.js";
+import { pad, reshape, slice, swapLast, transpose } from "./shapes.js";
 
 /**
  * Most products that are added up in float16. Of random normal numbers a product is then off by 0.17%, less than what the
@@ -22,8 +22,7 @@ export function canBeHalf(graph: GraphBuilder, a: Sym, b: Sym, { transposeA }: P
   if (a.type !== "float32" || b.type !== "float32") return false;
   if (graph.uniformValue(a) === 0 || graph.uniformValue(b) === 0) return false;
   const inner = a.shape.at(transposeA ? -2 : -1)!;
-  const varies = (size: number) => graph.varying.of(size) !== undefined;
-  return inner <= PIECE ? !varies(inner) : ![...a.shape, ...b.shape].some(varies);
+  return graph.varying.isFixed(inner <= PIECE ? [inner] : [...a.shape, ...b.shape]);
 }
 
 /**
@@ -97,16 +96,13 @@ function sumOfPieces(graph: GraphBuilder, left: Operand, right: Operand, pieces:
 /** An operand with its pieces as an axis before the last two: [..., M, c] on the left and [..., c, N] on the right. */
 function split(graph: GraphBuilder, { whole, inner }: Operand, pieces: number, side: "left" | "right"): Sym {
   const turned = (side === "left") === (inner === -2);
-  const swapLast = (x: Sym) => transpose(graph, x, exchanged(axesOf(x), -1, -2));
   const rank = whole.shape.length;
-  if (pieces === 1) return turned ? swapLast(whole) : whole;
+  if (pieces === 1) return turned ? swapLast(graph, whole) : whole;
   const width = whole.shape.at(inner)! / pieces;
   const shape = whole.shape.toSpliced(rank + inner, 1, pieces, width);
   const cutUp = reshape(graph, whole, shape);
   // [..., P, c, M] or [..., M, P, c]; the right side [..., P, c, N] or [..., N, P, c]
-  if (inner === -2) return turned ? swapLast(cutUp) : cutUp;
-  const piecesFirst = exchanged(axesOf(cutUp), -2, -3);
+  if (inner === -2) return turned ? swapLast(graph, cutUp) : cutUp;
+  const piecesFirst = exchanged(range(rank + 1), -2, -3);
   return transpose(graph, cutUp, turned ? exchanged(piecesFirst, -1, -2) : piecesFirst);
 }
-
-const axesOf = ({ shape }: Sym) => shape.map((_, axis) => axis);

@@ -1,6 +1,6 @@
 /** Lookup by index, its gradient, and one-hot vectors. */
 import type * as tf from "@tensorflow/tfjs";
-import { sizeOf } from "../../shapes.js";
+import { range, sizeOf } from "../../shapes.js";
 import type { GraphBuilder } from "../graphBuilder.js";
 import type { Sym } from "../symbols.js";
 import { defineLowering, elementOf } from "../traceBackend.js";
@@ -34,11 +34,7 @@ defineLowering("OneHot", ["indices"], ({ inputs: { indices }, attributes, graph 
  */
 function oneHot(graph: GraphBuilder, indices: Sym, depth: number): Sym {
   const column = reshape(graph, indices, [...indices.shape, 1]);
-  const places = graph.constant(
-    Array.from({ length: depth }, (_, i) => i),
-    [depth],
-    "int32",
-  );
+  const places = graph.constant(range(depth), [depth], "int32");
   return elementwise(graph, "Equal", [column, places], { type: "bool" });
 }
 

@@ -15,7 +15,7 @@ import { reshape, slice } from "./shapes.js";
 
 /** The same tensor, of a shape that is known late; on the processor alone, whose memory is planned so. */
 export function lateShape(graph: GraphBuilder, x: Sym): Sym {
-  if (x.shape.some((size) => graph.varying.of(size) !== undefined)) return x; // late already
+  if (!graph.varying.isFixed(x.shape)) return x; // late already
   const late = lateNames(graph);
   const name = graph.whole(x);
   const one = graph.target === "cpu" && !late.has(name) ? oneAtRun(graph) : undefined;

@@ -1,12 +1,12 @@
 /** Matrix products. */
 
-import { exchanged, type ProductLayout, productShape, sizeOf } from "../../shapes.js";
+import { type ProductLayout, productShape, sizeOf } from "../../shapes.js";
 import type { GraphBuilder } from "../graphBuilder.js";
 import type { Sym } from "../symbols.js";
 import { defineLowering } from "../traceBackend.js";
 import { elementwise, number } from "./elementwise.js";
 import { canBeHalf, halfProduct } from "./halfProducts.js";
-import { concat, reshape } from "./shapes.js";
+import { concat, reshape, swapLast } from "./shapes.js";
 
 export type MatMulOptions = ProductLayout & {
   /** Factor on the product. */
@@ -135,11 +135,4 @@ function isTall(a: Sym, product: readonly number[]): boolean {
   const inner = a.shape.at(-2)!;
   const [rows, columns] = product.slice(-2) as [number, number];
   return sizeOf(product) === rows * columns && columns * (inner + rows) <= inner * rows;
-}
-
-/** Transpose of the last two axes. */
-function swapLast(graph: GraphBuilder, x: Sym): Sym {
-  const axes = x.shape.map((_, axis) => BigInt(axis));
-  const request = { op: "Transpose", inputs: [graph.whole(x)], attributes: { perm: exchanged(axes, -1, -2) } };
-  return graph.sym(request, { type: x.type, shape: exchanged(x.shape, -1, -2) });
 }

@@ -1,4 +1,5 @@
 /** Maxima and means over windows, and their gradients. */
+import { range } from "../../shapes.js";
 import type { GraphBuilder } from "../graphBuilder.js";
 import type { Sym } from "../symbols.js";
 import { defineLowering } from "../traceBackend.js";
@@ -70,8 +71,6 @@ function firstMaxima(graph: GraphBuilder, { x, dy, geometry }: { x: Sym; dy: Sym
   ] as const;
   return imagesOf(graph, pad(graph, spread, edges));
 }
-
-const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 
 /** Spreads dy evenly over the window it came from. */
 defineLowering("AvgPoolGrad", ["dy", "input"], ({ inputs: { dy, input }, attributes, graph }) => {

@@ -1,6 +1,6 @@
 /** Sums, means, extremes and their positions along axes. */
 
-import { sizeOf } from "../../shapes.js";
+import { range, sizeOf } from "../../shapes.js";
 import type { GraphBuilder } from "../graphBuilder.js";
 import type { OutputType, Sym } from "../symbols.js";
 import { defineLowering, type Inputs, type LoweringCall } from "../traceBackend.js";
@@ -47,9 +47,8 @@ for (const [kernel, op] of Object.entries({ ArgMax: "ArgMax", ArgMin: "ArgMin" }
 function firstExtreme(graph: GraphBuilder, x: Sym, axis: number, kernel: string): Sym {
   const extreme = reduce(graph, kernel === "ArgMax" ? "ReduceMax" : "ReduceMin", x, { axes: [axis], keepDims: true });
   const length = x.shape[axis]!;
-  const counted = Array.from({ length }, (_, i) => i);
   const places = graph.constant(
-    counted,
+    range(length),
     x.shape.map((_, i) => (i === axis ? length : 1)),
     "int32",
   );
@@ -93,8 +92,7 @@ function sumsRows(graph: GraphBuilder, x: Sym, axes: readonly number[]): boolean
   if (graph.target !== "cpu" || x.type !== "float32") return false;
   const leading = axes.length < x.shape.length && axes.toSorted((a, b) => a - b).every((axis, i) => axis === i);
   const [rows, columns] = rowsOf(x.shape, axes.length);
-  const fixed = x.shape.every((size) => graph.varying.of(size) === undefined);
-  return leading && fixed && rows >= MANY_ROWS && columns >= MANY_COLUMNS;
+  return leading && graph.varying.isFixed(x.shape) && rows >= MANY_ROWS && columns >= MANY_COLUMNS;
 }
 
 const MANY_ROWS = 64;

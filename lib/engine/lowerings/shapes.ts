@@ -1,6 +1,6 @@
 /** Kernels that move elements without computing: reshape, transpose, slice, join, pad, repeat. */
 import type * as tf from "@tensorflow/tfjs";
-import { sameShape, sizeOf } from "../../shapes.js";
+import { exchanged, range, sameShape, sizeOf } from "../../shapes.js";
 import type { GraphBuilder } from "../graphBuilder.js";
 import type { PlainAttribute } from "../onnx.js";
 import type { Sym } from "../symbols.js";
@@ -111,12 +111,21 @@ export function transpose(graph: GraphBuilder, x: Sym, order: readonly number[])
   const shape = order.map((axis) => x.shape[axis]!);
   if (order.every((axis, i) => axis === i)) return x;
   if (sizeOf(x.stored.shape) === 1 && x.stored.shape.length === 0) return { ...x, shape };
-  const moved = order.filter((axis) => x.shape[axis] !== 1);
-  if (moved.every((axis, i) => i === 0 || axis > moved[i - 1]!)) return reshape(graph, x, shape); // only 1s move
+  if (graph.varying.isFixed(shape) && onlyOnesMove(x, order)) return reshape(graph, x, shape);
   if (sameShape(order, CHANNELS_FIRST) && havePlanes(x)) return planes(graph, x);
   if (sameShape(order, CHANNELS_LAST)) return imagesOf(graph, x);
   const attributes = { perm: order.map(BigInt) };
   return byMoving(graph, x, { op: "Transpose", attributes, shape });
+}
+
+/** Transpose of the last two axes. */
+export function swapLast(graph: GraphBuilder, x: Sym): Sym {
+  return transpose(graph, x, exchanged(range(x.shape.length), -1, -2));
+}
+
+function onlyOnesMove({ shape }: Sym, order: readonly number[]): boolean {
+  const others = order.filter((axis) => shape[axis] !== 1);
+  return others.every((axis, i) => i === 0 || axis > others[i - 1]!);
 }
 
 type Move = {
@@ -157,8 +166,6 @@ function gather(graph: GraphBuilder, x: Sym, axis: number, places: readonly numb
   const attributes = { axis: BigInt(axis) };
   return byMoving(graph, x, { op: "Gather", others: [graph.whole(indices)], attributes, shape });
 }
-
-const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 
 /** `value` added before and after the elements of every axis. */
 export function pad(graph: GraphBuilder, x: Sym, paddings: readonly (readonly [number, number])[], value = 0): Sym {
