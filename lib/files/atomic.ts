@@ -2,6 +2,7 @@
  * Files that appear whole or not at all: written to a temporary name in the same folder, flushed to disk, renamed.
  * A reader meets the old file or the new one, also when the writer is killed at any moment.
  */
+import { randomBytes } from "node:crypto";
 import { copyFile, type FileHandle, link, mkdir, open, rename, rm } from "node:fs/promises";
 import path from "node:path";
 import { FileError } from "../errors.js";
@@ -91,14 +92,17 @@ export function stableJson(value: unknown, indent = 0): string {
   return indent > 0 ? `${text}\n` : text;
 }
 
-/** A fresh temporary name beside `file`: `<file>.<process>-<counter>.tmp`. */
+/**
+ * A fresh temporary name beside `file`: `<file>.<process>-<random digits>.tmp`. In containers every process has the same
+ * number, and what one leaves behind when it is killed must not be in the way of the next.
+ */
 export function temporaryName(file: string): string {
-  return `${file}.${process.pid}-${nextTemporary++}.tmp`;
+  return `${file}.${process.pid}-${randomBytes(6).toString("hex")}.tmp`;
 }
 
 /** Whether a file or folder name was made by `temporaryName`: what a killed process leaves behind. */
 export function isTemporaryName(name: string): boolean {
-  return /\.\d+-\d+\.tmp$/.test(name);
+  return /\.\d+-[0-9a-f]+\.tmp$/.test(name);
 }
 
 /** Flushes the names in a folder to disk, where the file system knows how. */
@@ -114,8 +118,6 @@ export function asWriteError(file: string, error: unknown): unknown {
   if (!(error instanceof Error && "syscall" in error)) return error;
   return new FileError(`${file}: cannot be written: ${error.message}`, { cause: error });
 }
-
-let nextTemporary = 0;
 
 async function makeFile(file: string, temporary: string): Promise<FileHandle> {
   try {

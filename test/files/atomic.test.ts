@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { suite } from "uvu";
@@ -11,7 +12,7 @@ import {
   writeAtomically,
   writeJson,
 } from "../../lib/files/atomic.js";
-import { expectRejection, inTemporaryFolder } from "../support.js";
+import { expectRejection, inTemporaryFolder, projectRoot } from "../support.js";
 import { namesIn } from "./support.js";
 
 const test = suite("atomic");
@@ -70,11 +71,29 @@ test("what the system refuses is a FileError that names the file, with nothing l
   });
 });
 
+test("what a killed process of the same number left behind is in nobody's way", async () => {
+  await inTemporaryFolder(async (folder) => {
+    const file = path.join(folder, "codes.safetensors");
+    const atomic = path.join(projectRoot, "dist", "lib", "files", "atomic.js");
+    // In a container each process has this number, and begins to count anew.
+    const code = `
+      const { pid } = process;
+      Object.defineProperty(process, "pid", { value: 1 });
+      const { createPending } = await import(${JSON.stringify(atomic)});
+      await createPending(${JSON.stringify(file)});
+      process.kill(pid, "SIGKILL");`;
+    for (const _ of [1, 2])
+      assert.is(spawnSync(process.execPath, ["--input-type=module", "-e", code]).signal, "SIGKILL");
+    assert.is((await namesIn(folder)).filter(isTemporaryName).length, 2);
+  });
+});
+
 test("temporary names are recognised, differ each time, and other names are not taken for them", () => {
   const first = temporaryName("/run/model.safetensors");
   assert.is(path.dirname(first), "/run");
   assert.ok(isTemporaryName(path.basename(first)));
   assert.is.not(first, temporaryName("/run/model.safetensors"));
+  assert.ok(isTemporaryName("model.safetensors.17-0.tmp"), "as they were counted once");
   for (const name of ["model.safetensors", "notes.tmp", "step-000500"]) assert.not(isTemporaryName(name), name);
 });
 
