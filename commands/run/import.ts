@@ -1,9 +1,8 @@
 /** The work of `import`: a checkpoint of another program in, a finished run directory out. */
-import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { UsageError } from "../../lib/errors.js";
 import { fileHash } from "../../lib/files/fileHash.js";
-import { openRun } from "../../lib/files/runDirectory.js";
+import { entriesOf, openRun } from "../../lib/files/runDirectory.js";
 import { openWeights, type WeightsFile } from "../../lib/files/weightsFile.js";
 import { LAYOUTS, type Layout, layoutOf, modelNames } from "../../lib/models/foreign/layouts.js";
 import type { options } from "../import.js";
@@ -77,16 +76,16 @@ function refuseIdleOptions(config: Config, layout: Layout): void {
 }
 
 async function expectEmpty(folder: string): Promise<void> {
-  const names = await readdir(folder).catch(() => []); // none, or a file: openRun says so
+  const names = await entriesOf(folder).catch(() => []); // a file: openRun says so
   if (names.length > 0)
     throw new UsageError(`${folder} is not empty; --force replaces an imported run in it, or name another folder`);
 }
 
 async function writeRun(context: Context, { layout, model, tensors, stored = {}, left }: Result): Promise<void> {
-  const { config, force, commandLine } = context;
+  const { config, force, commandLine, log: onWait } = context;
   const origin = { file: path.resolve(config.file), sha256: await fileHash(config.file), layout };
-  const run = await openRun(config.out, { mode: force ? "force" : "new", command: "import" });
-  await run.writeConfig({
+  const run = await openRun(config.out, { mode: force ? "force" : "new", command: "import", onWait });
+  const written = {
     command: "import",
     version: version(),
     commandLine: [...commandLine],
@@ -94,8 +93,13 @@ async function writeRun(context: Context, { layout, model, tensors, stored = {},
     model,
     ...stored,
     imported: { ...origin, left },
-  });
-  await run.finish(tensors, { imported: origin });
+  };
+  try {
+    await run.writeConfig(written);
+    await run.finish(tensors, { imported: origin });
+  } finally {
+    await run.close();
+  }
 }
 
 /** Names by what they begin with, and how many they are: "loss.discriminator (45), loss.perceptual_loss (33)". */

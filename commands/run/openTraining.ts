@@ -4,7 +4,7 @@ import { openRun, type Run } from "../../lib/files/runDirectory.js";
 import { openSafetensors } from "../../lib/files/safetensors.js";
 import type { Output } from "../support/output.js";
 
-export type TrainingContext = Pick<Output, "result"> & {
+export type TrainingContext = Pick<Output, "result" | "log"> & {
   readonly config: {
     readonly out: string;
     readonly keep: number;
@@ -17,17 +17,25 @@ export type TrainingContext = Pick<Output, "result"> & {
 };
 
 /**
- * Opens the run directory of a training; undefined, with the result told, when the training has ended already.
- * @throws UsageError when the folder is in use and neither `--resume` nor `--force` is given
+ * Opens the run directory of a training for `work`, and closes it whatever happens; tells the result and does no work when the
+ * training has ended already.
+ * @throws UsageError when the folder is in use, or is not empty and neither `--resume` nor `--force` is given
  */
-export async function openTraining(context: TrainingContext, command: string): Promise<Run | undefined> {
+export async function inRun(
+  context: TrainingContext,
+  command: string,
+  work: (run: Run) => Promise<void>,
+): Promise<void> {
   const { out, keep } = context.config;
   const mode = context.resume ? "resume" : context.force ? "force" : "new";
-  const run = await openRun(out, { mode, command, keep });
-  const steps = context.resume ? await finishedSteps(run, context.config) : undefined;
-  if (steps === undefined) return run;
-  context.result({ run: out, finished: true, steps }, `${out} is finished`);
-  return undefined;
+  const run = await openRun(out, { mode, command, keep, onWait: context.log });
+  try {
+    const steps = context.resume ? await finishedSteps(run, context.config) : undefined;
+    if (steps === undefined) await work(run);
+    else context.result({ run: out, finished: true, steps }, `${out} is finished`);
+  } finally {
+    await run.close();
+  }
 }
 
 /**

@@ -22,7 +22,7 @@ import { splitOf } from "./batchSplit.js";
 import { ABOUT_IMAGES, ABOUT_TOKENS, watchDataWait } from "./dataWait.js";
 import { estimateRun, reportDryRun } from "./dryRun.js";
 import { refuseIdleVimOptions } from "./idleOptions.js";
-import { openTraining } from "./openTraining.js";
+import { inRun } from "./openTraining.js";
 import { openPriorData, type PriorBatches, type PriorData } from "./priorData.js";
 import { optimizerOf, priorSize, vimConfig } from "./priorModel.js";
 import { expectSameData } from "./sameData.js";
@@ -54,19 +54,26 @@ export async function run(context: Context): Promise<void> {
         await estimateRun(engine, size, config.steps),
       );
     }
-    const runFolder = await openTraining(context, "train-vim");
-    if (!runFolder) return;
-    const stored = storedConfig(context, model, { data, engine, split });
-    expectSameTokenizer(runFolder, data);
-    expectSameData(runFolder, data.stored.data);
-    const began = performance.now();
-    const trained = await train(context, { model, split, data, engine, runFolder, stored, reporter });
-    tell(context, { ...trained, parameters, seconds: (performance.now() - began) / 1000 });
+    await inRun(context, "train-vim", (runFolder) =>
+      trainIn(runFolder, context, { model, split, data, engine, reporter, parameters }),
+    );
   } finally {
     reporter.stop();
     await data.close();
   }
 }
+
+/** Trains in an open run directory, and tells the result. */
+async function trainIn(runFolder: Run, context: Context, { parameters, ...parts }: Training): Promise<void> {
+  const stored = storedConfig(context, parts);
+  expectSameTokenizer(runFolder, parts.data);
+  expectSameData(runFolder, parts.data.stored.data);
+  const began = performance.now();
+  const trained = await train(context, { ...parts, runFolder, stored });
+  tell(context, { ...trained, parameters, seconds: (performance.now() - began) / 1000 });
+}
+
+type Training = Omit<Parts, "runFolder" | "stored"> & { readonly parameters: number };
 
 type Parts = {
   model: VimConfig;
@@ -177,8 +184,7 @@ function expectSameTokenizer({ folder, storedConfig }: Run, { tokenizerHash }: P
 
 function storedConfig(
   context: Context,
-  model: VimConfig,
-  { data, engine, split }: { data: PriorData; engine: Engine; split: Required<BatchSplit> },
+  { model, data, engine, split }: Pick<Parts, "model" | "data" | "engine" | "split">,
 ) {
   return {
     command: "train-vim",

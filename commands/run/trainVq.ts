@@ -37,7 +37,7 @@ import { ABOUT_IMAGES, watchDataWait } from "./dataWait.js";
 import { estimateRun, reportDryRun } from "./dryRun.js";
 import { type FrozenEncoder, freezeTask, frozenEncoder, withFrozen } from "./frozenEncoder.js";
 import { refuseIdleOptions } from "./idleOptions.js";
-import { openTraining } from "./openTraining.js";
+import { inRun } from "./openTraining.js";
 import { perceptualNetwork } from "./perceptualNetwork.js";
 import { quantizeWarning } from "./quantizeWarning.js";
 import { expectSameData } from "./sameData.js";
@@ -88,42 +88,36 @@ export async function run(given: Context): Promise<void> {
       };
       return reportDryRun(context, plan, estimate);
     }
-    const runFolder = await openTraining(context, "train-vq");
-    if (!runFolder) return;
-    // The options as they were given, so that the same ones may be given with --resume.
-    const stored = storedConfig(given, task, { source, engine, split });
-    expectSameData(runFolder, stored.data);
-    const began = performance.now();
-    const { steps, skipped, damaged, dataWait, last } = await train(context, {
-      task,
-      split,
-      frozen,
-      source,
-      validation,
-      engine,
-      runFolder,
-      stored,
-      reporter,
-    });
-    const seconds = (performance.now() - began) / 1000;
-    context.result(
-      {
-        run: config.out,
-        model: path.join(config.out, "model.safetensors"),
-        steps,
-        skipped,
-        damaged,
-        seconds,
-        dataWait,
-        parameters: counts,
-        ...last,
-      },
-      `trained ${steps} steps in ${formatDuration(seconds)}: ${path.join(config.out, "model.safetensors")}`,
+    await inRun(context, "train-vq", (runFolder) =>
+      trainIn(runFolder, { context, given, task, split, frozen, source, validation, engine, reporter }),
     );
   } finally {
     reporter.stop();
   }
 }
+
+/** Trains in an open run directory, and tells the result. */
+async function trainIn(runFolder: Run, { context, given, ...parts }: Training): Promise<void> {
+  const { out } = context.config;
+  // The options as they were given, so that the same ones may be given with --resume.
+  const stored = storedConfig(given, parts);
+  expectSameData(runFolder, stored.data);
+  const began = performance.now();
+  const { steps, skipped, damaged, dataWait, last } = await train(context, { ...parts, runFolder, stored });
+  const seconds = (performance.now() - began) / 1000;
+  const model = path.join(out, "model.safetensors");
+  const parameters = parameterCounts(parts.task);
+  context.result(
+    { run: out, model, steps, skipped, damaged, seconds, dataWait, parameters, ...last },
+    `trained ${steps} steps in ${formatDuration(seconds)}: ${model}`,
+  );
+}
+
+type Training = Omit<Parts, "runFolder" | "stored"> & {
+  readonly context: Context;
+  /** `context` before the frozen encoder settled some of its options. */
+  readonly given: Context;
+};
 
 type Parts = {
   task: TokenizerTask;
@@ -246,8 +240,7 @@ function optimizerOf(config: TrainVqConfig) {
 
 function storedConfig(
   context: Context,
-  task: TokenizerTask,
-  { source, engine, split }: { source: ImageSource; engine: Engine; split: Required<BatchSplit> },
+  { task, source, engine, split }: Pick<Parts, "task" | "source" | "engine" | "split">,
 ) {
   return {
     command: "train-vq",

@@ -8,6 +8,7 @@
  *     model.safetensors      the trained model, there only when training has ended
  *     best.safetensors       the weights with the best score so far, in trainings that keep them
  *     samples/               images
+ *     lock                   names the process that trains here, while it does
  */
 import { mkdir, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
@@ -27,6 +28,7 @@ import {
 import { writeHostTensors } from "./hostTensors.js";
 import { appendMetrics, cutMetrics, type MetricsRecord, syncMetrics } from "./metricsFile.js";
 import { type RunConfig, readConfig } from "./runConfig.js";
+import { LOCK, lockRun, type RunLock } from "./runLock.js";
 import { openSafetensors } from "./safetensors.js";
 
 export type OpenRunOptions = {
@@ -36,9 +38,11 @@ export type OpenRunOptions = {
   readonly command: string;
   /** Checkpoints to keep, >= 1; default 2. */
   readonly keep?: number;
+  /** Told when it takes a while to see whether another process still trains here. */
+  readonly onWait?: (note: string) => void;
 };
 
-/** An open run; it holds no file open and needs no closing. */
+/** An open run: no other process can open it until it is closed. */
 export type Run = {
   readonly folder: string;
   /** Folder for sample images; made with the config. */
@@ -66,34 +70,48 @@ export type Run = {
   finish(model: NamedHostTensors, metadata: JsonMetadata): Promise<void>;
   /** Whether a whole trained model is there. */
   isFinished(): Promise<boolean>;
+  close(): Promise<void>;
 };
 
 /**
- * Opens a folder for training. What a killed process left behind (temporary names) counts as nothing and is removed.
- * @throws UsageError when the folder is not empty and `mode` is "new", or it holds a run of another command
+ * Opens a folder for training. What a killed process left behind (temporary names, its lock) counts as nothing and is removed.
+ * @throws UsageError when another process has the folder open, the folder is not empty and `mode` is "new", or it holds a run
+ * of another command
  * @throws FileError when "resume" or "force" meets a folder that is not empty and holds no run
  */
-export async function openRun(folder: string, { mode, command, keep = 2 }: OpenRunOptions): Promise<Run> {
+export async function openRun(folder: string, options: OpenRunOptions): Promise<Run> {
+  const { mode, command, keep = 2, onWait } = options;
   if (!(keep >= 1)) throw new RangeError(`run: want to keep at least 1 checkpoint, got ${keep}`);
   await makeFolder(folder);
-  const entries = (await listFolder(folder)).filter((name) => !isTemporaryName(name));
-  let storedConfig: RunConfig | undefined;
-  if (entries.length > 0) {
-    if (mode === "new") throw notEmpty(folder);
-    storedConfig = await readConfigOrRefuse(folder);
-    if (storedConfig.command !== command) throw otherCommand(folder, storedConfig.command, command);
+  const lock = await lockRun(folder, { onWait });
+  try {
+    const found = await readRun(folder, options);
+    await removeLeftovers(folder);
+    if (mode === "force") await removeRun(folder);
+    return runIn(folder, { command, keep, lock, storedConfig: mode === "force" ? undefined : found });
+  } catch (error) {
+    await lock.release();
+    throw error;
   }
-  await removeLeftovers(folder);
-  if (mode === "force") {
-    await removeRun(folder);
-    storedConfig = undefined;
-  }
-  return runIn(folder, { command, keep, storedConfig });
 }
 
-type RunContext = { command: string; keep: number; storedConfig: RunConfig | undefined };
+/** The config of the run in a folder, undefined where there is nothing; throws as `openRun` does. */
+async function readRun(folder: string, { mode, command }: OpenRunOptions): Promise<RunConfig | undefined> {
+  if ((await entriesOf(folder)).length === 0) return undefined;
+  if (mode === "new") throw notEmpty(folder);
+  const config = await readConfigOrRefuse(folder);
+  if (config.command !== command) throw otherCommand(folder, config.command, command);
+  return config;
+}
 
-function runIn(folder: string, { command, keep, storedConfig }: RunContext): Run {
+/** The names in a folder, but for what comes and goes with the process that works there; none when there is no such folder. */
+export async function entriesOf(folder: string): Promise<string[]> {
+  return (await listFolder(folder)).filter((name) => name !== LOCK && !isTemporaryName(name));
+}
+
+type RunContext = { command: string; keep: number; lock: RunLock; storedConfig: RunConfig | undefined };
+
+function runIn(folder: string, { command, keep, lock, storedConfig }: RunContext): Run {
   const metrics = path.join(folder, "metrics.jsonl");
   const model = path.join(folder, "model.safetensors");
   const best = path.join(folder, BEST);
@@ -109,6 +127,7 @@ function runIn(folder: string, { command, keep, storedConfig }: RunContext): Run
     },
     appendMetrics: (record) => appendMetrics(metrics, record),
     saveCheckpoint: async (step, tensors, metadata) => {
+      await lock.expectHeld();
       await syncMetrics(metrics);
       const beside = (await exists(best)) ? best : undefined;
       await saveCheckpoint(folder, { step, ...tensors, metadata, keep, beside });
@@ -122,10 +141,12 @@ function runIn(folder: string, { command, keep, storedConfig }: RunContext): Run
     },
     writeBest: (tensors, metadata) => writeHostTensors(best, tensors, packMetadata(metadata)),
     finish: async (tensors, metadata) => {
+      await lock.expectHeld();
       await syncMetrics(metrics);
       await writeHostTensors(model, tensors, packMetadata(metadata));
     },
     isFinished: () => isWhole(model),
+    close: () => lock.release(),
   };
 }
 

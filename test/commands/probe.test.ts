@@ -35,6 +35,7 @@ async function writeVim(folder: string): Promise<void> {
   const run = await openRun(folder, { mode: "new", command: "train-vim" });
   await run.writeConfig({ command: "train-vim", model, tokenizer: { hash: "abc" } });
   await run.finish(initialise(flattenSpecs(vimSpec(model)), 1), { step: 1 });
+  await run.close();
 }
 
 type Content = {

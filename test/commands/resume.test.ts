@@ -5,8 +5,20 @@ import path from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { namesIn } from "../files/support.js";
 import { inTemporaryFolder } from "../support.js";
-import { IMAGES, lastStep, metricsOf, ROW, start, succeed, trainVim, trainVq, waitFor } from "./support/training.js";
+import {
+  fail,
+  IMAGES,
+  lastStep,
+  metricsOf,
+  ROW,
+  start,
+  succeed,
+  trainVim,
+  trainVq,
+  waitFor,
+} from "./support/training.js";
 
 const test = suite("commands: interrupted trainings");
 
@@ -79,6 +91,20 @@ for (const [signal, exitCode] of [
       );
       assert.is(steps.at(-1), Number(stopped) + 3);
     }));
+
+test("while a training runs no other starts in its folder, and it goes on undisturbed", () =>
+  inTemporaryFolder(async (folder) => {
+    const out = path.join(folder, "vq");
+    const program = start(trainVq(out, "--steps", "1000000"));
+    await program.until(ROW);
+    for (const flag of ["--resume", "--force"])
+      await fail(trainVq(out, flag), 2, /vq: process \d+ on .* works in it; wait until it ends, or stop it/);
+    program.kill("SIGTERM");
+    const { status, stderr } = await program.finished;
+    assert.is(status, 143, stderr);
+    assert.equal(await namesIn(out), ["checkpoints", "config.json", "last", "metrics.jsonl", "samples"]);
+    assert.equal((await metricsOf(out)).map(({ step }) => step).slice(0, 3), [2, 4, 6]);
+  }));
 
 test("SIGUSR1 saves and the training goes on; with --json a stop gives one object", () =>
   inTemporaryFolder(async (folder) => {

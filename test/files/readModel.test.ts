@@ -21,6 +21,7 @@ async function runWith(folder: string, { finished }: { finished: boolean }): Pro
   await run.writeConfig(config);
   for (const step of [10, 20]) await run.saveCheckpoint(step, { model: at(step), state: {} }, { images: step });
   if (finished) await run.finish(at(30), { images: 30 });
+  await run.close();
   return folder;
 }
 
@@ -89,6 +90,7 @@ test("a run without a checkpoint is refused, with how to continue it", async () 
   await inTemporaryFolder(async (folder) => {
     const run = await openRun(folder, { mode: "new", command });
     await run.writeConfig(config);
+    await run.close();
     for (const checkpoint of [false, true])
       await expectRejection(readModel(folder, { checkpoint }), FileError, /no checkpoint yet; continue it with/);
   });
@@ -98,6 +100,7 @@ test("an import that was cut off is to be made again", async () => {
   await inTemporaryFolder(async (folder) => {
     const run = await openRun(folder, { mode: "new", command: "import" });
     await run.writeConfig({ ...config, command: "import" });
+    await run.close();
     await expectRejection(readModel(folder), FileError, /no checkpoint yet; import into .* again/);
   });
 });

@@ -7,7 +7,7 @@ import * as assert from "uvu/assert";
 import { FileError, UsageError } from "../../lib/errors.js";
 import { readCheckpoint } from "../../lib/files/checkpoints.js";
 import { readMetrics } from "../../lib/files/metricsFile.js";
-import { openRun, type Run } from "../../lib/files/runDirectory.js";
+import { type OpenRunOptions, openRun, type Run } from "../../lib/files/runDirectory.js";
 import { floats, integers } from "../hostTensors.js";
 import { expectRejection, inTemporaryFolder, projectRoot } from "../support.js";
 import { namesIn, present } from "./support.js";
@@ -26,6 +26,14 @@ async function trained(folder: string): Promise<Run> {
     await run.appendMetrics({ step, loss: 1 / step });
     if (step === 10 || step === 20) await run.saveCheckpoint(step, tensorsAt(step), { images: step * 8 });
   }
+  await run.close();
+  return run;
+}
+
+/** Opens a run, and lets go of it at once: there is no other process here. */
+async function opened(folder: string, mode: OpenRunOptions["mode"]): Promise<Run> {
+  const run = await openRun(folder, { mode, command });
+  await run.close();
   return run;
 }
 
@@ -55,11 +63,56 @@ test("a run from start to end leaves the files of the layout and nothing else", 
 
 test("a new run takes a missing or empty folder, and refuses one that is not empty, saying which flag does what", async () => {
   await inTemporaryFolder(async (folder) => {
-    await openRun(folder, { mode: "new", command });
+    await opened(folder, "new");
     await writeFile(path.join(folder, "thesis.tex"), "");
     const refused = openRun(folder, { mode: "new", command });
     await expectRejection(refused, UsageError, /not empty/, /--resume continues/, /--force deletes/, /another folder/);
     assert.equal(await namesIn(folder), ["thesis.tex"]);
+  });
+});
+
+test("while a run is open, nobody opens its folder again, or changes anything in it", async () => {
+  await inTemporaryFolder(async (folder) => {
+    await trained(folder);
+    const run = await openRun(folder, { mode: "resume", command });
+    const half = path.join(folder, "checkpoints", "step-000030.99-4.tmp");
+    await mkdir(half);
+    const before = await namesIn(folder);
+    for (const mode of ["new", "resume", "force"] as const)
+      await expectRejection(
+        openRun(folder, { mode, command }),
+        UsageError,
+        new RegExp(`process ${process.pid} on .* works in it; wait until it ends, .* or name another folder`),
+      );
+    assert.equal(
+      [await namesIn(folder), await namesIn(path.dirname(half))],
+      [before, ["step-000010", "step-000020", path.basename(half)]],
+    );
+    await run.close();
+    await opened(folder, "resume");
+  });
+});
+
+test("a run that cannot be opened stays open to others", async () => {
+  await inTemporaryFolder(async (folder) => {
+    await trained(folder);
+    await expectRejection(openRun(folder, { mode: "new", command }), UsageError, /not empty/);
+    await opened(folder, "resume");
+  });
+});
+
+test("a run that another process has taken over is not saved any more", async () => {
+  await inTemporaryFolder(async (folder) => {
+    await trained(folder);
+    const run = await openRun(folder, { mode: "resume", command });
+    await rm(path.join(folder, "lock"));
+    const other = await openRun(folder, { mode: "resume", command });
+    for (const save of [() => run.saveCheckpoint(30, tensorsAt(30), {}), () => run.finish({}, {})])
+      await expectRejection(save, FileError, /process \d+ on .* has taken the run over/);
+    await run.close();
+    await other.saveCheckpoint(40, tensorsAt(40), {});
+    await other.close();
+    assert.is((await other.latestCheckpoint())?.step, 40);
   });
 });
 
@@ -75,7 +128,7 @@ test("a file in the folder's place is refused", async () => {
 test("resuming a missing or empty folder starts", async () => {
   await inTemporaryFolder(async (folder) => {
     for (const place of [folder, path.join(folder, "missing")]) {
-      const run = await openRun(place, { mode: "resume", command });
+      const run = await opened(place, "resume");
       assert.is(run.storedConfig, undefined);
       assert.is(await run.resume(), undefined);
       assert.not(await run.isFinished());
@@ -86,7 +139,7 @@ test("resuming a missing or empty folder starts", async () => {
 test("resuming gives the stored config and the newest checkpoint, and cuts the metrics back to it", async () => {
   await inTemporaryFolder(async (folder) => {
     await trained(folder);
-    const run = await openRun(folder, { mode: "resume", command });
+    const run = await opened(folder, "resume");
     assert.equal(run.storedConfig, config);
     assert.is((await run.latestCheckpoint())?.step, 20);
     assert.equal(await stepsIn(folder), [5, 10, 15, 20, 25, 30], "looking changes nothing");
@@ -102,10 +155,10 @@ test("resuming gives the stored config and the newest checkpoint, and cuts the m
 
 test("resuming a run that saved nothing yet starts it over, metrics included", async () => {
   await inTemporaryFolder(async (folder) => {
-    const first = await openRun(folder, { mode: "new", command });
+    const first = await opened(folder, "new");
     await first.writeConfig(config);
     await first.appendMetrics({ step: 0 });
-    const run = await openRun(folder, { mode: "resume", command });
+    const run = await opened(folder, "resume");
     assert.is(await run.resume(), undefined);
     assert.equal(await stepsIn(folder), []);
   });
@@ -115,7 +168,7 @@ test("resuming falls back past a damaged checkpoint, with metrics cut to the old
   await inTemporaryFolder(async (folder) => {
     await trained(folder);
     await truncate(path.join(folder, "checkpoints", "step-000020", "state.safetensors"), 40);
-    const run = await openRun(folder, { mode: "resume", command });
+    const run = await opened(folder, "resume");
     const checkpoint = present(await run.resume());
     assert.is(checkpoint.step, 10);
     assert.match(checkpoint.notes.join(), /step 20 passed over.*truncated/);
@@ -158,7 +211,7 @@ test("force removes the run and leaves other files alone", async () => {
     const old = await trained(folder);
     await old.finish({ w: floats([1], 1) }, {});
     await writeFile(path.join(folder, "notes.txt"), "mine");
-    const run = await openRun(folder, { mode: "force", command });
+    const run = await opened(folder, "force");
     assert.is(run.storedConfig, undefined);
     assert.equal(await namesIn(folder), ["notes.txt"]);
     assert.is(await run.latestCheckpoint(), undefined);
@@ -169,7 +222,7 @@ test("force removes the run and leaves other files alone", async () => {
 test("what a kill leaves under temporary names counts as nothing and goes", async () => {
   await inTemporaryFolder(async (folder) => {
     await writeFile(path.join(folder, "config.json.99-0.tmp"), "{");
-    const run = await openRun(folder, { mode: "new", command });
+    const run = await opened(folder, "new");
     assert.equal(await namesIn(folder), []);
     await run.writeConfig(config);
     await run.saveCheckpoint(10, tensorsAt(10), {});
@@ -178,7 +231,7 @@ test("what a kill leaves under temporary names counts as nothing and goes", asyn
     await writeFile(path.join(run.samples, "a.png.99-3.tmp"), "");
     await mkdir(path.join(folder, "checkpoints", "step-000020.99-4.tmp", "x"), { recursive: true });
     await writeFile(path.join(folder, "metrics.jsonl"), '{"step":10}\n{"step":1');
-    const resumed = await openRun(folder, { mode: "resume", command });
+    const resumed = await opened(folder, "resume");
     assert.is((await resumed.resume())?.step, 10);
     assert.equal(await namesIn(folder), ["checkpoints", "config.json", "last", "metrics.jsonl", "samples"]);
     assert.equal(await namesIn(path.join(folder, "checkpoints")), ["step-000010"]);
@@ -198,7 +251,7 @@ test("a damaged model does not count as finished", async () => {
 
 test("a config of another command and keeping no checkpoint are mistakes of the caller", async () => {
   await inTemporaryFolder(async (folder) => {
-    const run = await openRun(folder, { mode: "new", command });
+    const run = await opened(folder, "new");
     await expectRejection(run.writeConfig({ command: "probe" }), RangeError, /want a train-vq config, got probe/);
     await expectRejection(
       openRun(folder, { mode: "new", command, keep: 0 }),
@@ -233,7 +286,7 @@ test("a process killed in the middle of saving, again and again, leaves a run th
       await sleep(patience); // ms
       child.kill("SIGKILL");
       await ended;
-      const run = await openRun(folder, { mode: "resume", command });
+      const run = await opened(folder, "resume");
       const checkpoint = present(await run.resume());
       const { step } = checkpoint;
       assert.ok(step > reached, `stood at ${reached}, now at ${step}`);

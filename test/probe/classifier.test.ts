@@ -62,6 +62,7 @@ async function written(folder: string, block: number, given = weights): Promise<
   const run = await openRun(vim, { mode: "force", command: "train-vim" });
   await run.writeConfig({ command: "train-vim", model });
   await run.finish(given, { step: 1 });
+  await run.close();
   const file = path.join(folder, "probe", "classifier.safetensors");
   await writeClassifier(file, head, headerOf(vim, block));
   return { vim, file };

@@ -82,6 +82,7 @@ export async function train({ folder, failAt, badFrom, ...options }: Plan) {
     onNote: (note) => notes.push(note),
     ...options,
   }).catch((error: unknown) => error as Error);
+  await run.close();
   assert.equal(
     trainers.map(({ closed }) => closed),
     trainers.map(() => true),

@@ -125,6 +125,7 @@ test(
     assert.not.ok(await run.isFinished());
     const { model } = await readCheckpoint(present(await run.latestCheckpoint()));
     assert.is(model["weight"]!.data[0], 4);
+    await run.close();
   }),
 );
 

@@ -232,9 +232,12 @@ export async function expectExactResume(
     await advance(first, 0, middle);
     const { model, state, metadata } = await first.save();
     await run.saveCheckpoint(middle, { model, state }, metadata);
+    await run.close();
     await first.close();
 
-    const checkpoint = await (await openRun(place, { mode: "resume", command: "test" })).resume();
+    const resumed = await openRun(place, { mode: "resume", command: "test" });
+    const checkpoint = await resumed.resume();
+    await resumed.close();
     assert.is(checkpoint?.step, middle);
     const second = await create(middle);
     await second.restore({ ...(await readCheckpoint(checkpoint!)), metadata: checkpoint!.metadata });

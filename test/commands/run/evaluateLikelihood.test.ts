@@ -147,6 +147,7 @@ test("a grid that is not square has its rows, and a VIM without classes only the
   const run = await openRun(at("wide"), { mode: "new", command: "train-vim" });
   await run.writeConfig({ command: "train-vim", model, tokenizer: { hash: "abc" }, data: { path: at("wide-codes") } });
   await run.finish(initialise(flattenSpecs(vimSpec(model)), 1), { step: 1 });
+  await run.close();
   const header = { vocabulary: 10, grid: [2, 6], tokenizerHash: "abc", source: "codes", viewsPerImage: 2 } as const;
   const codes = Int32Array.from({ length: 48 }, (_, i) => (i * 7) % 10);
   await writeTokens(at("wide-codes"), header, (writer) => writer.append(codes, Int32Array.of(0, 0, 1, 1)));

@@ -31,6 +31,7 @@ async function writeWithCodebook(folder: string): Promise<string> {
   const run = await openRun(folder, { mode: "new", command: "train-vq" });
   await run.writeConfig(other.config);
   await run.finish({ ...other.tensors, "quantizer/codebook": codebook! }, { step: 1 });
+  await run.close();
   return folder;
 }
 

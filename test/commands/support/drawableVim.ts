@@ -26,5 +26,6 @@ export async function drawableVim(folder: string): Promise<{ vim: string; tokeni
   const data = { classNames: ["bag", "boot"] };
   await run.writeConfig({ command: "train-vim", model, data, tokenizer: { hash, tokenizer } });
   await run.finish(initialise(flattenSpecs(vimSpec(model)), 1), { step: 1 });
+  await run.close();
   return { vim, tokenizer };
 }

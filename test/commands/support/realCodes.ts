@@ -45,5 +45,6 @@ export async function realCodes(folder: string): Promise<RealCodes> {
     ([name, tensor]) => [name, { ...tensor, data: tensor.data.map((value) => value + 0.2 * normal()) }] as const,
   );
   await run.finish(Object.fromEntries(weights), { step: 1 });
+  await run.close();
   return { tokenizer, vim: at("vim"), ...files };
 }

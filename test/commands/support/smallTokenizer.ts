@@ -37,5 +37,6 @@ export async function writeTokenizer(
   const run = await openRun(folder, { mode: "new", command: "train-vq" });
   await run.writeConfig({ command: "train-vq", model });
   await run.finish(weights, { step: 1 });
+  await run.close();
   return folder;
 }
