@@ -32,7 +32,7 @@ import { LOCK, lockRun, type RunLock } from "./runLock.js";
 import { openSafetensors } from "./safetensors.js";
 
 export type OpenRunOptions = {
-  /** What to do with a folder that is not empty: refuse, continue the run in it, or delete that run first. */
+  /** What to do with a folder that is not empty: refuse, continue the run in it, or replace that run. */
   readonly mode: "new" | "resume" | "force";
   /** The command that trains here; a run of another command is never continued or deleted. */
   readonly command: string;
@@ -49,6 +49,7 @@ export type Run = {
   readonly samples: string;
   /** The config found in the folder when a run is resumed, else undefined. */
   readonly storedConfig: RunConfig | undefined;
+  /** Makes the run that of this config; only now the run that "force" replaces is deleted. */
   writeConfig(config: RunConfig): Promise<void>;
   /** Appends one line. Append a step's record before saving its checkpoint: resuming drops what comes after. */
   appendMetrics(record: MetricsRecord): Promise<void>;
@@ -87,8 +88,8 @@ export async function openRun(folder: string, options: OpenRunOptions): Promise<
   try {
     const found = await readRun(folder, options);
     await removeLeftovers(folder);
-    if (mode === "force") await removeRun(folder);
-    return runIn(folder, { command, keep, lock, storedConfig: mode === "force" ? undefined : found });
+    const replaces = mode === "force" && found !== undefined;
+    return runIn(folder, { command, keep, lock, replaces, storedConfig: replaces ? undefined : found });
   } catch (error) {
     await lock.release();
     throw error;
@@ -109,19 +110,29 @@ export async function entriesOf(folder: string): Promise<string[]> {
   return (await listFolder(folder)).filter((name) => name !== LOCK && !isTemporaryName(name));
 }
 
-type RunContext = { command: string; keep: number; lock: RunLock; storedConfig: RunConfig | undefined };
+type RunContext = {
+  readonly command: string;
+  readonly keep: number;
+  readonly lock: RunLock;
+  /** Whether the run that is there goes when this one begins. */
+  readonly replaces: boolean;
+  readonly storedConfig: RunConfig | undefined;
+};
 
-function runIn(folder: string, { command, keep, lock, storedConfig }: RunContext): Run {
+function runIn(folder: string, { command, keep, lock, replaces, storedConfig }: RunContext): Run {
   const metrics = path.join(folder, "metrics.jsonl");
   const model = path.join(folder, "model.safetensors");
   const best = path.join(folder, BEST);
   const samples = path.join(folder, "samples");
+  let replaced = !replaces;
   return {
     folder,
     samples,
     storedConfig,
     writeConfig: async (config) => {
       if (config.command !== command) throw new RangeError(`run: want a ${command} config, got ${config.command}`);
+      if (!replaced) await removeRun(folder);
+      replaced = true;
       await writeJson(path.join(folder, "config.json"), config);
       await mkdir(samples, { recursive: true });
     },

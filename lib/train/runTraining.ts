@@ -27,7 +27,10 @@ export type RunTraining = {
   readonly spent?: () => Readonly<Record<string, number>>;
   /** Writes pictures or scores of the state after `step` steps; what it returns joins the metrics. */
   readonly illustrate?: (trainer: Trainer, step: number) => Promise<Record<string, number>>;
-  /** Called once before the first step, when the state is there that it goes on from: from then on the run is this one. */
+  /**
+   * Called once, when the first step is done, or none is left: from then on the run is this one. What may be amiss with data,
+   * memory or device shows in that step, and an older run in the folder must outlive it.
+   */
   readonly begin: () => Promise<void>;
   /** Keeps the weights that `illustrate` gave the lowest `valNll`: `on` what, and whether to end when it falls no more. */
   readonly keepBest?: { readonly on: string; readonly stopAfter: number } | undefined;
@@ -76,8 +79,7 @@ export async function runTraining(options: RunTraining): Promise<TrainingResult>
         onNote(`continuing after step ${start} of ${total}`);
         const forgotten = best?.restore(checkpoint.metadata);
         if (forgotten !== undefined) onNote(forgotten);
-      } else await trainer.start(); // before the run begins: there may be no memory for it
-      await options.begin();
+      } else await trainer.start();
       return await trainFrom(start, { options, trainer, best, signals });
     } finally {
       await trainer.close();
@@ -99,6 +101,7 @@ async function trainFrom(start: number, training: Training): Promise<TrainingRes
   const { run, total } = options;
   let last: Record<string, number> = {};
   let reached = start;
+  const begin = once(options.begin);
   const shares = shareCounter(options);
   // A run that was over and lost its finished model has no step left to do.
   const skipped = await trainLoop({
@@ -106,7 +109,11 @@ async function trainFrom(start: number, training: Training): Promise<TrainingRes
     start,
     total: best?.isOver ? start : total,
     signals,
-    step: (step, room) => trainer.step(step, room),
+    step: async (step, room) => {
+      const report = await trainer.step(step, room);
+      await begin();
+      return report;
+    },
     log: async (report) => {
       reached = report.step;
       last = await logInterval(training, { ...report, total }, shares(report.seconds));
@@ -117,11 +124,20 @@ async function trainFrom(start: number, training: Training): Promise<TrainingRes
       return run.saveCheckpoint(step, { model, state }, { ...metadata, ...best?.metadata });
     },
   });
+  await begin();
   const { model, metadata } = await trainer.save();
   const early = reached < total && best?.isOver ? { scoresWithoutGain: best.best!.since } : {};
   await run.finish(model, { ...metadata, step: reached, ...early });
   const result = { steps: reached - start, skipped, last, ...(best?.best ? { best: best.best } : {}) };
   return reached < total ? { ...result, endedAt: reached } : result;
+}
+
+function once(act: () => Promise<void>): () => Promise<void> {
+  let acted: Promise<void> | undefined;
+  return () => {
+    acted ??= act();
+    return acted;
+  };
 }
 
 /** Shares of the seconds since the last call that went into waiting and into what `spent` names. */

@@ -111,6 +111,21 @@ test("a perceptual loss says which file it wants, and refuses another", () =>
     await fail([...small, "--vgg", other, "--perceptual-form", "features"], 4, /posembed.*VGG-16.*features\.0\.weight/);
   }));
 
+test("--force leaves the run that it replaces until a first step of the new one is done", () =>
+  inTemporaryFolder(async (folder) => {
+    const [out, broken] = [path.join(folder, "vq"), path.join(folder, "broken")];
+    await succeed(trainVq(out, "--steps", "2"));
+    const [names, bytes] = [await namesIn(out), await readFile(path.join(out, "model.safetensors"))];
+    await mkdir(broken);
+    await writeFile(path.join(broken, "a.png"), "no image");
+    const small = ["--out", out, "--force", "--preset", "tiny", "--adversarial-weight", "0", "--batch-size", "2"];
+    await fail(["train-vq", fixture("emoji-mini", "val"), ...small, "--val", broken], 3, /only image of .*broken/);
+    await fail(["train-vq", broken, ...small, "--val", fixture("emoji-mini", "val")], 3, /only image of .*broken/);
+    assert.equal(await namesIn(out), names);
+    assert.equal(await readFile(path.join(out, "model.safetensors")), bytes);
+    await succeed(["encode", IMAGES, "-t", out, "-o", path.join(folder, "codes"), "--limit", "2"]);
+  }));
+
 test("a CNN-VQGAN with a codebook of averages and a PatchGAN trains, is resumed, encodes and is scored", () =>
   inTemporaryFolder(async (folder) => {
     const [out, tokens] = [path.join(folder, "cnn"), path.join(folder, "codes.safetensors")];

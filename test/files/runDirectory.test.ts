@@ -206,14 +206,20 @@ test("a folder that holds something else is neither resumed nor deleted", async 
   });
 });
 
-test("force removes the run and leaves other files alone", async () => {
+test("force removes the run once there is a config of another, and leaves other files alone", async () => {
   await inTemporaryFolder(async (folder) => {
     const old = await trained(folder);
     await old.finish({ w: floats([1], 1) }, {});
     await writeFile(path.join(folder, "notes.txt"), "mine");
+    const before = await namesIn(folder);
     const run = await opened(folder, "force");
     assert.is(run.storedConfig, undefined);
-    assert.equal(await namesIn(folder), ["notes.txt"]);
+    assert.equal(await namesIn(folder), before);
+    await run.writeConfig({ ...config, seed: 8 });
+    assert.equal(await namesIn(folder), ["config.json", "notes.txt", "samples"]);
+    await run.appendMetrics({ step: 5 });
+    await run.writeConfig(config);
+    assert.equal(await stepsIn(folder), [5], "it replaces no more");
     assert.is(await run.latestCheckpoint(), undefined);
     assert.not(await run.isFinished());
   });

@@ -141,12 +141,14 @@ test(
 );
 
 test(
-  "a run is begun once, before its first step, and not where its state does not fit or cannot be made",
+  "a run is begun once, when its first step is done, and not where its state does not fit or no step can be done",
   inRun(async (folder) => {
     const begun: unknown[] = [];
     const begin = async () => void begun.push((await namesIn(folder)).includes("metrics.jsonl"));
     await train({ folder, total: 4, begin });
-    assert.equal(begun, [false]);
+    assert.equal(begun, [false], "before its first line");
+    await train({ folder: path.join(folder, "failing"), failAt: 0, begin });
+    assert.equal(begun, [false], "not begun");
     const createTrainer = async (start: number) => ({
       ...countingTrainer(start, {}),
       restore: () => Promise.reject(new FileError("it belongs to another model")),
@@ -163,6 +165,9 @@ test(
     assert.equal(begun, [false], "not begun");
     await train({ folder, total: 9, resume: true, begin });
     assert.equal(begun, [false, true]);
+    await rm(path.join(folder, "model.safetensors"));
+    await train({ folder, total: 9, resume: true, begin });
+    assert.equal(begun, [false, true, true], "no step is left");
   }),
 );
 
