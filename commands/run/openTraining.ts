@@ -1,7 +1,4 @@
-import path from "node:path";
-import { unpackMetadata } from "../../lib/files/checkpoints.js";
-import { openRun, type Run } from "../../lib/files/runDirectory.js";
-import { openSafetensors } from "../../lib/files/safetensors.js";
+import { finishedMetadata, openRun, type Run } from "../../lib/files/runDirectory.js";
 import type { Output } from "../support/output.js";
 
 export type TrainingContext = Pick<Output, "result" | "log"> & {
@@ -14,11 +11,27 @@ export type TrainingContext = Pick<Output, "result" | "log"> & {
   };
   readonly resume: boolean;
   readonly force: boolean;
+  readonly dryRun: boolean;
 };
 
 /**
- * Opens the run directory of a training for `work`, and closes it whatever happens; tells the result and does no work when the
- * training has ended already.
+ * Whether `--resume` meets a training that has ended already, which is told as the result then. It has ended with at least as
+ * many steps as are asked for, or because scores fell no more. To be asked first of all: nothing but the model itself need
+ * be there any more. That is what counts: a run that was extended and cut off has its old one still.
+ */
+export async function tellFinished({ config, resume, dryRun, result }: TrainingContext): Promise<boolean> {
+  const { out, steps: asked, stopAfter = 0 } = config;
+  const metadata = resume && !dryRun ? await finishedMetadata(out) : undefined;
+  if (!metadata) return false;
+  const { step, scoresWithoutGain = 0 } = metadata;
+  const steps = typeof step === "number" ? step : asked;
+  if (steps < asked && !(stopAfter > 0 && (scoresWithoutGain as number) >= stopAfter)) return false;
+  result({ run: out, finished: true, steps }, `${out} is finished, after ${steps} steps`);
+  return true;
+}
+
+/**
+ * Opens the run directory of a training for `work`, and closes it whatever happens.
  * @throws UsageError when the folder is in use, or is not empty and neither `--resume` nor `--force` is given
  */
 export async function inRun(
@@ -30,24 +43,8 @@ export async function inRun(
   const mode = context.resume ? "resume" : context.force ? "force" : "new";
   const run = await openRun(out, { mode, command, keep, onWait: context.log });
   try {
-    const steps = context.resume ? await finishedSteps(run, context.config) : undefined;
-    if (steps === undefined) await work(run);
-    else context.result({ run: out, finished: true, steps }, `${out} is finished`);
+    await work(run);
   } finally {
     await run.close();
   }
-}
-
-/**
- * The steps of a run that has ended, with at least as many as it is asked for, or because scores fell no more; undefined
- * for one that goes on. What counts is the finished model: a run that was extended and cut off has its old one still.
- */
-async function finishedSteps(run: Run, { steps, stopAfter = 0 }: TrainingContext["config"]) {
-  if (!(await run.isFinished())) return undefined;
-  const file = path.join(run.folder, "model.safetensors");
-  const { metadata, close } = await openSafetensors(file);
-  await close();
-  const { step, scoresWithoutGain = 0 } = unpackMetadata(file, metadata);
-  if (typeof step !== "number" || step >= steps) return steps;
-  return stopAfter > 0 && (scoresWithoutGain as number) >= stopAfter ? step : undefined;
 }

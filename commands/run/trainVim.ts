@@ -22,7 +22,7 @@ import { splitOf } from "./batchSplit.js";
 import { ABOUT_IMAGES, ABOUT_TOKENS, watchDataWait } from "./dataWait.js";
 import { estimateRun, reportDryRun } from "./dryRun.js";
 import { refuseIdleVimOptions } from "./idleOptions.js";
-import { inRun } from "./openTraining.js";
+import { inRun, tellFinished } from "./openTraining.js";
 import { openPriorData, type PriorBatches, type PriorData } from "./priorData.js";
 import { optimizerOf, priorSize, vimConfig } from "./priorModel.js";
 import { expectSameData } from "./sameData.js";
@@ -33,6 +33,7 @@ export async function run(context: Context): Promise<void> {
   const { config } = context;
   refuseIdleVimOptions(context);
   expectRuleForDevice(config);
+  if (await tellFinished(context)) return;
   const data = await openPriorData(config);
   const reporter = await openReporter(context);
   try {

@@ -37,7 +37,7 @@ import { ABOUT_IMAGES, watchDataWait } from "./dataWait.js";
 import { estimateRun, reportDryRun } from "./dryRun.js";
 import { type FrozenEncoder, freezeTask, frozenEncoder, withFrozen } from "./frozenEncoder.js";
 import { refuseIdleOptions } from "./idleOptions.js";
-import { inRun } from "./openTraining.js";
+import { inRun, tellFinished } from "./openTraining.js";
 import { perceptualNetwork } from "./perceptualNetwork.js";
 import { quantizeWarning } from "./quantizeWarning.js";
 import { expectSameData } from "./sameData.js";
@@ -51,6 +51,7 @@ const scoredImages = (imageSize: number) => Math.min(128, Math.max(SHOWN, Math.f
 
 export async function run(given: Context): Promise<void> {
   refuseIdleOptions(given);
+  if (await tellFinished(given)) return;
   const frozen = await frozenEncoder(given.config);
   const config = withFrozen(given.config, frozen);
   const context: Context = { ...given, config };

@@ -24,6 +24,7 @@ import {
   packMetadata,
   saveCheckpoint,
   tidyCheckpoints,
+  unpackMetadata,
 } from "./checkpoints.js";
 import { writeHostTensors } from "./hostTensors.js";
 import { appendMetrics, cutMetrics, type MetricsRecord, syncMetrics } from "./metricsFile.js";
@@ -69,8 +70,6 @@ export type Run = {
   writeBest(model: NamedHostTensors, metadata: JsonMetadata): Promise<void>;
   /** Writes the trained model: the run is finished. */
   finish(model: NamedHostTensors, metadata: JsonMetadata): Promise<void>;
-  /** Whether a whole trained model is there. */
-  isFinished(): Promise<boolean>;
   close(): Promise<void>;
 };
 
@@ -105,6 +104,16 @@ async function readRun(folder: string, { mode, command }: OpenRunOptions): Promi
   return config;
 }
 
+/**
+ * What is kept beside the trained model of a run, undefined where there is no run, or none that is finished.
+ * @throws FileError when the metadata are damaged
+ */
+export async function finishedMetadata(folder: string): Promise<JsonMetadata | undefined> {
+  const file = path.join(folder, MODEL);
+  const header = (await exists(path.join(folder, CONFIG))) ? await readHeader(file) : undefined;
+  return header && unpackMetadata(file, header);
+}
+
 /** The names in a folder, but for what comes and goes with the process that works there; none when there is no such folder. */
 export async function entriesOf(folder: string): Promise<string[]> {
   return (await listFolder(folder)).filter((name) => name !== LOCK && !isTemporaryName(name));
@@ -121,7 +130,7 @@ type RunContext = {
 
 function runIn(folder: string, { command, keep, lock, replaces, storedConfig }: RunContext): Run {
   const metrics = path.join(folder, "metrics.jsonl");
-  const model = path.join(folder, "model.safetensors");
+  const model = path.join(folder, MODEL);
   const best = path.join(folder, BEST);
   const samples = path.join(folder, "samples");
   let replaced = !replaces;
@@ -133,7 +142,7 @@ function runIn(folder: string, { command, keep, lock, replaces, storedConfig }: 
       if (config.command !== command) throw new RangeError(`run: want a ${command} config, got ${config.command}`);
       if (!replaced) await removeRun(folder);
       replaced = true;
-      await writeJson(path.join(folder, "config.json"), config);
+      await writeJson(path.join(folder, CONFIG), config);
       await mkdir(samples, { recursive: true });
     },
     appendMetrics: (record) => appendMetrics(metrics, record),
@@ -156,10 +165,14 @@ function runIn(folder: string, { command, keep, lock, replaces, storedConfig }: 
       await syncMetrics(metrics);
       await writeHostTensors(model, tensors, packMetadata(metadata));
     },
-    isFinished: () => isWhole(model),
     close: () => lock.release(),
   };
 }
+
+const CONFIG = "config.json";
+
+/** The trained model. */
+const MODEL = "model.safetensors";
 
 /** The weights with the best score, in a run and in its checkpoints. */
 const BEST = "best.safetensors";
@@ -219,16 +232,18 @@ async function removeLeftovers(folder: string): Promise<void> {
 
 /** Removes the files of a run and nothing else; the config goes last, so that a kill midway leaves a run to force again. */
 async function removeRun(folder: string): Promise<void> {
-  for (const name of ["model.safetensors", BEST, "last", "checkpoints", "metrics.jsonl", "samples", "config.json"])
+  for (const name of [MODEL, BEST, "last", "checkpoints", "metrics.jsonl", "samples", CONFIG])
     await rm(path.join(folder, name), { recursive: true, force: true });
 }
 
-async function isWhole(file: string): Promise<boolean> {
+/** The strings in the header of a file; undefined where it is damaged or missing. */
+async function readHeader(file: string): Promise<Readonly<Record<string, string>> | undefined> {
   try {
-    await (await openSafetensors(file)).close();
-    return true;
+    const { metadata, close } = await openSafetensors(file);
+    await close();
+    return metadata;
   } catch (error) {
-    if (error instanceof FileError) return false;
+    if (error instanceof FileError) return undefined;
     throw error;
   }
 }

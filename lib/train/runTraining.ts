@@ -1,5 +1,6 @@
 /** A training from start or checkpoint to its end, with everything it leaves in the run directory. */
-import { readCheckpoint } from "../files/checkpoints.js";
+import { UsageError } from "../errors.js";
+import { type Checkpoint, readCheckpoint } from "../files/checkpoints.js";
 import type { Run } from "../files/runDirectory.js";
 import { type BestScore, BestWeights } from "./bestWeights.js";
 import { type IntervalReport, trainLoop } from "./loop.js";
@@ -60,7 +61,8 @@ export type TrainingResult = {
 
 /**
  * Trains to the end, or until scores fall no more, and writes the finished model.
- * @throws StoppedError, DivergedError as `trainLoop` does; FileError when a checkpoint does not fit
+ * @throws StoppedError, DivergedError as `trainLoop` does; FileError when a checkpoint does not fit; UsageError when it is of
+ * more steps than are asked for
  */
 export async function runTraining(options: RunTraining): Promise<TrainingResult> {
   const { run, total, onNote } = options;
@@ -68,7 +70,7 @@ export async function runTraining(options: RunTraining): Promise<TrainingResult>
     onNote(`${signal}: saving when the steps under way are done; again to stop at once`),
   );
   try {
-    const checkpoint = options.resume ? await run.resume() : undefined;
+    const checkpoint = options.resume ? await resumed(run, total) : undefined;
     const start = checkpoint?.step ?? 0;
     const trainer = await options.createTrainer(start);
     try {
@@ -87,6 +89,13 @@ export async function runTraining(options: RunTraining): Promise<TrainingResult>
   } finally {
     signals.close();
   }
+}
+
+/** @throws UsageError, before anything changes, when more steps are done than are asked for */
+async function resumed(run: Run, total: number): Promise<Checkpoint | undefined> {
+  const { step = 0 } = (await run.latestCheckpoint()) ?? {};
+  if (step <= total) return run.resume();
+  throw new UsageError(`--steps: want at least the ${step} steps that ${run.folder} has done, got ${total}`);
 }
 
 type Training = {

@@ -6,7 +6,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { readModel } from "../../lib/files/readModel.js";
 import { fixture, inTemporaryFolder } from "../support.js";
-import { fail, metricsOf, succeed, trainVim, trainVq } from "./support/training.js";
+import { fail, jsonOf, metricsOf, succeed, trainVim, trainVq } from "./support/training.js";
 
 const test = suite("commands: trainings resumed elsewhere");
 
@@ -67,6 +67,29 @@ test("data that were moved are named anew, and others refused before anything of
     );
     assert.equal(await readFile(path.join(run, "config.json")), config);
     await readModel(run);
+  }));
+
+test("a finished run is found finished though nothing is left of what it was made of", () =>
+  inTemporaryFolder(async (folder) => {
+    const [run, images] = [path.join(folder, "vq"), path.join(folder, "images")];
+    const [vim, codes] = [path.join(folder, "vim"), path.join(folder, "codes.safetensors")];
+    await cp(at("images"), images, { recursive: true });
+    await succeed(["train-vq", images, "--out", run, ...VQ, "--steps", "2", "--batch-size", "4"]);
+    await cp(at("tokens.safetensors"), codes);
+    await succeed(trainVim(codes, vim, "--steps", "3"));
+    await rm(images, { recursive: true });
+    await rm(codes);
+    for (const [command, out, steps] of [
+      ["train-vq", run, 2],
+      ["train-vim", vim, 3],
+    ] as const) {
+      const again = jsonOf(await succeed([command, "--out", out, "--resume", "--json"]));
+      assert.equal(again, { run: out, finished: true, steps });
+      const { stdout } = await succeed([command, "--out", out, "--resume", "--steps", "1"]);
+      assert.is(stdout, `${out} is finished, after ${steps} steps\n`);
+      await fail([command, "--out", out, "--resume", "--batch-size", "5"], 2, /--batch-size asks for 5/);
+      await fail([command, "--out", out, "--resume", "--steps", "9"], command === "train-vq" ? 3 : 4, /images|codes/);
+    }
   }));
 
 test("a training of images is not gone on with on fewer of them", () =>

@@ -7,7 +7,7 @@ import * as assert from "uvu/assert";
 import { FileError, UsageError } from "../../lib/errors.js";
 import { readCheckpoint } from "../../lib/files/checkpoints.js";
 import { readMetrics } from "../../lib/files/metricsFile.js";
-import { type OpenRunOptions, openRun, type Run } from "../../lib/files/runDirectory.js";
+import { finishedMetadata, type OpenRunOptions, openRun, type Run } from "../../lib/files/runDirectory.js";
 import { floats, integers } from "../hostTensors.js";
 import { expectRejection, inTemporaryFolder, projectRoot } from "../support.js";
 import { namesIn, present } from "./support.js";
@@ -44,10 +44,10 @@ test("a run from start to end leaves the files of the layout and nothing else", 
     const folder = path.join(parent, "runs", "a");
     const run = await trained(folder);
     assert.is(run.storedConfig, undefined);
-    assert.not(await run.isFinished());
+    assert.is(await finishedMetadata(run.folder), undefined);
     await writeFile(path.join(run.samples, "step-000030.png"), "");
     await run.finish({ w: floats([1], 30) }, { step: 30 });
-    assert.ok(await run.isFinished());
+    assert.equal(await finishedMetadata(folder), { step: 30 });
     assert.equal(await namesIn(folder), [
       "checkpoints",
       "config.json",
@@ -131,7 +131,7 @@ test("resuming a missing or empty folder starts", async () => {
       const run = await opened(place, "resume");
       assert.is(run.storedConfig, undefined);
       assert.is(await run.resume(), undefined);
-      assert.not(await run.isFinished());
+      assert.is(await finishedMetadata(run.folder), undefined);
     }
   });
 });
@@ -221,7 +221,7 @@ test("force removes the run once there is a config of another, and leaves other 
     await run.writeConfig(config);
     assert.equal(await stepsIn(folder), [5], "it replaces no more");
     assert.is(await run.latestCheckpoint(), undefined);
-    assert.not(await run.isFinished());
+    assert.is(await finishedMetadata(run.folder), undefined);
   });
 });
 
@@ -251,7 +251,7 @@ test("a damaged model does not count as finished", async () => {
     const run = await trained(folder);
     await run.finish({ w: floats([1], 1) }, {});
     await truncate(path.join(folder, "model.safetensors"), 30);
-    assert.not(await run.isFinished());
+    assert.is(await finishedMetadata(run.folder), undefined);
   });
 });
 

@@ -2,10 +2,10 @@ import { rm } from "node:fs/promises";
 import path from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { DivergedError, FileError } from "../../lib/errors.js";
+import { DivergedError, FileError, UsageError } from "../../lib/errors.js";
 import { readCheckpoint } from "../../lib/files/checkpoints.js";
 import { readModel } from "../../lib/files/readModel.js";
-import { openRun } from "../../lib/files/runDirectory.js";
+import { finishedMetadata, openRun } from "../../lib/files/runDirectory.js";
 import type { Trainer } from "../../lib/train/trainer.js";
 import { namesIn, present } from "../files/support.js";
 import { countingTrainer, inRun, metricsOf, stepsOf, train } from "./countingRuns.js";
@@ -122,10 +122,23 @@ test(
     assert.instance(outcome, DivergedError);
     assert.equal(await namesIn(path.join(folder, "checkpoints")), ["step-000004"]);
     const run = await openRun(folder, { mode: "resume", command: "test" });
-    assert.not.ok(await run.isFinished());
+    assert.is(await finishedMetadata(folder), undefined);
     const { model } = await readCheckpoint(present(await run.latestCheckpoint()));
     assert.is(model["weight"]!.data[0], 4);
     await run.close();
+  }),
+);
+
+test(
+  "a run is not gone on with to fewer steps than it has done",
+  inRun(async (folder) => {
+    await train({ folder, failAt: 9 });
+    const { outcome, starts } = await train({ folder, resume: true, total: 7 });
+    assert.instance(outcome, UsageError);
+    assert.match((outcome as Error).message, /--steps: want at least the 8 steps that .*run has done, got 7/);
+    assert.equal(starts, []);
+    assert.equal(await stepsOf(folder), [2, 4, 6, 8]);
+    assert.is(await finishedMetadata(folder), undefined);
   }),
 );
 
