@@ -90,6 +90,7 @@ export const trainVq = defineCommand({
   resume: {
     stored: (given) => storedOptions("train-vq", given.out, options),
     mayChange: [...RESUMABLE, "labels", "strict", "lr", "lrFinal", "sampleEvery", "val"],
+    mayMove: ["vgg", "lpips", "freezeEncoder"],
   },
   handler: async (context) => (await import("./run/trainVq.js")).run(context),
 });

@@ -1,4 +1,4 @@
-/** What a resumed training was started on. */
+/** What a resumed training was started on, and with. */
 import { FileError } from "../../lib/errors.js";
 import type { Run } from "../../lib/files/runDirectory.js";
 
@@ -29,6 +29,24 @@ function otherParts(before: Stored, now: Stored): string[] {
   const digests = partsOf(before).map(({ digest }) => digest);
   return partsOf(now).flatMap(({ path, digest }, i) =>
     digests[i] === undefined || digests[i] === digest ? [] : [String(path)],
+  );
+}
+
+/**
+ * Checks that the perceptual loss of a resumed run sees with the weights that it was started with, wherever they lie now. Runs
+ * that do not say which those were are older than the check.
+ * @param hash `weightsHash` of the weights, undefined without such a loss
+ * @throws FileError naming both hashes
+ */
+export function expectSamePerceptual(
+  { folder, storedConfig }: Pick<Run, "folder" | "storedConfig">,
+  hash: string | undefined,
+): void {
+  const { hash: before } = (storedConfig?.["perceptual"] ?? {}) as { hash?: string };
+  if (before === undefined || before === hash) return;
+  throw new FileError(
+    `${folder}: its perceptual loss was started with the weights ${before.slice(0, 12)}, those given now are ` +
+      `${hash?.slice(0, 12) ?? "none"}; give the files it was started with to --vgg and --lpips, or start another run`,
   );
 }
 

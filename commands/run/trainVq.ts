@@ -10,6 +10,7 @@ import { engineVersions } from "../../lib/engine/open.js";
 import type { Engine } from "../../lib/engine/types.js";
 import { UsageError } from "../../lib/errors.js";
 import { writeAtomically } from "../../lib/files/atomic.js";
+import { weightsHash } from "../../lib/files/hostTensors.js";
 import type { RunConfig } from "../../lib/files/runConfig.js";
 import type { Run } from "../../lib/files/runDirectory.js";
 import { pixelErrors } from "../../lib/metrics/pixelErrors.js";
@@ -40,7 +41,7 @@ import { refuseIdleOptions } from "./idleOptions.js";
 import { inRun, tellFinished } from "./openTraining.js";
 import { perceptualNetwork } from "./perceptualNetwork.js";
 import { quantizeWarning } from "./quantizeWarning.js";
-import { expectSameData } from "./sameData.js";
+import { expectSameData, expectSamePerceptual } from "./sameData.js";
 import { parameterCounts, tokenizerSize, tokenizerTask } from "./tokenizerTask.js";
 
 type Context = CommandContext<typeof options>;
@@ -103,6 +104,7 @@ async function trainIn(runFolder: Run, { context, given, ...parts }: Training): 
   // The options as they were given, so that the same ones may be given with --resume.
   const stored = storedConfig(given, parts);
   expectSameData(runFolder, stored.data);
+  expectSamePerceptual(runFolder, stored.perceptual?.hash);
   const began = performance.now();
   const { steps, skipped, damaged, dataWait, last } = await train(context, { ...parts, runFolder, stored });
   const seconds = (performance.now() - began) / 1000;
@@ -250,6 +252,7 @@ function storedConfig(
     ...(context.preset === undefined ? {} : { preset: context.preset }),
     options: { ...context.config, threads: threadsOf(context.config), lanes: split.lanes },
     model: task.model,
+    ...(task.perceptual ? { perceptual: { hash: weightsHash(task.perceptual.weights) } } : {}),
     data: {
       path: path.resolve(source.path),
       images: source.count,

@@ -6,7 +6,7 @@ import { type ParsedArguments, refuseDoublePositionals, refuseOddBooleans, refus
 import { helpText } from "./help.js";
 import { type ConfigOf, kebabCase, type OptionTable } from "./options.js";
 import { createOutput, type Output, printLine } from "./output.js";
-import { type Layer, type Resolved, refuseConflicts, requireAll, resolveConfig } from "./resolve.js";
+import { type Changeable, type Layer, type Resolved, refuseConflicts, requireAll, resolveConfig } from "./resolve.js";
 
 export type CommandSpec<T extends OptionTable> = {
   /** Name on the command line, as in the list of commands. */
@@ -28,11 +28,9 @@ export type CommandSpec<T extends OptionTable> = {
 };
 
 /** How `--resume` finds the options that a run was started with; they then stand in for the defaults. */
-export type ResumeSpec<T extends OptionTable> = {
+export type ResumeSpec<T extends OptionTable> = Changeable<T> & {
   /** The stored values and `preset`, read with the help of those given now; undefined when there is nothing to resume yet. */
   readonly stored: (given: Partial<ConfigOf<T>>) => Promise<Readonly<Record<string, unknown>> | undefined>;
-  /** Options that a resumed run may set anew; setting any other to another value is an error. */
-  readonly mayChange: readonly (keyof T & string)[];
 };
 
 export type CommandContext<T extends OptionTable> = Resolved<T> &
@@ -161,7 +159,7 @@ async function resolve<T extends OptionTable>(
   // The preset that the run was started with is part of what is stored, and what was set beside it then stays.
   const before = stored["preset"] as string | undefined;
   const others = layers.filter(({ origin }) => origin.kind !== "preset" || origin.name !== before);
-  refuseConflicts(resolveConfig(spec.options, others), stored, spec.resume?.mayChange ?? [], spec.options);
+  refuseConflicts(resolveConfig(spec.options, others), stored, spec.resume ?? { mayChange: [] }, spec.options);
   const set = others.filter(({ origin }) => origin.kind !== "preset");
   const resolved = resolveConfig(spec.options, [...set, { origin: { kind: "stored" }, values: stored }]);
   return { ...resolved, preset: before ?? preset };

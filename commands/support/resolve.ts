@@ -23,6 +23,14 @@ export type Resolved<T extends OptionTable> = {
   readonly explicit: ReadonlySet<keyof T & string>;
 };
 
+/** What a resumed run may be given otherwise than it was started with. */
+export type Changeable<T extends OptionTable> = {
+  /** Options that may be set anew; setting any other to another value is an error. */
+  readonly mayChange: readonly (keyof T & string)[];
+  /** Places that may be named anew where the run was started with one, since files move; what lies there is for others to check. */
+  readonly mayMove?: readonly (keyof T & string)[];
+};
+
 /**
  * Takes every option from the first layer that has it, else its default; values of all layers are checked, also those
  * that another layer hides.
@@ -59,14 +67,13 @@ export function requireAll<T extends OptionTable>(options: T, config: ConfigOf<T
  * Refuses to go on with a stored run under other settings than it was started with.
  * @param given what the user set, without the stored run's values
  * @param stored the run's own values
- * @param mayChange options that a resumed run may set anew
  * @param options what options the run does not name, since it is older than they are, stood at
  * @throws UsageError naming option, both values and the ways out
  */
 export function refuseConflicts<T extends OptionTable>(
   given: Resolved<T>,
   stored: Readonly<Record<string, unknown>>,
-  mayChange: readonly (keyof T & string)[],
+  { mayChange, mayMove = [] }: Changeable<T>,
   options: T,
 ): void {
   const config: Readonly<Record<string, OptionValue>> = given.config;
@@ -75,6 +82,7 @@ export function refuseConflicts<T extends OptionTable>(
     const spec = options[name]!;
     const before = Object.hasOwn(stored, name) ? checkValue(spec, stored[name], name) : defaultOf(spec);
     if (sameValue(spec, config[name], before)) continue;
+    if (before !== undefined && mayMove.includes(name)) continue;
     const [asked, was = "none"] = [JSON.stringify(config[name]), JSON.stringify(before)];
     const place = labelOf(name, given.origins[name]!);
     throw new UsageError(

@@ -1,11 +1,13 @@
 /** Trainings that are gone on with under other names, and with other data. */
-import { cp, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
+import { cp, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { writeHostTensors } from "../../lib/files/hostTensors.js";
 import { readModel } from "../../lib/files/readModel.js";
 import { fixture, inTemporaryFolder } from "../support.js";
+import { hashedVgg } from "./support/hashedVgg.js";
 import { fail, jsonOf, metricsOf, succeed, trainVim, trainVq } from "./support/training.js";
 
 const test = suite("commands: trainings resumed elsewhere");
@@ -134,7 +136,36 @@ test("a preset given again leaves what was set beside it", () =>
     assert.ok(rates.length === 4 && rates.every((rate) => rate <= 1e-5), String(rates));
   }));
 
-test("a frozen encoder's training takes the same command line again", () =>
+test("a perceptual loss finds its weights where they were moved, and no others", () =>
+  inTemporaryFolder(async (folder) => {
+    const [run, vgg, moved, other] = ["vq", "vgg", "moved", "other"].map((name) => path.join(folder, name)) as Four;
+    const weights = hashedVgg();
+    await writeHostTensors(vgg, weights);
+    const size = ["--image-size", "16", "--patch-size", "8", "--batch-size", "2"];
+    const perceptual = ["--vgg", vgg, "--perceptual-form", "features"];
+    await succeed(["train-vq", EMOJI, "--out", run, ...VQ, ...size, ...perceptual, "--steps", "1"]);
+    await rename(vgg, moved);
+    const resumed = (...more: string[]) => ["train-vq", "--out", run, "--resume", ...more];
+    await fail(resumed("--steps", "2"), 4, /vgg: /);
+    await succeed(resumed("--steps", "2", "--vgg", moved));
+    weights["features.0.bias"]!.data[0]! += 1;
+    await writeHostTensors(other, weights);
+    await fail(
+      resumed("--steps", "3", "--vgg", other),
+      4,
+      /vq: its perceptual loss was started with .* given now are /,
+    );
+    await fail(resumed("--steps", "3", "--lpips", other), 2, /--lpips asks for .* was started with none/);
+    // A run of a version that kept no hash.
+    const { perceptual: _, ...config } = JSON.parse(await readFile(path.join(run, "config.json"), "utf8")) as Stored;
+    await writeFile(path.join(run, "config.json"), JSON.stringify(config));
+    await succeed(resumed("--steps", "3", "--vgg", other));
+  }));
+
+type Four = [string, string, string, string];
+type Stored = Record<string, unknown>;
+
+test("a frozen encoder's training takes the same command line again, and the frozen run where it was moved", () =>
   inTemporaryFolder(async (folder) => {
     const small = path.join(folder, "small");
     const size = ["--image-size", "16", "--patch-size", "4"];
@@ -143,6 +174,28 @@ test("a frozen encoder's training takes the same command line again", () =>
     const args = ["train-vq", EMOJI, "--out", path.join(folder, "frozen"), "--freeze-encoder", small, ...decoder];
     await succeed([...args, "--steps", "2"]);
     await succeed([...args, "--steps", "4", "--resume"]);
+    const [moved, resumed] = [
+      path.join(folder, "moved"),
+      ["train-vq", "--out", path.join(folder, "frozen"), "--resume"],
+    ];
+    await rename(small, moved);
+    await succeed([...resumed, "--freeze-encoder", moved, "--steps", "5"]);
+    await succeed([
+      "train-vq",
+      EMOJI,
+      "--out",
+      small,
+      ...VQ,
+      ...size,
+      "--steps",
+      "2",
+      "--batch-size",
+      "4",
+      "--seed",
+      "9",
+    ]);
+    await fail([...resumed, "--freeze-encoder", small, "--steps", "6"], 4, /frozen .* is not what it was/);
+    await fail(["train-vq", "--out", moved, "--resume", "--freeze-encoder", small], 2, /was started with none/);
   }));
 
 test.run();

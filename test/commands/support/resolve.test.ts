@@ -75,28 +75,38 @@ test("a resumed run refuses other settings than its own, and says whose they are
   const layers = [flags({ steps: 7 }), file({ rate: 0.2 }), { origin: { kind: "stored" }, values: stored } as const];
   const resolved = resolveConfig(options, layers);
   assert.is(
-    await refusal(() => refuseConflicts(resolved, stored, [], options)),
+    await refusal(() => refuseConflicts(resolved, stored, { mayChange: [] }, options)),
     "--resume: --steps asks for 7, but the run was started with 100; leave it out, or start another run",
   );
   assert.match(
-    await refusal(() => refuseConflicts(resolved, stored, ["steps"], options)),
+    await refusal(() => refuseConflicts(resolved, stored, { mayChange: ["steps"] }, options)),
     /^--resume: rate in run\.yaml asks for 0\.2, but the run was started with 0\.5;/,
   );
-  refuseConflicts(resolved, stored, ["steps", "rate"], options);
+  refuseConflicts(resolved, stored, { mayChange: ["steps", "rate"] }, options);
 });
 
 test("a place is the same however it is written", async () => {
   const stored = { out: "runs/a" };
   for (const out of ["runs/a/", "./runs/a", path.resolve("runs/a")])
-    refuseConflicts(resolveConfig(options, [flags({ out })]), stored, [], options);
+    refuseConflicts(resolveConfig(options, [flags({ out })]), stored, { mayChange: [] }, options);
   const other = resolveConfig(options, [flags({ out: "runs/b" })]);
-  assert.match(await refusal(() => refuseConflicts(other, stored, [], options)), /--out asks for "runs\/b"/);
+  assert.match(
+    await refusal(() => refuseConflicts(other, stored, { mayChange: [] }, options)),
+    /--out asks for "runs\/b"/,
+  );
+});
+
+test("a place may be named anew where there was one, but not where there was none", async () => {
+  const given = resolveConfig(options, [flags({ out: "runs/b" })]);
+  const changeable = { mayChange: [], mayMove: ["out"] } as const;
+  refuseConflicts(given, { out: "runs/a" }, changeable, options);
+  assert.match(await refusal(() => refuseConflicts(given, {}, changeable, options)), /--out .* was started with none/);
 });
 
 test("a resumed run takes its own settings over defaults, and the same ones given again", () => {
   const stored = { steps: 40, rate: 0.5, flip: true };
   const resolved = resolveConfig(options, [flags({ rate: 0.5 }), { origin: { kind: "stored" }, values: stored }]);
-  refuseConflicts(resolved, stored, [], options);
+  refuseConflicts(resolved, stored, { mayChange: [] }, options);
   assert.equal(resolved.config, { steps: 40, rate: 0.5, flip: true });
   assert.equal([...resolved.explicit], ["rate"]);
 });
@@ -105,13 +115,13 @@ test("options that a stored run does not name stood at their default, or at none
   const stored = { steps: 100 };
   const resolved = (values: Record<string, unknown>) =>
     resolveConfig(options, [flags(values), { origin: { kind: "stored" }, values: stored }]);
-  refuseConflicts(resolved({ flip: false }), stored, [], options);
+  refuseConflicts(resolved({ flip: false }), stored, { mayChange: [] }, options);
   assert.match(
-    await refusal(() => refuseConflicts(resolved({ flip: true }), stored, [], options)),
+    await refusal(() => refuseConflicts(resolved({ flip: true }), stored, { mayChange: [] }, options)),
     /--flip asks for true, but the run was started with false/,
   );
   assert.match(
-    await refusal(() => refuseConflicts(resolved({ out: "a" }), stored, [], options)),
+    await refusal(() => refuseConflicts(resolved({ out: "a" }), stored, { mayChange: [] }, options)),
     /--out asks for "a", but the run was started with none/,
   );
 });
