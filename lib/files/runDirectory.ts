@@ -98,7 +98,7 @@ export async function openRun(folder: string, options: OpenRunOptions): Promise<
 /** The config of the run in a folder, undefined where there is nothing; throws as `openRun` does. */
 async function readRun(folder: string, { mode, command }: OpenRunOptions): Promise<RunConfig | undefined> {
   if ((await entriesOf(folder)).length === 0) return undefined;
-  if (mode === "new") throw notEmpty(folder);
+  if (mode === "new") throw notEmpty(folder, await exists(path.join(folder, CONFIG)));
   const config = await readConfigOrRefuse(folder);
   if (config.command !== command) throw otherCommand(folder, config.command, command);
   return config;
@@ -210,11 +210,11 @@ async function readConfigOrRefuse(folder: string): Promise<RunConfig> {
   });
 }
 
-function notEmpty(folder: string): UsageError {
-  return new UsageError(
-    `${folder} is not empty: --resume continues the run in it, --force deletes that run and starts anew; ` +
-      "or name another folder",
-  );
+function notEmpty(folder: string, holdsRun: boolean): UsageError {
+  const remedy = holdsRun
+    ? "--resume continues the run in it, --force deletes that run and starts anew; or name another folder"
+    : "it holds no run to go on with (no config.json); name another folder, or empty this one yourself";
+  return new UsageError(`${folder} is not empty: ${remedy}`);
 }
 
 function otherCommand(folder: string, got: string, want: string): UsageError {

@@ -66,8 +66,19 @@ test("a new run takes a missing or empty folder, and refuses one that is not emp
     await opened(folder, "new");
     await writeFile(path.join(folder, "thesis.tex"), "");
     const refused = openRun(folder, { mode: "new", command });
-    await expectRejection(refused, UsageError, /not empty/, /--resume continues/, /--force deletes/, /another folder/);
+    const error = await expectRejection(
+      refused,
+      UsageError,
+      /not empty/,
+      /holds no run/,
+      /name another folder, or empty/,
+    );
+    assert.not.match(error.message, /--resume|--force/, "neither would take it");
     assert.equal(await namesIn(folder), ["thesis.tex"]);
+    const run = path.join(folder, "run");
+    await trained(run);
+    const again = openRun(run, { mode: "new", command });
+    await expectRejection(again, UsageError, /not empty/, /--resume continues/, /--force deletes/, /another folder/);
   });
 });
 
