@@ -1,10 +1,10 @@
 /** The work of `decode`: token file in, PNGs or a grid out. */
 import { existsSync } from "node:fs";
-import { mkdir, readdir, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { evenBatch } from "../../lib/engine/evenBatch.js";
 import { UsageError } from "../../lib/errors.js";
-import { writeAtomically } from "../../lib/files/atomic.js";
+import { makeFolder, writeAtomically } from "../../lib/files/atomic.js";
 import { expectTokenizer, openTokenFile, type TokenFile } from "../../lib/files/tokenFile.js";
 import { createDecoder } from "../../lib/sample/codec.js";
 import { encodePng, MOST_PIXELS } from "../../lib/ui/canvas.js";
@@ -44,7 +44,7 @@ export async function run(context: Context): Promise<void> {
     const bar = reporter.bar({ total: count, unit: "images", label: "decoding" });
     const pixels = imageSize ** 2 * channels;
     const all = new Float32Array(grid ? count * pixels : 0);
-    if (!grid) await mkdir(config.out, { recursive: true });
+    if (!grid) await makeFolder(config.out);
     for (let done = 0; done < count; done += batchSize) {
       const rows = Math.min(batchSize, count - done);
       const images = await decoder.decode(await tokens.readRange(config.from + done, rows));

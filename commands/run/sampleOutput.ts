@@ -1,9 +1,9 @@
 /** The folder that `sample` writes: PNGs, a labelled grid, an index. */
 import { existsSync } from "node:fs";
-import { mkdir, readdir, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { UsageError } from "../../lib/errors.js";
-import { writeAtomically, writeJson } from "../../lib/files/atomic.js";
+import { makeFolder, writeAtomically, writeJson } from "../../lib/files/atomic.js";
 import type { TokenizerConfig } from "../../lib/models/tokenizer.js";
 import { encodePng } from "../../lib/ui/canvas.js";
 import type { SampleConfig } from "../sample.js";
@@ -37,7 +37,7 @@ export async function writeSamples(
 ): Promise<GrowingPicture["part"]> {
   const { imageSize, channels } = decoder;
   const size = { height: imageSize, width: imageSize, channels };
-  await mkdir(config.out, { recursive: true });
+  await makeFolder(config.out);
   const classIds = drawn.map(({ classId }) => classId);
   const picture = completion?.picture ?? openGrid(classIds, { classNames, size });
   let i = 0;

@@ -73,6 +73,16 @@ export async function writeAtomically(file: string, content: FileContent): Promi
   }
 }
 
+/**
+ * Makes a folder, and those above it, where they are missing.
+ * @throws FileError when the system refuses, or a file is in its place
+ */
+export async function makeFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true }).catch((error: Error) => {
+    throw new FileError(`${folder}: cannot be made: ${error.message}`, { cause: error });
+  });
+}
+
 /** Gives a file a second name, or copies it where the file system has no links; later writes of either leave the other. */
 export async function linkFile(from: string, to: string): Promise<void> {
   await link(from, to).catch(() => copyFile(from, to));

@@ -10,11 +10,11 @@
  *     samples/               images
  *     lock                   names the process that trains here, while it does
  */
-import { mkdir, rename, rm, stat } from "node:fs/promises";
+import { rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import type { NamedHostTensors } from "../engine/types.js";
 import { FileError, UsageError } from "../errors.js";
-import { isTemporaryName, linkFile, temporaryName, writeJson } from "./atomic.js";
+import { isTemporaryName, linkFile, makeFolder, temporaryName, writeJson } from "./atomic.js";
 import {
   type Checkpoint,
   type CheckpointTensors,
@@ -82,7 +82,7 @@ export type Run = {
 export async function openRun(folder: string, options: OpenRunOptions): Promise<Run> {
   const { mode, command, keep = 2, onWait } = options;
   if (!(keep >= 1)) throw new RangeError(`run: want to keep at least 1 checkpoint, got ${keep}`);
-  await makeFolder(folder);
+  await makeRunFolder(folder);
   const lock = await lockRun(folder, { onWait });
   try {
     const found = await readRun(folder, options);
@@ -143,7 +143,7 @@ function runIn(folder: string, { command, keep, lock, replaces, storedConfig }: 
       if (!replaced) await removeRun(folder);
       replaced = true;
       await writeJson(path.join(folder, CONFIG), config);
-      await mkdir(samples, { recursive: true });
+      await makeFolder(samples);
     },
     appendMetrics: (record) => appendMetrics(metrics, record),
     saveCheckpoint: async (step, tensors, metadata) => {
@@ -192,15 +192,10 @@ const exists = (file: string): Promise<boolean> =>
     () => false,
   );
 
-async function makeFolder(folder: string): Promise<void> {
+async function makeRunFolder(folder: string): Promise<void> {
   const found = await stat(folder).catch(() => undefined);
   if (found && !found.isDirectory()) throw new UsageError(`${folder}: want a folder for the run, this is a file`);
-  try {
-    await mkdir(folder, { recursive: true });
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new FileError(`${folder}: cannot be made: ${why}`, { cause: error });
-  }
+  await makeFolder(folder);
 }
 
 async function readConfigOrRefuse(folder: string): Promise<RunConfig> {

@@ -1,6 +1,6 @@
 /** Image files to load, made up: smooth colours with some noise on them, about as large in bytes as photographs. */
-import { mkdir } from "node:fs/promises";
 import path from "node:path";
+import { makeFolder } from "../files/atomic.js";
 import { type Rng, rngFrom } from "../random.js";
 
 /** JPEG files of one size. */
@@ -12,7 +12,7 @@ const [CELL, NOISE, QUALITY] = [16, 10, 90]; // pixels, levels, of 100
 export async function writePictures(folder: string, size: PictureSize, seed: number): Promise<void> {
   const { default: sharp } = await import("sharp");
   const { width, height, count } = size;
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const rng = rngFrom(seed);
   const noise = Float32Array.from({ length: 2 * 3 * width * height }, () => NOISE * rng.normal());
   const coarse = { width: Math.ceil(width / CELL), height: Math.ceil(height / CELL), channels: 3 as const };

@@ -113,6 +113,7 @@ test("what is there is kept; --force replaces it", () =>
     const file = path.join(folder, "file");
     await writeFile(file, "mine");
     await fail(decode(file), 2, /file exists; --force/);
+    await fail(decode(file, "--force"), 4, /file: cannot be made/);
     assert.is(await readFile(out, "utf8"), "mine");
     await succeed(decode(out, "--force", "--limit", "2"));
     assert.ok((await pixelsOf(out)).height >= 28);

@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readFile, rename, rm } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { suite } from "uvu";
@@ -150,11 +150,14 @@ test("unknown classes, folders in use and foreign tokenizers are refused, and no
     await fail(["sample", vim, "--out", out, "--classes", "bag", "--unconditional"], 2, /exclude each other/);
     await fail(["sample", vim, "--out", out, "--top-p", "0"], 2, /--top-p/);
     await fail(["sample", vim, "--out", shared], 2, /is not empty; --force/);
+    await writeFile(path.join(folder, "file"), "");
+    const below = path.join(folder, "file", "samples");
+    await fail(["sample", vim, "--out", below, "--count", "1", "--classes", "bag"], 4, /samples: cannot be made/);
     await fail(["sample", tokenizer, "--out", out], 4, /want a model of train-vim, got one of train-vq/);
     const foreign = path.join(folder, "foreign");
     await succeed(trainVq(foreign, "--steps", "4", "--seed", "9"));
     await fail(["sample", vim, "--out", out, "--tokenizer", foreign], 4, /not those that made the codes/);
-    assert.equal(await namesIn(folder), ["foreign"]);
+    assert.equal(await namesIn(folder), ["file", "foreign"]);
   }));
 
 test("--dry-run counts and writes nothing", () =>

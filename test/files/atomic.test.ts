@@ -7,6 +7,7 @@ import { FileError } from "../../lib/errors.js";
 import {
   createPending,
   isTemporaryName,
+  makeFolder,
   stableJson,
   temporaryName,
   writeAtomically,
@@ -30,6 +31,18 @@ test("text, bytes and what a function writes arrive whole, with missing folders 
     assert.equal([...(await readFile(path.join(nested, "bytes")))], [0, 255, 7]);
     assert.is(await readFile(path.join(nested, "called"), "utf8"), "one two");
     assert.equal(await namesIn(nested), ["bytes", "called", "text"]);
+  });
+});
+
+test("a folder is made with those above it; what is in the way is a FileError that names it", async () => {
+  await inTemporaryFolder(async (folder) => {
+    const nested = path.join(folder, "a", "b");
+    for (const _ of ["made", "there already"]) await makeFolder(nested);
+    assert.equal(await namesIn(nested), []);
+    const file = path.join(folder, "file");
+    await writeFile(file, "");
+    await expectRejection(makeFolder(file), FileError, /file: cannot be made: EEXIST/);
+    await expectRejection(makeFolder(path.join(file, "below")), FileError, /below: cannot be made: ENOTDIR/);
   });
 });
 

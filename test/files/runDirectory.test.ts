@@ -257,6 +257,14 @@ test("what a kill leaves under temporary names counts as nothing and goes", asyn
   });
 });
 
+test("a file in the place of the samples is named", async () => {
+  await inTemporaryFolder(async (folder) => {
+    const run = await opened(folder, "new");
+    await writeFile(run.samples, "");
+    await expectRejection(run.writeConfig(config), FileError, /samples: cannot be made/);
+  });
+});
+
 test("a damaged model does not count as finished", async () => {
   await inTemporaryFolder(async (folder) => {
     const run = await trained(folder);
