@@ -4,7 +4,7 @@
  * A message is one sentence that says what, where, wanted, got and what to do; it never needs the stack to be useful.
  */
 
-/** Exit codes of the `vitvq` binary; 130 and 143 are added by the signal handlers. */
+/** Exit codes of the `vitvq` binary; 129, 130 and 143 are added by the signal handlers. */
 export const EXIT = {
   done: 0,
   unexpected: 1,
@@ -67,11 +67,16 @@ export class EngineError extends VitvqError {
   }
 }
 
-/** The run was asked to stop and has saved (exit 130 after SIGINT, 143 after SIGTERM). */
+/** Signals that ask for a stop, and the exit codes of what they stopped: by custom 128 and the signal's number. */
+export const STOPPED = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
+
+export type StopSignal = keyof typeof STOPPED;
+
+/** The run was asked to stop and has saved. */
 export class StoppedError extends VitvqError {
   override readonly name = "StoppedError";
-  constructor(message: string, signal: "SIGINT" | "SIGTERM") {
-    super(message, signal === "SIGINT" ? 130 : 143);
+  constructor(message: string, signal: StopSignal) {
+    super(message, STOPPED[signal]);
   }
 }
 

@@ -1,5 +1,5 @@
 /** Finds the command that is asked for, loads it alone, runs it, and turns whatever happens into an exit code. */
-import { UsageError } from "../../lib/errors.js";
+import { STOPPED, UsageError } from "../../lib/errors.js";
 import type { Command } from "./command.js";
 import { everywhere } from "./common.js";
 import { reportFailure } from "./failure.js";
@@ -28,9 +28,11 @@ export async function main(program: Program): Promise<void> {
     leave(reportFailure(error, args));
   };
   process.on("uncaughtException", fail); // rejections that nobody handles come here, too
-  // A reader that went away (`vitvq ... | head -1`) is no error; anything else on the streams is.
-  const onStreamError = (error: NodeJS.ErrnoException) => (error.code === "EPIPE" ? undefined : fail(error));
-  for (const stream of [process.stdout, process.stderr]) stream.on("error", onStreamError);
+  // A reader that went away (`vitvq ... | head -1`), or a terminal, is no error; anything else on the streams is.
+  for (const stream of [process.stdout, process.stderr])
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE" && !(error.code === "EIO" && stream.isTTY)) fail(error);
+    });
   try {
     await run(program, args);
     leave(Number(process.exitCode ?? 0));
@@ -74,6 +76,9 @@ function entryOf({ commands }: Program, name: string, at: number): CommandEntry 
 }
 
 async function parseAndRun(command: Command, args: readonly string[]): Promise<void> {
+  const { hasTerminal } = await import("../../lib/terminal.js");
+  // With no terminal to lose, a hangup is no end: nohup asks for that, and Node forgets it.
+  if (!hasTerminal()) process.on("SIGHUP", () => undefined);
   const { default: yargs } = await import("yargs");
   await yargs(args)
     .scriptName("vitvq")
@@ -110,5 +115,7 @@ function overview({ describe, commands }: Program): string {
 /** Ends the process once both streams are written (or have said why not), even if something still holds it open. */
 function leave(exitCode: number): void {
   process.exitCode = exitCode;
-  process.stdout.write("", () => process.stderr.write("", () => setImmediate(() => process.exit())));
+  // At its end Node puts the terminal's settings back, and crashes if that is lost; a hangup ends it without.
+  const end = exitCode === STOPPED.SIGHUP ? () => process.kill(process.pid, "SIGHUP") : () => process.exit();
+  process.stdout.write("", () => process.stderr.write("", () => setImmediate(end)));
 }

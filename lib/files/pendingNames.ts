@@ -1,7 +1,7 @@
 /** Files that are there for a time, as those that are being written, and go with the process unless it is killed. */
 import { rmSync } from "node:fs";
 
-const SIGNALS = ["SIGINT", "SIGTERM"] as const;
+const SIGNALS = ["SIGHUP", "SIGINT", "SIGTERM"] as const;
 const pending = new Set<string>();
 
 /** Remembers a file until `forgetPending`. */

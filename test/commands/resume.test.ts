@@ -92,6 +92,18 @@ for (const [signal, exitCode] of [
       assert.is(steps.at(-1), Number(stopped) + 3);
     }));
 
+test("a hangup does not end what has no terminal, as nohup asks", () =>
+  inTemporaryFolder(async (folder) => {
+    const out = path.join(folder, "vq");
+    const program = start(trainVq(out, "--steps", "1000000"));
+    await program.until(ROW);
+    program.kill("SIGHUP");
+    const reached = (await metricsOf(out)).length;
+    await waitFor(async () => (await metricsOf(out)).length > reached + 2 || !program.running);
+    program.kill("SIGTERM");
+    assert.is((await program.finished).status, 143);
+  }));
+
 test("while a training runs no other starts in its folder, and it goes on undisturbed", () =>
   inTemporaryFolder(async (folder) => {
     const out = path.join(folder, "vq");

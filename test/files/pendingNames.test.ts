@@ -26,7 +26,7 @@ async function interrupted(file: string, signal: NodeJS.Signals, first = "") {
   return { status, by };
 }
 
-for (const signal of ["SIGINT", "SIGTERM"] as const)
+for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const)
   test(`${signal} removes what is half written, and ends the process as ever`, () =>
     inTemporaryFolder(async (folder) => {
       assert.equal(await interrupted(path.join(folder, "a.png"), signal), { status: null, by: signal });

@@ -1,8 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { DivergedError, EXIT, StoppedError } from "../../lib/errors.js";
+import { DivergedError, EXIT, StoppedError, type StopSignal } from "../../lib/errors.js";
 import { type IntervalReport, type LoopOptions, type StepReport, trainLoop } from "../../lib/train/loop.js";
-import type { StopSignal } from "../../lib/train/signals.js";
 import { expectRejection } from "../support.js";
 
 const test = suite("train/loop");
@@ -189,6 +188,7 @@ test("as many skipped steps with sound ones between them do not", async () => {
 for (const [signal, exitCode] of [
   ["SIGINT", 130],
   ["SIGTERM", 143],
+  ["SIGHUP", 129],
 ] as const)
   test(`${signal} saves after the step it came in, then stops with ${exitCode}`, async () => {
     const { steps, saves, outcome } = await run({ signals: { 4: signal } });

@@ -36,11 +36,27 @@ test("SIGUSR1 is a request to save, taken once, and no stop", async () => {
   watch.close();
 });
 
+test("a lost terminal asks for a stop, and ends nothing at once however often it is told; without one nobody listens", async () => {
+  const told: string[] = [];
+  const watch = watchSignals((signal) => told.push(signal), true);
+  await receive("SIGHUP", () => watch.stop !== undefined);
+  await receive("SIGHUP", () => false);
+  assert.equal([watch.stop, told], ["SIGHUP", ["SIGHUP"]]);
+  watch.close();
+  const before = process.listenerCount("SIGHUP");
+  const deaf = watchSignals(() => {}, false);
+  assert.is(process.listenerCount("SIGHUP"), before);
+  deaf.close();
+});
+
 test("a closed watch leaves no handler behind", () => {
-  const count = () => ["SIGINT", "SIGTERM", "SIGUSR1"].map((signal) => process.listenerCount(signal));
+  const count = () => ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1"].map((signal) => process.listenerCount(signal));
   const before = count();
-  const watch = watchSignals();
-  assert.not.equal(count(), before);
+  const watch = watchSignals(() => {}, true);
+  assert.equal(
+    count(),
+    before.map((listeners) => listeners + 1),
+  );
   watch.close();
   assert.equal(count(), before);
 });
