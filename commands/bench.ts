@@ -52,5 +52,6 @@ export const bench = defineCommand({
     ["vitvq bench train --size small --steps 3", "ViT-VQGAN Small and a VIM of 12 blocks x 768; wants 4 GB of memory"],
   ],
   force: true,
+  idle: async () => (await import("./run/idleOptions.js")).BENCH_RULES,
   handler: async (context) => (await import("./run/bench.js")).run(context),
 });

@@ -54,5 +54,6 @@ export const decode = defineCommand({
     ["vitvq decode photos.safetensors --out decoded/", "every image as a PNG of its own"],
   ],
   force: true,
+  idle: async () => (await import("./run/idleOptions.js")).DECODE_RULES,
   handler: async (context) => (await import("./run/decode.js")).run(context),
 });

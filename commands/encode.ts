@@ -70,5 +70,6 @@ export const encode = defineCommand({
   ],
   dryRun: true,
   force: true,
+  idle: async () => (await import("./run/idleOptions.js")).ENCODE_RULES,
   handler: async (context) => (await import("./run/encode.js")).run(context),
 });

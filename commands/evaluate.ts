@@ -137,5 +137,6 @@ export const evaluate = defineCommand({
   ],
   dryRun: true,
   force: true,
+  idle: async () => (await import("./run/idleOptions.js")).EVALUATE_RULES,
   handler: async (context) => (await import("./run/evaluate.js")).run(context),
 });

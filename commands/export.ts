@@ -38,5 +38,6 @@ export const exportTokenizer = defineCommand({
     ["vitvq export runs/vq --out exported --format onnx --batch-size 8", "graphs for batches of eight images"],
   ],
   force: true,
+  idle: async () => (await import("./run/idleOptions.js")).EXPORT_RULES,
   handler: async (context) => (await import("./run/export.js")).run(context),
 });

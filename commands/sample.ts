@@ -209,5 +209,6 @@ export const sample = defineCommand({
   ],
   force: true,
   dryRun: true,
+  idle: async () => (await import("./run/sampleIdleOptions.js")).SAMPLE_RULES,
   handler: async (context) => (await import("./run/sample.js")).run(context),
 });

@@ -197,5 +197,6 @@ export const trainVim = defineCommand({
       "strict",
     ],
   },
+  idle: async () => (await import("./run/idleOptions.js")).VIM_RULES,
   handler: async (context) => (await import("./run/trainVim.js")).run(context),
 });

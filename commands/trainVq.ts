@@ -92,5 +92,6 @@ export const trainVq = defineCommand({
     mayChange: [...RESUMABLE, "labels", "strict", "lr", "lrFinal", "sampleEvery", "val"],
     mayMove: ["vgg", "lpips", "freezeEncoder"],
   },
+  idle: async () => (await import("./run/idleOptions.js")).VQ_RULES,
   handler: async (context) => (await import("./run/trainVq.js")).run(context),
 });

@@ -19,29 +19,18 @@ import {
 } from "../../lib/speed/report.js";
 import { spreadOf } from "../../lib/speed/statistics.js";
 import type { Reporter } from "../../lib/ui/progress.js";
-import { options } from "../bench.js";
+import type { options } from "../bench.js";
 import type { CommandContext } from "../support/command.js";
 import { expectNoFile } from "../support/freeFile.js";
 import { openReporter } from "../support/reporter.js";
 import { threadsOf } from "../support/threads.js";
 import { version } from "../support/version.js";
 import { comparisonText, milliseconds, range, reportText } from "./benchText.js";
-import { type IdleRule, refuseIdle } from "./idleOptions.js";
 
 type Context = CommandContext<typeof options>;
 
-const RULES: readonly IdleRule<typeof options>[] = [
-  { names: ["seconds"], when: ({ steps }) => steps === undefined, want: "a call without --steps" },
-  {
-    names: ["data"],
-    when: ({ measurements = [] }) => measurementsNamed(measurements).includes("data"),
-    want: "the measurement data",
-  },
-];
-
 export async function run(context: Context): Promise<void> {
   const { config, force, result, warn } = context;
-  refuseIdle(context, options, RULES);
   expectNoFile("--out", config.out, force);
   const before = config.against === undefined ? undefined : await readEarlier(config.against, config.size);
   const reporter = await openReporter(context);

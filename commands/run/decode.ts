@@ -16,7 +16,6 @@ import { engineOf } from "../support/engine.js";
 import { numberedName, removeNumbered, writeImage } from "../support/images.js";
 import { loadTokenizer } from "../support/models.js";
 import { openReporter } from "../support/reporter.js";
-import { refuseIdleDecodeOptions } from "./idleOptions.js";
 import { loadDecoder } from "./otherDecoder.js";
 
 type Context = CommandContext<typeof options>;
@@ -25,7 +24,6 @@ const GRID_LIMIT = 64;
 
 export async function run(context: Context): Promise<void> {
   const { config } = context;
-  refuseIdleDecodeOptions(context);
   const tokens = await openTokenFile(config.tokens);
   const reporter = await openReporter(context);
   try {

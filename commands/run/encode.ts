@@ -21,13 +21,11 @@ import { engineOf } from "../support/engine.js";
 import { loadTokenizer } from "../support/models.js";
 import { openReporter } from "../support/reporter.js";
 import { augmentationOf, expectDifferentViews, watchViews } from "./encodeViews.js";
-import { refuseIdleEncodeOptions } from "./idleOptions.js";
 
 type Context = CommandContext<typeof options>;
 
 export async function run(context: Context): Promise<void> {
   const { config, force, dryRun, result } = context;
-  refuseIdleEncodeOptions(context);
   expectDifferentViews(config);
   const augment = augmentOf(config);
   if (existsSync(config.out) && !force && !dryRun)

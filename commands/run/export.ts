@@ -24,9 +24,7 @@ const [DESCRIPTION, WEIGHTS] = ["model.json", "model.safetensors"] as const;
 const FILES = ["encoder.onnx", "quantizer.onnx", "decoder.onnx", WEIGHTS, DESCRIPTION];
 
 export async function run(context: Context): Promise<void> {
-  const { config, explicit, force, warn, log } = context;
-  if (config.format === "safetensors" && explicit.has("batchSize"))
-    throw new UsageError("--batch-size: changes nothing in safetensors; leave it out");
+  const { config, force, warn, log } = context;
   expectNoRun(config.out);
   if (!force) await expectEmpty(config.out);
   const tokenizer = await loadTokenizer(config.run, { checkpoint: config.checkpoint });

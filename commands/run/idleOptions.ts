@@ -1,21 +1,16 @@
-/** Options of trainings, of `encode` and of `decode`, that would change nothing beside others. */
-import { UsageError } from "../../lib/errors.js";
-import { options as decodeOptions, isPicture } from "../decode.js";
-import { options as encodeOptions } from "../encode.js";
-import type { CommandContext } from "../support/command.js";
-import { type ConfigOf, flagOf, type OptionTable } from "../support/options.js";
-import { options as vimOptions } from "../trainVim.js";
-import { options as vqOptions } from "../trainVq.js";
-import { perceptualWeightOf } from "./perceptualNetwork.js";
+/** Options that would change nothing beside others, of every command but `sample`. */
 
-/** Options that count only beside others. */
-export type IdleRule<T extends OptionTable> = {
-  readonly names: readonly (keyof T & string)[];
-  /** Whether these options count. */
-  readonly when: (config: ConfigOf<T>) => boolean;
-  /** What would make them count. */
-  readonly want: string;
-};
+import { measurementsNamed } from "../../lib/speed/names.js";
+import type { options as benchOptions } from "../bench.js";
+import { type options as decodeOptions, isPicture } from "../decode.js";
+import type { options as encodeOptions } from "../encode.js";
+import type { options as evaluateOptions } from "../evaluate.js";
+import type { options as exportOptions } from "../export.js";
+import type { IdleRule } from "../support/idle.js";
+import type { ConfigOf } from "../support/options.js";
+import type { options as vimOptions } from "../trainVim.js";
+import type { options as vqOptions } from "../trainVq.js";
+import { perceptualWeightOf } from "./perceptualNetwork.js";
 
 type Crop = Pick<ConfigOf<typeof encodeOptions>, "crop" | "resize" | "cropScale">;
 
@@ -26,7 +21,7 @@ const CROP_RULE = {
   want: "--crop-scale above 1, since --resize squash leaves nothing to crop",
 } as const;
 
-const VQ_RULES: readonly IdleRule<typeof vqOptions>[] = [
+export const VQ_RULES: readonly IdleRule<typeof vqOptions>[] = [
   {
     names: [
       ...(["architecture", "imageSize", "channels", "patchSize", "head", "positions"] as const),
@@ -83,7 +78,7 @@ const VQ_RULES: readonly IdleRule<typeof vqOptions>[] = [
   CROP_RULE,
 ];
 
-const VIM_RULES: readonly IdleRule<typeof vimOptions>[] = [
+export const VIM_RULES: readonly IdleRule<typeof vimOptions>[] = [
   {
     names: ["tokenizer", "labels", "strict", "resize", "crop", "cropScale", "flip"],
     when: ({ data }) => data !== undefined,
@@ -110,52 +105,48 @@ const VIM_RULES: readonly IdleRule<typeof vimOptions>[] = [
   CROP_RULE,
 ];
 
-const ENCODE_RULES: readonly IdleRule<typeof encodeOptions>[] = [
+export const ENCODE_RULES: readonly IdleRule<typeof encodeOptions>[] = [
   { names: ["crop", "cropScale", "flip", "seed"], when: ({ views }) => views > 1, want: "--views 2 or more" },
   { names: ["cropScale", "seed"], when: ({ crop }) => crop === "random", want: "--crop random" },
   CROP_RULE,
 ];
 
-const DECODE_RULES: readonly IdleRule<typeof decodeOptions>[] = [
+export const DECODE_RULES: readonly IdleRule<typeof decodeOptions>[] = [
   { names: ["columns"], when: ({ out }) => isPicture(out), want: "a .png file as --out" },
 ];
 
-/** @throws UsageError naming an option that was typed, or set in the config file, and changes nothing */
-export function refuseIdleOptions(context: CommandContext<typeof vqOptions>): void {
-  refuseIdle(context, vqOptions, VQ_RULES);
-}
+export const EVALUATE_RULES: readonly IdleRule<typeof evaluateOptions>[] = [
+  {
+    names: [
+      ...(["tokenizer", "vgg", "lpips", "inception", "inceptionProtocol", "statistics", "features"] as const),
+      ...(["samples", "real", "copyDistance", "labels", "strict", "resize"] as const),
+    ],
+    when: ({ vim }) => vim === undefined,
+    want: "a call without --vim",
+  },
+  {
+    names: ["inceptionProtocol", "statistics"],
+    when: ({ inception }) => inception !== undefined,
+    want: "--inception",
+  },
+  {
+    names: ["data", "tokenizer", "checkpoint", "vgg", "lpips"],
+    when: ({ samples }) => samples === undefined,
+    want: "a call without --samples",
+  },
+  { names: ["reference"], when: ({ samples, vim }) => (samples ?? vim) !== undefined, want: "--samples or --vim" },
+  { names: ["real", "copyDistance"], when: ({ samples }) => samples !== undefined, want: "--samples" },
+];
 
-/** @throws UsageError naming an option that was typed, or set in the config file, and changes nothing */
-export function refuseIdleVimOptions(context: CommandContext<typeof vimOptions>): void {
-  refuseIdle(context, vimOptions, VIM_RULES);
-}
+export const EXPORT_RULES: readonly IdleRule<typeof exportOptions>[] = [
+  { names: ["batchSize"], when: ({ format }) => format !== "safetensors", want: "--format onnx or all" },
+];
 
-/** @throws UsageError naming an option that was typed, or set in the config file, and changes nothing */
-export function refuseIdleEncodeOptions(context: CommandContext<typeof encodeOptions>): void {
-  refuseIdle(context, encodeOptions, ENCODE_RULES);
-}
-
-/** @throws UsageError naming an option that was typed, or set in the config file, and changes nothing */
-export function refuseIdleDecodeOptions(context: CommandContext<typeof decodeOptions>): void {
-  refuseIdle(context, decodeOptions, DECODE_RULES);
-}
-
-/** @throws UsageError naming an option that was typed, or set in the config file, and changes nothing */
-export function refuseIdle<T extends OptionTable>(
-  { config, origins }: CommandContext<T>,
-  options: T,
-  rules: readonly IdleRule<T>[],
-): void {
-  // A file that says what holds anyway may be one that --print-config wrote.
-  const isSet = (name: keyof T & string) => {
-    const kind = origins[name]?.kind;
-    const { default: otherwise = false }: { default?: unknown } = options[name]!;
-    return kind === "flag" || (kind === "file" && JSON.stringify(config[name]) !== JSON.stringify(otherwise));
-  };
-  for (const { names, when, want } of rules) {
-    if (when(config)) continue;
-    const idle = names.find(isSet);
-    if (idle === undefined) continue;
-    throw new UsageError(`${flagOf(idle)}: changes nothing here; it wants ${want}. Leave it out`);
-  }
-}
+export const BENCH_RULES: readonly IdleRule<typeof benchOptions>[] = [
+  { names: ["seconds"], when: ({ steps }) => steps === undefined, want: "a call without --steps" },
+  {
+    names: ["data"],
+    when: ({ measurements = [] }) => measurementsNamed(measurements).includes("data"),
+    want: "the measurement data",
+  },
+];

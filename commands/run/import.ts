@@ -5,9 +5,9 @@ import { fileHash } from "../../lib/files/fileHash.js";
 import { entriesOf, openRun } from "../../lib/files/runDirectory.js";
 import { openWeights, type WeightsFile } from "../../lib/files/weightsFile.js";
 import { LAYOUTS, type Layout, layoutOf, modelNames } from "../../lib/models/foreign/layouts.js";
-import type { options } from "../import.js";
+import { options } from "../import.js";
 import type { CommandContext } from "../support/command.js";
-import { flagOf } from "../support/options.js";
+import { type IdleRule, refuseIdle } from "../support/idle.js";
 import { version } from "../support/version.js";
 import type { Config, Imported } from "./imported.js";
 import { importPrior } from "./importPrior.js";
@@ -19,7 +19,7 @@ export async function run(context: Context): Promise<void> {
   const { config, force, dryRun } = context;
   if (!force && !dryRun) await expectEmpty(config.out);
   const file = await openWeights(config.file, config.prefix === undefined ? {} : { prefix: config.prefix });
-  const result = await importFrom(config, file).finally(() => file.close());
+  const result = await importFrom(context, file).finally(() => file.close());
   const { layout, model, facts, text, advice, left } = result;
   const lines = [text, ...(left.length > 0 ? [`left in the file: ${grouped(left)}`] : []), ...advice];
   const told = { layout, ...facts, left, config: model };
@@ -38,10 +38,11 @@ type Result = Imported & {
   readonly left: readonly string[];
 };
 
-async function importFrom(config: Config, file: WeightsFile): Promise<Result> {
+async function importFrom(context: Context, file: WeightsFile): Promise<Result> {
+  const { config } = context;
   const names = [...file.tensors.keys()];
   const layout = config.layout === "auto" ? layoutOf(config.file, names) : config.layout;
-  refuseIdleOptions(config, layout);
+  refuseIdle(context, options, rulesOf(layout));
   const { ignored, kept } = withoutIgnored(names, config.ignore ?? []);
   const found = { file, names: modelNames(layout, kept) };
   const imported =
@@ -66,13 +67,14 @@ const OPTIONS_OF = {
   taming: ["imageSize", "groups"],
 } as const satisfies Record<Layout, readonly (keyof Config)[]>;
 
-function refuseIdleOptions(config: Config, layout: Layout): void {
+/** Options of other layouts; which it is, the file may have to tell. */
+function rulesOf(layout: Layout): IdleRule<typeof options>[] {
   const own: readonly (keyof Config)[] = OPTIONS_OF[layout];
-  const idle = Object.values(OPTIONS_OF)
-    .flat()
-    .find((name) => config[name] !== undefined && !own.includes(name));
-  if (idle === undefined) return;
-  throw new UsageError(`${flagOf(idle)}: changes nothing for a ${LAYOUTS[layout].title}; leave it out`);
+  return Object.entries(OPTIONS_OF).map(([other, names]) => ({
+    names: names.filter((name) => !own.includes(name)),
+    when: () => false,
+    want: `a ${LAYOUTS[other as Layout].title}, and this is a ${LAYOUTS[layout].title}`,
+  }));
 }
 
 async function expectEmpty(folder: string): Promise<void> {

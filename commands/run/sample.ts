@@ -9,7 +9,6 @@ import { openReporter } from "../support/reporter.js";
 import { batchSizes } from "./sampleBatch.js";
 import { completeImages } from "./sampleCompletion.js";
 import { decodedBatches, drawCodes, reject } from "./sampleDrawing.js";
-import { refuseIdleSampleOptions } from "./sampleIdleOptions.js";
 import { loadModels } from "./sampleModels.js";
 import { expectFree, writeSamples } from "./sampleOutput.js";
 import { namesOf, planImages, sharesOf } from "./samplePlan.js";
@@ -22,7 +21,6 @@ type Context = CommandContext<typeof options>;
 
 export async function run(context: Context): Promise<void> {
   const { config, dryRun, force, result, warn } = context;
-  refuseIdleSampleOptions(context);
   const models = await loadModels(config);
   const { vim, tokenizer, decoder } = models;
   const classNames = namesOf(vim);

@@ -1,10 +1,9 @@
 /** Options of `sample` that would change nothing beside others. */
-import { options } from "../sample.js";
-import type { CommandContext } from "../support/command.js";
-import { type IdleRule, refuseIdle } from "./idleOptions.js";
+import type { options } from "../sample.js";
+import type { IdleRule } from "../support/idle.js";
 import { isOnnxFile } from "./sampleImageJudge.js";
 
-const RULES: readonly IdleRule<typeof options>[] = [
+export const SAMPLE_RULES: readonly IdleRule<typeof options>[] = [
   {
     names: ["count", "seed", "rejectWith", "complete"],
     when: ({ seeds }) => seeds === undefined,
@@ -48,8 +47,3 @@ const RULES: readonly IdleRule<typeof options>[] = [
     want: "a call without --complete, which keeps all that it draws",
   },
 ];
-
-/** @throws UsageError naming an option that was typed, or set in the config file, and changes nothing */
-export function refuseIdleSampleOptions(context: CommandContext<typeof options>): void {
-  refuseIdle(context, options, RULES);
-}

@@ -21,7 +21,6 @@ import type { options } from "../trainVim.js";
 import { splitOf } from "./batchSplit.js";
 import { ABOUT_IMAGES, ABOUT_TOKENS, watchDataWait } from "./dataWait.js";
 import { estimateRun, reportDryRun } from "./dryRun.js";
-import { refuseIdleVimOptions } from "./idleOptions.js";
 import { inRun, tellFinished } from "./openTraining.js";
 import { openPriorData, type PriorBatches, type PriorData } from "./priorData.js";
 import { optimizerOf, priorSize, vimConfig } from "./priorModel.js";
@@ -31,7 +30,6 @@ type Context = CommandContext<typeof options>;
 
 export async function run(context: Context): Promise<void> {
   const { config } = context;
-  refuseIdleVimOptions(context);
   expectRuleForDevice(config);
   if (await tellFinished(context)) return;
   const data = await openPriorData(config);

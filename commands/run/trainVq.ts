@@ -37,7 +37,6 @@ import { warnOnce } from "./damagedImages.js";
 import { ABOUT_IMAGES, watchDataWait } from "./dataWait.js";
 import { estimateRun, reportDryRun } from "./dryRun.js";
 import { type FrozenEncoder, freezeTask, frozenEncoder, withFrozen } from "./frozenEncoder.js";
-import { refuseIdleOptions } from "./idleOptions.js";
 import { inRun, tellFinished } from "./openTraining.js";
 import { perceptualNetwork } from "./perceptualNetwork.js";
 import { quantizeWarning } from "./quantizeWarning.js";
@@ -51,7 +50,6 @@ const SHOWN = 16;
 const scoredImages = (imageSize: number) => Math.min(128, Math.max(SHOWN, Math.floor(2 ** 20 / imageSize ** 2)));
 
 export async function run(given: Context): Promise<void> {
-  refuseIdleOptions(given);
   if (await tellFinished(given)) return;
   const frozen = await frozenEncoder(given.config);
   const config = withFrozen(given.config, frozen);

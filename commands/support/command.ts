@@ -4,6 +4,7 @@ import { UsageError } from "../../lib/errors.js";
 import { everywhere, optional, presetOption } from "./common.js";
 import { type ParsedArguments, refuseDoublePositionals, refuseOddBooleans, refuseUnknown, valuesOf } from "./flags.js";
 import { helpText } from "./help.js";
+import type { IdleRule } from "./idle.js";
 import { type ConfigOf, kebabCase, type OptionTable } from "./options.js";
 import { createOutput, type Output, printLine } from "./output.js";
 import { type Changeable, type Layer, type Resolved, refuseConflicts, requireAll, resolveConfig } from "./resolve.js";
@@ -23,6 +24,8 @@ export type CommandSpec<T extends OptionTable> = {
   readonly force?: boolean;
   /** Takes `--resume`. */
   readonly resume?: ResumeSpec<T>;
+  /** Options that count only beside others; they are refused before the handler runs. */
+  readonly idle?: () => Promise<readonly IdleRule<T>[]>;
   /** Does the work and calls `context.result` once; heavy modules are imported here and nowhere else. */
   readonly handler: (context: CommandContext<T>) => Promise<void>;
 };
@@ -123,8 +126,10 @@ async function execute<T extends OptionTable>(spec: CommandSpec<T>, flags: Layer
   const { json, quiet, debug, dryRun, force, resume } = common;
   const { layers, preset } = await gather(spec, flags, common.config);
   const resolved = await resolve(spec, layers, { preset, resume, force });
-  if (common.printConfig) return printLine(await written(resolved.config, json));
+  const [{ refuseIdle, withoutIdle }, rules = []] = await Promise.all([import("./idle.js"), spec.idle?.()]);
+  if (common.printConfig) return printLine(await written(withoutIdle(resolved, spec.options, rules), json));
   requireAll(spec.options, resolved.config);
+  refuseIdle(resolved, spec.options, rules);
   const { output, finish } = createOutput({ json, quiet });
   const commandLine = process.argv.slice(2);
   await spec.handler({ ...resolved, ...output, json, quiet, debug, dryRun, force, resume, commandLine });

@@ -100,7 +100,7 @@ function sameValue(spec: OptionSpec, one: OptionValue | undefined, other: Option
 }
 
 /** A value's place as the user knows it: "--batch-size", "batchSize in run.yaml", "batchSize of preset small". */
-function labelOf(name: string, origin: Origin): string {
+export function labelOf(name: string, origin: Origin): string {
   switch (origin.kind) {
     case "flag":
       return flagOf(name);
@@ -115,7 +115,8 @@ function labelOf(name: string, origin: Origin): string {
   }
 }
 
-const defaultOf = (spec: OptionSpec): OptionValue | undefined =>
+/** What holds of an option that nobody set: its default, or off. */
+export const defaultOf = (spec: OptionSpec): OptionValue | undefined =>
   spec.default ?? (spec.type === "boolean" ? false : undefined);
 
 function defaultLayer(name: string, spec: OptionSpec): Layer {

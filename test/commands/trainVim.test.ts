@@ -102,7 +102,7 @@ test("options of an optimizer that would change nothing are refused, by a flag o
     const power = ["--optimizer", "adafactor", "--beta2-schedule", "power"];
     await fail(trainVim(tokens, out, ...power, "--beta2", "0.9"), 2, /--beta2: .* --beta2-schedule constant/);
     await writeFile(file, "updateClip: 0.5\n");
-    await fail(trainVim(tokens, out, "--config", file), 2, /--update-clip: changes nothing here/);
+    await fail(trainVim(tokens, out, "--config", file), 2, /updateClip in .*vim\.yaml: changes nothing here/);
     await writeFile(file, (await succeed(trainVim(tokens, out, "--print-config"))).stdout);
     await succeed(["train-vim", "--config", file, "--dry-run"]);
   }));

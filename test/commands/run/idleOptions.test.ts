@@ -2,12 +2,9 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { options as decodeOptions } from "../../../commands/decode.js";
 import { options } from "../../../commands/encode.js";
-import {
-  refuseIdleDecodeOptions,
-  refuseIdleEncodeOptions,
-  refuseIdleOptions,
-  refuseIdleVimOptions,
-} from "../../../commands/run/idleOptions.js";
+import { options as evaluateOptions } from "../../../commands/evaluate.js";
+import { DECODE_RULES, ENCODE_RULES, EVALUATE_RULES, VIM_RULES, VQ_RULES } from "../../../commands/run/idleOptions.js";
+import { refuseIdle } from "../../../commands/support/idle.js";
 import type { OptionTable } from "../../../commands/support/options.js";
 import { resolveConfig } from "../../../commands/support/resolve.js";
 import { options as vimOptions } from "../../../commands/trainVim.js";
@@ -19,13 +16,14 @@ const test = suite("commands/run/idleOptions");
 type Values = Readonly<Record<string, unknown>>;
 
 /** The options as if they were typed. */
-const typed = (table: OptionTable, values: Values) =>
-  resolveConfig(table, [{ origin: { kind: "flag" }, values }]) as never;
+const typed = <T extends OptionTable>(table: T, values: Values) =>
+  resolveConfig(table, [{ origin: { kind: "flag" }, values }]);
 
-const refuse = (values: Values) => refuseIdleEncodeOptions(typed(options, values));
-const refuseVq = (values: Values) => refuseIdleOptions(typed(vqOptions, values));
-const refuseVim = (values: Values) => refuseIdleVimOptions(typed(vimOptions, values));
-const refuseDecode = (values: Values) => refuseIdleDecodeOptions(typed(decodeOptions, values));
+const refuse = (values: Values) => refuseIdle(typed(options, values), options, ENCODE_RULES);
+const refuseVq = (values: Values) => refuseIdle(typed(vqOptions, values), vqOptions, VQ_RULES);
+const refuseVim = (values: Values) => refuseIdle(typed(vimOptions, values), vimOptions, VIM_RULES);
+const refuseDecode = (values: Values) => refuseIdle(typed(decodeOptions, values), decodeOptions, DECODE_RULES);
+const refuseEvaluate = (values: Values) => refuseIdle(typed(evaluateOptions, values), evaluateOptions, EVALUATE_RULES);
 
 test("options of encode that change nothing are refused with what they want", async () => {
   for (const [values, want] of [
@@ -80,6 +78,20 @@ test("columns are refused where decode writes no grid", async () => {
   assert.match(refused, /^--columns: changes nothing here; it wants a \.png file as --out\. Leave it out$/);
   refuseDecode({ out: "grid.PNG", columns: 4 });
   refuseDecode({ out: "folder" });
+});
+
+test("each measurement of evaluate refuses the options of the others", async () => {
+  for (const [values, want] of [
+    [{ data: "photos", samples: "s", reference: "r" }, /^--data photos: .* it wants a call without --samples\./],
+    [{ data: "photos", tokenizer: "t", reference: "r" }, /^--reference: .* --samples or --vim/],
+    [{ data: "photos", tokenizer: "t", real: "r" }, /^--real: .* --samples/],
+    [{ data: "photos", tokenizer: "t", statistics: "s" }, /^--statistics: .* --inception/],
+    [{ data: "codes", vim: "v", resize: "cover" }, /^--resize: .* a call without --vim/],
+  ] as const)
+    assert.match(await refusal(() => refuseEvaluate(values)), want);
+  refuseEvaluate({ data: "photos", tokenizer: "t", inception: "i", statistics: "s" });
+  refuseEvaluate({ data: "codes", vim: "v", reference: "r" });
+  refuseEvaluate({ samples: "s", reference: "r", real: "q", copyDistance: 0 });
 });
 
 test.run();

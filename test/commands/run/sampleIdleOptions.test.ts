@@ -1,8 +1,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { refuseIdleSampleOptions } from "../../../commands/run/sampleIdleOptions.js";
+import { SAMPLE_RULES } from "../../../commands/run/sampleIdleOptions.js";
 import { options } from "../../../commands/sample.js";
-import type { CommandContext } from "../../../commands/support/command.js";
+import { refuseIdle } from "../../../commands/support/idle.js";
 import { type Origin, resolveConfig } from "../../../commands/support/resolve.js";
 import { refusal } from "../support/refusal.js";
 
@@ -11,7 +11,7 @@ const test = suite("commands/run/sampleIdleOptions");
 function refuse(values: Record<string, unknown>, origin: Origin = { kind: "flag" }): void {
   const required = { vim: "v", out: "o" };
   const resolved = resolveConfig(options, [{ origin, values: { ...required, ...values } }]);
-  refuseIdleSampleOptions(resolved as unknown as CommandContext<typeof options>);
+  refuseIdle(resolved, options, SAMPLE_RULES);
 }
 
 test("options of completion want --complete", async () => {
@@ -40,7 +40,7 @@ test("schedule and acceptance want what they belong to, but a file may say what 
   assert.match(await refusal(() => refuse({ acceptance: 0.5 })), /it wants --reject-with/);
   const file = { kind: "file", path: "run.yaml" } as const;
   refuse({ guidanceSchedule: "constant", acceptance: 0.5, keep: 0.5, strict: false }, file);
-  assert.match(await refusal(() => refuse({ guidanceSchedule: "linear" }, file)), /--guidance-schedule/);
+  assert.match(await refusal(() => refuse({ guidanceSchedule: "linear" }, file)), /^guidanceSchedule in run.yaml: /);
   refuse({ guidanceSchedule: "linear", guidance: 2 });
 });
 
