@@ -21,7 +21,7 @@ import { spreadOf } from "../../lib/speed/statistics.js";
 import type { Reporter } from "../../lib/ui/progress.js";
 import type { options } from "../bench.js";
 import type { CommandContext } from "../support/command.js";
-import { expectNoFile } from "../support/freeFile.js";
+import { expectFilePlace } from "../support/places.js";
 import { openReporter } from "../support/reporter.js";
 import { threadsOf } from "../support/threads.js";
 import { version } from "../support/version.js";
@@ -31,7 +31,7 @@ type Context = CommandContext<typeof options>;
 
 export async function run(context: Context): Promise<void> {
   const { config, force, result, warn } = context;
-  expectNoFile("--out", config.out, force);
+  await expectFilePlace("--out", config.out, { force });
   const before = config.against === undefined ? undefined : await readEarlier(config.against, config.size);
   const reporter = await openReporter(context);
   try {

@@ -1,7 +1,6 @@
 /** The work of `classify`: images or codes in, their likeliest classes out, and how many are right where that is known. */
-import { existsSync } from "node:fs";
 import { evenBatch } from "../../lib/engine/evenBatch.js";
-import { DataError, UsageError } from "../../lib/errors.js";
+import { DataError } from "../../lib/errors.js";
 import { writeAtomically } from "../../lib/files/atomic.js";
 import { openClassifier } from "../../lib/probe/classifier.js";
 import { readClassifier } from "../../lib/probe/classifierFile.js";
@@ -11,6 +10,7 @@ import type { Reporter } from "../../lib/ui/progress.js";
 import type { options } from "../classify.js";
 import type { CommandContext } from "../support/command.js";
 import { engineOf } from "../support/engine.js";
+import { expectFilePlace } from "../support/places.js";
 import { openReporter } from "../support/reporter.js";
 import { type ClassifyInput, openInput } from "./classifyInput.js";
 import { type ClassifiedImage, linesOf } from "./classifyLines.js";
@@ -19,8 +19,7 @@ type Context = CommandContext<typeof options>;
 
 export async function run(context: Context): Promise<void> {
   const { config, dryRun, force, result } = context;
-  if (config.out !== undefined && existsSync(config.out) && !force && !dryRun)
-    throw new UsageError(`${config.out} exists; --force replaces it, or name another file`);
+  if (!dryRun) await expectFilePlace("--out", config.out, { force });
   const stored = await readClassifier(config.with);
   const { classNames } = stored;
   const input = await openInput(config, stored);

@@ -1,6 +1,4 @@
 /** The work of `decode`: token file in, PNGs or a grid out. */
-import { existsSync } from "node:fs";
-import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { evenBatch } from "../../lib/engine/evenBatch.js";
 import { UsageError } from "../../lib/errors.js";
@@ -15,6 +13,7 @@ import type { CommandContext } from "../support/command.js";
 import { engineOf } from "../support/engine.js";
 import { numberedName, removeNumbered, writeImage } from "../support/images.js";
 import { loadTokenizer } from "../support/models.js";
+import { expectFilePlace, expectFolderPlace } from "../support/places.js";
 import { openReporter } from "../support/reporter.js";
 import { loadDecoder } from "./otherDecoder.js";
 
@@ -23,12 +22,13 @@ type Context = CommandContext<typeof options>;
 const GRID_LIMIT = 64;
 
 export async function run(context: Context): Promise<void> {
-  const { config } = context;
+  const { config, force } = context;
+  const grid = isPicture(config.out);
+  if (grid) await expectFilePlace("--out", config.out, { force });
+  else await expectFolderPlace("--out", config.out, { force });
   const tokens = await openTokenFile(config.tokens);
   const reporter = await openReporter(context);
   try {
-    const grid = isPicture(config.out);
-    await expectFree(config.out, context.force);
     const maker = await loadTokenizer(tokenizerOf(tokens, config.tokenizer), { checkpoint: config.checkpoint });
     expectTokenizer(tokens, maker.hash);
     const tokenizer = await loadDecoder(config.decoder, maker, { checkpoint: config.checkpoint });
@@ -94,11 +94,4 @@ async function writeAll(
   const pixels = images.length / rows;
   for (let i = 0; i < rows; i++)
     await writeImage(path.join(folder, numberedName(first + i)), images.subarray(i * pixels, (i + 1) * pixels), size);
-}
-
-async function expectFree(out: string, force: boolean): Promise<void> {
-  if (force || !existsSync(out)) return;
-  const isFolder = (await stat(out)).isDirectory();
-  if (!isFolder || (await readdir(out)).length > 0)
-    throw new UsageError(`${out} exists; --force replaces what is there, or name another place`);
 }

@@ -1,5 +1,4 @@
 /** The work of `encode`: images in, token file out, one batch in memory at a time. */
-import { existsSync } from "node:fs";
 import path from "node:path";
 import type { Augment } from "../../lib/data/augment.js";
 import { sequentialBatches } from "../../lib/data/batches.js";
@@ -19,6 +18,7 @@ import { augmentOf } from "../support/augment.js";
 import type { CommandContext } from "../support/command.js";
 import { engineOf } from "../support/engine.js";
 import { loadTokenizer } from "../support/models.js";
+import { expectFilePlace } from "../support/places.js";
 import { openReporter } from "../support/reporter.js";
 import { augmentationOf, expectDifferentViews, watchViews } from "./encodeViews.js";
 
@@ -28,8 +28,7 @@ export async function run(context: Context): Promise<void> {
   const { config, force, dryRun, result } = context;
   expectDifferentViews(config);
   const augment = augmentOf(config);
-  if (existsSync(config.out) && !force && !dryRun)
-    throw new UsageError(`${config.out} exists; --force replaces it, or name another file`);
+  if (!dryRun) await expectFilePlace("--out", config.out, { force });
   const source = await openSource(config.data, config.labels === undefined ? {} : { labels: config.labels });
   const tokenizer = await loadTokenizer(config.tokenizer, { checkpoint: config.checkpoint });
   const images = Math.min(config.limit ?? source.count, source.count);

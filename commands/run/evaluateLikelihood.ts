@@ -10,6 +10,7 @@ import { noClass, sequenceLength, type VimConfig } from "../../lib/models/vim.js
 import { fittingBatch } from "../../lib/sample/batchSize.js";
 import { formatInteger } from "../../lib/ui/format.js";
 import { engineOf } from "../support/engine.js";
+import { tellAndKeep } from "../support/keptResult.js";
 import { type LoadedModel, lacksClassless, loadVim } from "../support/models.js";
 import { openReporter } from "../support/reporter.js";
 import type { EvaluateContext } from "./evaluate.js";
@@ -40,8 +41,9 @@ export async function evaluateLikelihood(
     const training = reference && (await compare(reference, measured.counter));
     const [sha256, seconds] = [await fileHash(tokens.path), (performance.now() - began) / 1000];
     const figures = figuresOf(measured, { tokens, sha256, vim, reference: training, seconds });
-    if (config.out !== undefined) await writeLikelihood(config.out, figures);
-    result(figures, likelihoodText(figures));
+    await tellAndKeep(context, { figures, text: likelihoodText(figures) }, async () => {
+      if (config.out !== undefined) await writeLikelihood(config.out, figures);
+    });
   } finally {
     await tokens.close();
     await reference?.close();

@@ -10,6 +10,7 @@ import { centredView } from "../../lib/data/view.js";
 import { writeAtomically, writeJson } from "../../lib/files/atomic.js";
 import { encodePng } from "../../lib/ui/canvas.js";
 import { formatInteger } from "../../lib/ui/format.js";
+import { tellAndKeep } from "../support/keptResult.js";
 import { pairGrid, pictureLayout } from "../support/pictures.js";
 import { openReporter } from "../support/reporter.js";
 import { createSpread } from "../support/spread.js";
@@ -68,12 +69,12 @@ export async function evaluateSamples(
     ...judgedProtocol(judgement, judges),
     seconds: (performance.now() - began) / 1000,
   };
-  if (config.out !== undefined) {
+  await tellAndKeep(context, { figures, text: samplesSummary(figures) }, async () => {
+    if (config.out === undefined) return;
     const picture = await neighbourPicture({ samples, reference, loaded, found, resize: config.resize });
     await writeAtomically(path.join(config.out, "neighbours.png"), await encodePng(picture));
     await writeJson(path.join(config.out, "samples.json"), figures);
-  }
-  result(figures, samplesSummary(figures));
+  });
 }
 
 /** The reference, as statistics of its features name it. */

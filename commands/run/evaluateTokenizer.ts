@@ -17,6 +17,7 @@ import { comparisonGrid } from "../../lib/ui/gridCompositions.js";
 import type { Reporter } from "../../lib/ui/progress.js";
 import { engineOf } from "../support/engine.js";
 import { toBytes } from "../support/images.js";
+import { tellAndKeep } from "../support/keptResult.js";
 import { type LoadedModel, loadTokenizer } from "../support/models.js";
 import { pictureLayout } from "../support/pictures.js";
 import { openReporter } from "../support/reporter.js";
@@ -56,15 +57,15 @@ export async function evaluateTokenizer(
   const layout = pictureLayout(source.classNames?.length ?? 0);
   const spread = createSpread<Pair>(layout.shown);
   const measured = await measure(context, { source, tokenizer, originals, judges, spread });
-  await keepStatistics(judges, originals, measured.features);
   const seconds = (performance.now() - began) / 1000;
   const figures = figuresOf(measured, { originals, tokenizer, judges, seconds });
-  if (config.out !== undefined) {
+  await tellAndKeep(context, { figures, text: summary(figures) }, async () => {
+    await keepStatistics(judges, originals, measured.features);
+    if (config.out === undefined) return;
     const picture = pictureOf(spread, { model: tokenizer.model, columns: layout.columns });
     await writeAtomically(path.join(config.out, "reconstructions.png"), await encodePng(picture));
     await writeJson(path.join(config.out, "evaluation.json"), figures);
-  }
-  result(figures, summary(figures));
+  });
 }
 
 type Work = {

@@ -1,6 +1,6 @@
 /** The work of `export`: a tokenizer in, files that other programs run or load out. */
 import { existsSync } from "node:fs";
-import { readdir, rm, stat } from "node:fs/promises";
+import { rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { exportStep } from "../../lib/engine/exportStep.js";
 import { type OnnxValue, OPSET } from "../../lib/engine/onnx.js";
@@ -15,6 +15,7 @@ import { formatBytes } from "../../lib/ui/format.js";
 import type { options } from "../export.js";
 import type { CommandContext } from "../support/command.js";
 import { type LoadedModel, loadTokenizer } from "../support/models.js";
+import { expectFolderPlace } from "../support/places.js";
 import { version } from "../support/version.js";
 
 type Context = CommandContext<typeof options>;
@@ -26,7 +27,7 @@ const FILES = ["encoder.onnx", "quantizer.onnx", "decoder.onnx", WEIGHTS, DESCRI
 export async function run(context: Context): Promise<void> {
   const { config, force, warn, log } = context;
   expectNoRun(config.out);
-  if (!force) await expectEmpty(config.out);
+  await expectFolderPlace("--out", config.out, { force, what: "an export in it" });
   const tokenizer = await loadTokenizer(config.run, { checkpoint: config.checkpoint });
   for (const note of tokenizer.stored.notes) warn(note);
   if (force) for (const name of FILES) await rm(path.join(config.out, name), { force: true });
@@ -133,11 +134,5 @@ function summary({ out, batchSize }: Context["config"], { onnx, torch }: Descrip
 /** A run's own model has the name of one that is exported. */
 function expectNoRun(out: string): void {
   if (!existsSync(path.join(out, "config.json"))) return;
-  throw new UsageError(`${out} is a run, whose model would be replaced; name another folder`);
-}
-
-async function expectEmpty(folder: string): Promise<void> {
-  const found = await stat(folder).catch(() => undefined);
-  if (!found || (found.isDirectory() && (await readdir(folder)).length === 0)) return;
-  throw new UsageError(`${folder} exists; --force replaces an export in it, or name another folder`);
+  throw new UsageError(`--out: ${out} is a run, whose model would be replaced; name another folder`);
 }

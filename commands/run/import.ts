@@ -2,12 +2,13 @@
 import path from "node:path";
 import { UsageError } from "../../lib/errors.js";
 import { fileHash } from "../../lib/files/fileHash.js";
-import { entriesOf, openRun } from "../../lib/files/runDirectory.js";
+import { openRun } from "../../lib/files/runDirectory.js";
 import { openWeights, type WeightsFile } from "../../lib/files/weightsFile.js";
 import { LAYOUTS, type Layout, layoutOf, modelNames } from "../../lib/models/foreign/layouts.js";
 import { options } from "../import.js";
 import type { CommandContext } from "../support/command.js";
 import { type IdleRule, refuseIdle } from "../support/idle.js";
+import { expectFolderPlace } from "../support/places.js";
 import { version } from "../support/version.js";
 import type { Config, Imported } from "./imported.js";
 import { importPrior } from "./importPrior.js";
@@ -17,7 +18,7 @@ type Context = CommandContext<typeof options>;
 
 export async function run(context: Context): Promise<void> {
   const { config, force, dryRun } = context;
-  if (!force && !dryRun) await expectEmpty(config.out);
+  if (!dryRun) await expectFolderPlace("--out", config.out, { force, what: "an imported run in it" });
   const file = await openWeights(config.file, config.prefix === undefined ? {} : { prefix: config.prefix });
   const result = await importFrom(context, file).finally(() => file.close());
   const { layout, model, facts, text, advice, left } = result;
@@ -75,12 +76,6 @@ function rulesOf(layout: Layout): IdleRule<typeof options>[] {
     when: () => false,
     want: `a ${LAYOUTS[other as Layout].title}, and this is a ${LAYOUTS[layout].title}`,
   }));
-}
-
-async function expectEmpty(folder: string): Promise<void> {
-  const names = await entriesOf(folder).catch(() => []); // a file: openRun says so
-  if (names.length > 0)
-    throw new UsageError(`${folder} is not empty; --force replaces an imported run in it, or name another folder`);
 }
 
 async function writeRun(context: Context, { layout, model, tensors, stored = {}, left }: Result): Promise<void> {

@@ -14,11 +14,13 @@ import type { Reporter } from "../../lib/ui/progress.js";
 import type { options, ProbeConfig } from "../probe.js";
 import type { CommandContext } from "../support/command.js";
 import { engineOf } from "../support/engine.js";
+import { tellAndKeep } from "../support/keptResult.js";
 import { lacksClassless, loadVim } from "../support/models.js";
+import { expectFilePlace, expectFolderPlace } from "../support/places.js";
 import { openReporter } from "../support/reporter.js";
 import { resizeOf } from "./probeImages.js";
 import { pixelBaseline } from "./probePixels.js";
-import { confusionOf, expectFree, expectNew, type ProbeReport, writeReport } from "./probeReport.js";
+import { confusionOf, type ProbeReport, writeReport } from "./probeReport.js";
 import { stage1Baseline, tokenizerRun } from "./probeStage1.js";
 import { reportText } from "./probeText.js";
 import { classNamesOf, expectModel, type LabelledPair, type LabelledTokens, labelledPair } from "./probeTokens.js";
@@ -29,8 +31,8 @@ export async function run(context: Context): Promise<void> {
   const { force } = context;
   const config = { ...context.config, fractions: fractionsOf(context.config.fractions) };
   const save = config.save ?? (config.out === undefined ? undefined : path.join(config.out, "classifier.safetensors"));
-  if (config.out !== undefined) await expectFree(config.out, force);
-  if (config.save !== undefined) await expectNew(config.save, force);
+  await expectFolderPlace("--out", config.out, { force, what: "the probe in it" });
+  await expectFilePlace("--save", config.save, { force });
   const vim = await loadVim(config.vim, { checkpoint: config.checkpoint });
   const blocks = blocksToProbe(config.blocks, vim.model.depth);
   const train = await openTokenFile(config.train);
@@ -52,10 +54,11 @@ export async function run(context: Context): Promise<void> {
     const engine = await engineOf(config);
     const work = { config, vim, pair, blocks, engine, reporter };
     const { report, best } = await measure(work);
-    if (config.out !== undefined) await writeReport(config.out, report);
-    if (save !== undefined) await saveClassifier(save, work, best);
-    const written = { ...(config.out === undefined ? {} : { out: config.out }), ...(save ? { classifier: save } : {}) };
-    context.result({ ...report, ...written }, reportText(report));
+    const places = { ...(config.out === undefined ? {} : { out: config.out }), ...(save ? { classifier: save } : {}) };
+    await tellAndKeep(context, { figures: report, text: reportText(report), places }, async () => {
+      if (config.out !== undefined) await writeReport(config.out, report);
+      if (save !== undefined) await saveClassifier(save, work, best);
+    });
   } finally {
     reporter.stop();
     await train.close();

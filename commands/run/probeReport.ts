@@ -1,8 +1,5 @@
 /** What `probe` found, as JSON, as a chart and as a matrix of confusions. */
-import { existsSync } from "node:fs";
-import { readdir } from "node:fs/promises";
 import path from "node:path";
-import { UsageError } from "../../lib/errors.js";
 import { writeAtomically, writeJson } from "../../lib/files/atomic.js";
 import { type Accuracy, type ClassAccuracy, classAccuracies } from "../../lib/probe/judge.js";
 import type { BlockProbe } from "../../lib/probe/sweep.js";
@@ -77,22 +74,6 @@ export async function writeReport(folder: string, report: ProbeReport): Promise<
     await writeAtomically(path.join(folder, `${name}.svg`), renderSvg(drawing));
     await writeAtomically(path.join(folder, `${name}.png`), await renderPng(drawing));
   }
-}
-
-/** @throws UsageError when `folder` is a file, or holds something and `force` is not set */
-export async function expectFree(folder: string, force: boolean): Promise<void> {
-  const inside = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return [];
-    throw new UsageError(`--out: ${folder}: ${error.code === "ENOTDIR" ? "a file, want a folder" : error.message}`);
-  });
-  if (inside.length > 0 && !force)
-    throw new UsageError(`${folder} is not empty; --force replaces the probe in it, or name another folder`);
-}
-
-/** @throws UsageError when the file of `--save` is there and `force` is not set */
-export async function expectNew(file: string, force: boolean): Promise<void> {
-  if (existsSync(file) && !force)
-    throw new UsageError(`--save: ${file} exists; --force replaces it, or name another file`);
 }
 
 /** Accuracy in percent by block, and what it is to be held against as levels. */

@@ -7,6 +7,7 @@ import { writeAtomically, writeJson } from "../../lib/files/atomic.js";
 import { type Drawing, renderPng, renderSvg } from "../../lib/ui/drawing.js";
 import type { options } from "../report.js";
 import type { CommandContext } from "../support/command.js";
+import { expectFolderPlace } from "../support/places.js";
 import { version } from "../support/version.js";
 import { trainingCurves } from "./reportCurves.js";
 import { type Findings, searchResults } from "./reportSearch.js";
@@ -15,9 +16,11 @@ import { summaryText } from "./reportText.js";
 
 export async function run(context: CommandContext<typeof options>): Promise<void> {
   const { config, log, warn, result } = context;
+  const out = config.out ?? config.folder;
   const findings = await searchResults(config.folder);
   for (const sentence of findings.damaged) warn(`${sentence}; left out`);
   expectSomething(config.folder, findings);
+  await expectFolderPlace("--out", out, { force: true });
   for (const [kind, { length }] of several(findings)) log(`${length} ${kind} found: the headline is of the first`);
   const summary = {
     vitvq: version(),
@@ -25,7 +28,6 @@ export async function run(context: CommandContext<typeof options>): Promise<void
     folder: path.resolve(config.folder),
     ...summarize(findings),
   };
-  const out = config.out ?? config.folder;
   const curves = trainingCurves({ tokenizer: findings.tokenizerRuns[0], prior: findings.priorRuns[0] });
   await writeJson(path.join(out, "summary.json"), summary);
   if (curves) await writeCurves(out, curves);

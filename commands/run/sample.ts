@@ -4,13 +4,13 @@ import { formatDuration, formatInteger } from "../../lib/ui/format.js";
 import type { options } from "../sample.js";
 import type { CommandContext } from "../support/command.js";
 import { engineOf } from "../support/engine.js";
-import { expectNoFile } from "../support/freeFile.js";
+import { expectFilePlace, expectFolderPlace } from "../support/places.js";
 import { openReporter } from "../support/reporter.js";
 import { batchSizes } from "./sampleBatch.js";
 import { completeImages } from "./sampleCompletion.js";
 import { decodedBatches, drawCodes, reject } from "./sampleDrawing.js";
 import { loadModels } from "./sampleModels.js";
-import { expectFree, writeSamples } from "./sampleOutput.js";
+import { writeSamples } from "./sampleOutput.js";
 import { namesOf, planImages, sharesOf } from "./samplePlan.js";
 import { openRejection, type Rejection } from "./sampleRejection.js";
 import { rulesOf } from "./sampleRules.js";
@@ -21,6 +21,10 @@ type Context = CommandContext<typeof options>;
 
 export async function run(context: Context): Promise<void> {
   const { config, dryRun, force, result, warn } = context;
+  if (!dryRun) {
+    await expectFolderPlace("--out", config.out, { force });
+    await expectFilePlace("--tokens-out", config.tokensOut, { force });
+  }
   const models = await loadModels(config);
   const { vim, tokenizer, decoder } = models;
   const classNames = namesOf(vim);
@@ -37,8 +41,6 @@ export async function run(context: Context): Promise<void> {
       { dryRun: true, images: kept, drawn: plans.length },
       `would draw ${formatInteger(plans.length)} images${all}`,
     );
-  await expectFree(config.out, force);
-  expectNoFile("--tokens-out", config.tokensOut, force);
   const reporter = await openReporter(context);
   try {
     const engine = await engineOf(config);

@@ -6,7 +6,6 @@ import type { Reporter } from "../../lib/ui/progress.js";
 import type { options } from "../sample.js";
 import type { CommandContext } from "../support/command.js";
 import { engineOf } from "../support/engine.js";
-import { expectNoFile } from "../support/freeFile.js";
 import type { LoadedModel } from "../support/models.js";
 import { openReporter } from "../support/reporter.js";
 import { encodeOriginals } from "./completionOriginals.js";
@@ -15,7 +14,7 @@ import { expectDifferentWays, planCompletions, type Task, taskOf } from "./compl
 import { batchSizes } from "./sampleBatch.js";
 import { decodedBatches, drawCodes } from "./sampleDrawing.js";
 import type { SampleModels } from "./sampleModels.js";
-import { expectFree, writeSamples } from "./sampleOutput.js";
+import { writeSamples } from "./sampleOutput.js";
 import { type Rules, rulesOf } from "./sampleRules.js";
 import { writeTokens } from "./sampleTokens.js";
 
@@ -25,7 +24,7 @@ type Models = SampleModels & { readonly classNames: readonly string[] };
 
 /** @param images what is to be completed, the value of --complete */
 export async function completeImages(context: Context, images: string, models: Models): Promise<void> {
-  const { config, dryRun, force, result, warn } = context;
+  const { config, dryRun, result, warn } = context;
   const { vim, classNames } = models;
   const task = await taskOf(images, config, { model: vim.model, classNames, warn });
   const rules = rulesOf(config, { vim, classNames, classIds: task.classIds, warn });
@@ -37,8 +36,6 @@ export async function completeImages(context: Context, images: string, models: M
       { dryRun: true, images: count * config.ways, originals: count, ...kept },
       `would draw ${formatInteger(count * config.ways)} completions of ${formatInteger(count)} images, ${keeping(kept)}`,
     );
-  await expectFree(config.out, force);
-  expectNoFile("--tokens-out", config.tokensOut, force);
   const reporter = await openReporter(context);
   try {
     const began = performance.now();

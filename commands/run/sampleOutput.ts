@@ -1,8 +1,5 @@
 /** The folder that `sample` writes: PNGs, a labelled grid, an index. */
-import { existsSync } from "node:fs";
-import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
-import { UsageError } from "../../lib/errors.js";
 import { makeFolder, writeAtomically, writeJson } from "../../lib/files/atomic.js";
 import type { TokenizerConfig } from "../../lib/models/tokenizer.js";
 import { encodePng } from "../../lib/ui/canvas.js";
@@ -75,12 +72,4 @@ export async function writeSamples(
 
 function* split(images: Float32Array, size: number): Generator<Float32Array> {
   for (let from = 0; from < images.length; from += size) yield images.subarray(from, from + size);
-}
-
-/** @throws UsageError when it is a file, or a folder that is not empty and may not be replaced */
-export async function expectFree(out: string, force: boolean): Promise<void> {
-  if (!existsSync(out)) return;
-  if (!(await stat(out)).isDirectory()) throw new UsageError(`--out: ${out} is a file; name a folder`);
-  if (force || (await readdir(out)).length === 0) return;
-  throw new UsageError(`${out} is not empty; --force replaces what is there, or name another folder`);
 }

@@ -109,11 +109,10 @@ test("what is there is kept; --force replaces it", () =>
     const out = path.join(folder, "grid.png");
     await writeFile(out, "mine");
     await fail(decode(out), 2, /grid\.png exists; --force/);
-    await fail(decode(folder), 2, /exists; --force/);
+    await fail(decode(folder), 2, /--out: .* is not empty; --force/);
     const file = path.join(folder, "file");
     await writeFile(file, "mine");
-    await fail(decode(file), 2, /file exists; --force/);
-    await fail(decode(file, "--force"), 4, /file: cannot be made/);
+    await fail(decode(file, "--force"), 2, /file is a file; name a folder/);
     assert.is(await readFile(out, "utf8"), "mine");
     await succeed(decode(out, "--force", "--limit", "2"));
     assert.ok((await pixelsOf(out)).height >= 28);

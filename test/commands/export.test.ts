@@ -119,7 +119,7 @@ test("--format chooses; --force replaces an export and leaves other files alone"
     await succeed(exporting("--format", "onnx"));
     assert.equal(await namesIn(out), [...GRAPHS, "model.json"].sort());
     await writeFile(path.join(out, "notes.txt"), "mine");
-    await fail(exporting(), 2, /exported exists; --force/);
+    await fail(exporting(), 2, /exported is not empty; --force replaces an export in it/);
     await succeed(exporting("--format", "safetensors", "--force"));
     assert.equal(await namesIn(out), ["model.json", "model.safetensors", "notes.txt"]);
     const refused = exporting("--format", "safetensors", "--force", "--batch-size", "2");
