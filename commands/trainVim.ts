@@ -14,6 +14,7 @@ export const options = {
     type: "strings",
     value: "file",
     positional: true,
+    mayBeEmpty: true, // in a stored run of --data
     describe: "Token files of encode, by one tokenizer; classes are merged by name",
     group: DATA,
   },

@@ -34,7 +34,7 @@ async function readMapping(path: string): Promise<object> {
 
 async function readText(path: string): Promise<string> {
   try {
-    return await readFile(path, "utf8");
+    return (await readFile(path, "utf8")).replace(/^\uFEFF/, ""); // the mark that editors on Windows begin with
   } catch (error) {
     throw new UsageError(`--config: cannot read ${path}: ${error instanceof Error ? error.message : error}`, {
       cause: error,

@@ -46,12 +46,16 @@ export type NumbersOption = Shared &
     readonly default?: readonly number[];
     /** How many there must be. */
     readonly length?: number;
+    /** Whether none at all has a meaning; only a config file can say so. */
+    readonly mayBeEmpty?: boolean;
   };
 /** Several strings, one for each time the flag is given (a string may contain commas). */
 export type StringsOption = Shared & {
   readonly type: "strings";
   readonly default?: readonly string[];
   readonly choices?: readonly string[];
+  /** Whether none at all has a meaning; only a config file can say so. */
+  readonly mayBeEmpty?: boolean;
 };
 
 export type OptionSpec = NumberOption | StringOption | BooleanOption | NumbersOption | StringsOption;

@@ -83,6 +83,7 @@ export const modelOptions = {
     type: "numbers",
     integer: true,
     min: 1,
+    mayBeEmpty: true, // no attention at all
     describe: "Sides of the levels that have attention; the grid's alone unless given",
     group: MODEL,
   },

@@ -18,11 +18,14 @@ export function parseTexts(spec: OptionSpec, texts: readonly string[], label: st
 
 /**
  * Checks a value that already has a type (from a config file, a preset, a stored run); one string may stand for a list of it.
+ * What is empty is no value, as it is none on the command line.
  * @param label where it stands ("batchSize in run.yaml"), for errors
  * @throws UsageError that names label, rule and value
  */
 export function checkValue(spec: OptionSpec, given: unknown, label: string): OptionValue {
   const value = spec.type === "strings" && typeof given === "string" ? [given] : given;
+  if (isEmpty(value) && !("mayBeEmpty" in spec && spec.mayBeEmpty))
+    throw new UsageError(`${label} is empty: want ${ruleOf(spec)}, or leave it out`);
   if (!obeys(spec, value))
     throw new UsageError(`${label}: want ${ruleOf(spec)}, got ${shown(value)}${hint(spec, value)}`);
   return value;
@@ -79,7 +82,7 @@ function obeys(spec: OptionSpec, value: unknown): value is OptionValue {
     case "strings":
       return (
         Array.isArray(value) &&
-        value.every((item) => typeof item === "string" && item !== "" && (spec.choices?.includes(item) ?? true))
+        value.every((item) => typeof item === "string" && !isEmpty(item) && (spec.choices?.includes(item) ?? true))
       );
     case "number":
       return inBounds(spec, value) && (spec.choices?.includes(value) ?? true);
@@ -91,6 +94,9 @@ function obeys(spec: OptionSpec, value: unknown): value is OptionValue {
       );
   }
 }
+
+const isEmpty = (value: unknown): boolean =>
+  typeof value === "string" ? value.trim() === "" : Array.isArray(value) && value.length === 0;
 
 function inBounds(rule: NumberRule, value: unknown): value is number {
   if (typeof value !== "number" || !Number.isFinite(value)) return false;

@@ -69,6 +69,17 @@ test("malformed files are named with the place", async () => {
   assert.match(await refused("{batchSize: 3}", "run.json"), /^run\.json: not valid JSON: /);
 });
 
+test("a mark of UTF-8 at the beginning is no part of the file", () =>
+  inTemporaryFolder(async (folder) => {
+    for (const [name, text] of [
+      ["run.json", '{"batchSize": 3}'],
+      ["run.yaml", "batchSize: 3\n"],
+    ] as const) {
+      await writeFile(path.join(folder, name), `\uFEFF${text}`);
+      assert.equal(await readConfigFile(path.join(folder, name), options), { batchSize: 3 });
+    }
+  }));
+
 test("a missing file is an error of usage that names it", async () => {
   const message = await refusal(() => readConfigFile("/nowhere/run.yaml", options));
   assert.match(message, /^--config: cannot read \/nowhere\/run\.yaml: ENOENT/);

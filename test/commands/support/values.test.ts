@@ -15,6 +15,8 @@ const sizes: OptionSpec = { type: "number", describe, choices: [8, 16] };
 const words: OptionSpec = { type: "strings", describe };
 const flag: OptionSpec = { type: "boolean", describe };
 
+const EMPTY_STRING = "out in run.yaml is empty: want a string, or leave it out";
+
 const refused = async (body: () => unknown, message: string) => assert.is(await refusal(body), message);
 
 test("texts become values of the option's type", () => {
@@ -83,6 +85,17 @@ test("a wrong choice is answered with the nearest", async () => {
     () => checkValue(parts, ["encode", "decod"], "--parts"),
     '--parts: want strings out of encode, decode, got ["encode","decod"]; did you mean decode?',
   );
+});
+
+test("what is empty is no value, unless none at all has a meaning", async () => {
+  for (const value of ["", "  "])
+    await refused(() => checkValue({ type: "string", describe }, value, "out in run.yaml"), EMPTY_STRING);
+  await refused(() => checkValue(words, [], "n"), "n is empty: want a list of strings, or leave it out");
+  await refused(() => checkValue(words, ["a", " "], "n"), 'n: want a list of strings, got ["a"," "]');
+  const list: OptionSpec = { type: "numbers", describe };
+  await refused(() => checkValue(list, [], "n"), "n is empty: want a list of numbers, or leave it out");
+  assert.equal(checkValue({ ...list, mayBeEmpty: true }, [], "n"), []);
+  assert.equal(checkValue({ ...words, mayBeEmpty: true }, [], "n"), []);
 });
 
 test("a long value is shown in part", () => {
