@@ -20,6 +20,7 @@ export const options = {
     type: "number",
     integer: true,
     min: 1,
+    max: 2 ** 16,
     default: 1,
     describe: "Images that the ONNX files take at a time; it is built into them",
   },

@@ -55,6 +55,7 @@ export const options = {
     type: "number",
     integer: true,
     min: 1,
+    max: 2 ** 14,
     describe: "taming: side of the images, 256 unless given",
     unit: "pixels",
     group: MODEL,

@@ -95,6 +95,7 @@ export const options = {
     type: "number",
     integer: true,
     min: 1,
+    max: 1024,
     describe: "Side that images are brought to for their pixels; the tokenizer's, but at most 32, unless given",
     unit: "pixels",
     group: BASELINES,

@@ -5,6 +5,9 @@ import { dataOptions, engineOptions } from "./support/tables.js";
 
 const [WHAT, HOW, COMPLETION] = ["What to draw", "How to draw", "Completing images"] as const;
 
+/** Images that are drawn in one call: all of them are planned before the first. */
+export const MOST_IMAGES = 10_000_000;
+
 export const options = {
   vim: {
     type: "string",
@@ -38,6 +41,7 @@ export const options = {
     type: "number",
     integer: true,
     min: 1,
+    max: MOST_IMAGES,
     describe: "Images in all, shared evenly among the classes; 10 a class unless given",
     unit: "images",
     group: WHAT,
@@ -164,7 +168,15 @@ export const options = {
     describe: "Share of the rows of codes to keep, rounded, at least one and not all",
     group: COMPLETION,
   },
-  ways: { type: "number", integer: true, min: 1, default: 4, describe: "Completions of an image", group: COMPLETION },
+  ways: {
+    type: "number",
+    integer: true,
+    min: 1,
+    max: 1000,
+    default: 4,
+    describe: "Completions of an image",
+    group: COMPLETION,
+  },
   limit: {
     type: "number",
     integer: true,

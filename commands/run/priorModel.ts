@@ -44,7 +44,10 @@ export function vimConfig(config: TrainVimConfig, { grid, vocabulary, classes }:
     ...(config.qkvBias ? {} : { qkvBias: false }),
     ...(config.logitBias ? {} : { headBias: false }),
   };
-  expectArrays(parameterShapes(flattenSpecs(vimSpec(model))));
+  expectArrays({
+    "a batch of codes": [config.batchSize, sequenceLength(model)],
+    ...parameterShapes(flattenSpecs(vimSpec(model))),
+  });
   return model;
 }
 

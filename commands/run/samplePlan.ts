@@ -2,7 +2,8 @@
 import { UsageError } from "../../lib/errors.js";
 import { noClass, type VimConfig } from "../../lib/models/vim.js";
 import { streamSeed } from "../../lib/random.js";
-import type { SampleConfig } from "../sample.js";
+import { formatInteger } from "../../lib/ui/format.js";
+import { MOST_IMAGES, type SampleConfig } from "../sample.js";
 import type { LoadedModel } from "../support/models.js";
 import { didYouMean } from "../support/nearest.js";
 import { candidatesFor, type Rejection } from "./sampleRejection.js";
@@ -24,15 +25,25 @@ export function sharesOf(config: SampleConfig, model: VimConfig, classNames: rea
   return shares;
 }
 
-/** Which classes to draw, and from which stream each image comes. */
+/**
+ * Which classes to draw, and from which stream each image comes.
+ * @throws UsageError when so few are kept that too many would have to be drawn
+ */
 export function planImages(
   seed: number,
   shares: ReadonlyMap<number, number>,
   rejection: Rejection | undefined,
 ): Plan[] {
-  const classIds = [...shares].flatMap(([classId, count]) =>
-    new Array<number>(rejection ? candidatesFor(count, rejection.acceptance) : count).fill(classId),
+  const drawn = [...shares].map(
+    ([classId, count]) => [classId, rejection ? candidatesFor(count, rejection.acceptance) : count] as const,
   );
+  const all = drawn.reduce((sum, [, count]) => sum + count, 0);
+  if (all > MOST_IMAGES)
+    throw new UsageError(
+      `--acceptance: to keep so few, ${formatInteger(all)} images would be drawn, want at most ` +
+        `${formatInteger(MOST_IMAGES)}; keep a larger share, or fewer images`,
+    );
+  const classIds = drawn.flatMap(([classId, count]) => new Array<number>(count).fill(classId));
   return classIds.map((classId, i) => ({ classId, seed: streamSeed(seed, "sample", i) }));
 }
 

@@ -67,6 +67,7 @@ export const augmentOptions = {
     type: "numbers",
     length: 2,
     min: 1,
+    max: 8,
     default: [1, 1],
     describe: "Shorter side before a random crop, in image sizes; 1.125,1.5 is DALL-E's",
     group: "Data",

@@ -93,7 +93,7 @@ test("a folder in use is kept; --force replaces an imported run and nothing else
     assert.equal((await behaviourOf(run, "enhancing")).codes, (await wanted("enhancing")).codes);
     await writeFile(path.join(folder, "mine"), "mine");
     await fail(importing("enhancing", folder, "--force"), 4, /not a run directory/);
-    await fail(importing("enhancing", path.join(folder, "mine"), "--force"), 2, /this is a file/);
+    await fail(importing("enhancing", path.join(folder, "mine"), "--force"), 2, /mine is a file; name a folder/);
     assert.is(await readFile(path.join(folder, "mine"), "utf8"), "mine");
   }));
 

@@ -85,6 +85,10 @@ test("so are those of a VIM", async () => {
   const { config } = resolveConfig(vimOptions, [{ origin: { kind: "flag" }, values }]);
   const codes = { grid: [4, 4], vocabulary: 32, classes: 0 } as const;
   assert.match(await refusal(() => vimConfig(config, codes)), /^the sizes are too large together: blocks\/0\//);
+  assert.match(
+    await refusal(() => vimConfig({ ...config, dim: 32, mlpDim: 32, batchSize: 1e9 }, codes)),
+    /a batch of codes would have 1000000000 x 16 numbers/,
+  );
   const refused = await refusal(() =>
     resolveConfig(vimOptions, [{ origin: { kind: "flag" }, values: { depth: 1e9 } }]),
   );
