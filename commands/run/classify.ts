@@ -18,11 +18,11 @@ import { type ClassifiedImage, linesOf } from "./classifyLines.js";
 type Context = CommandContext<typeof options>;
 
 export async function run(context: Context): Promise<void> {
-  const { config, dryRun, force, result } = context;
+  const { config, dryRun, force, result, warn } = context;
   if (!dryRun) await expectFilePlace("--out", config.out, { force });
   const stored = await readClassifier(config.with);
   const { classNames } = stored;
-  const input = await openInput(config, stored);
+  const input = await openInput(config, stored, warn);
   const reporter = await openReporter(context);
   try {
     const toClass = classOf(input.classNames, classNames);

@@ -12,7 +12,7 @@ import type { StoredClassifier } from "../../lib/probe/classifierFile.js";
 import { createEncoder } from "../../lib/sample/codec.js";
 import type { Reporter } from "../../lib/ui/progress.js";
 import type { ClassifyConfig } from "../classify.js";
-import { type LoadedModel, loadTokenizer } from "../support/models.js";
+import { type LoadedModel, type LoadOptions, loadTokenizer } from "../support/models.js";
 import { flagOf } from "../support/options.js";
 
 /** Some images, n of them. */
@@ -42,10 +42,14 @@ export type ClassifyInput = {
  * @throws FileError when codes or tokenizer are not those that the classifier was fitted to
  * @throws UsageError when the tokenizer is unknown, or an option for images meets a token file
  */
-export async function openInput(config: ClassifyConfig, classifier: StoredClassifier): Promise<ClassifyInput> {
+export async function openInput(
+  config: ClassifyConfig,
+  classifier: StoredClassifier,
+  warn: LoadOptions["warn"],
+): Promise<ClassifyInput> {
   if (config.data.toLowerCase().endsWith(".safetensors")) return openTokens(config, classifier);
   const source = await openSource(config.data, config.labels === undefined ? {} : { labels: config.labels });
-  const tokenizer = await loadTokenizer(tokenizerRun(config, classifier), { checkpoint: config.checkpoint });
+  const tokenizer = await loadTokenizer(tokenizerRun(config, classifier), { checkpoint: config.checkpoint, warn });
   if (tokenizer.hash !== classifier.tokenizer.hash)
     throw new FileError(
       `${tokenizer.stored.file}: not the tokenizer whose codes ${classifier.path} was fitted to; name that one`,

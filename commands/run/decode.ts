@@ -22,16 +22,17 @@ type Context = CommandContext<typeof options>;
 const GRID_LIMIT = 64;
 
 export async function run(context: Context): Promise<void> {
-  const { config, force } = context;
+  const { config, force, warn } = context;
   const grid = isPicture(config.out);
   if (grid) await expectFilePlace("--out", config.out, { force });
   else await expectFolderPlace("--out", config.out, { force });
   const tokens = await openTokenFile(config.tokens);
   const reporter = await openReporter(context);
   try {
-    const maker = await loadTokenizer(tokenizerOf(tokens, config.tokenizer), { checkpoint: config.checkpoint });
+    const options = { checkpoint: config.checkpoint, warn };
+    const maker = await loadTokenizer(tokenizerOf(tokens, config.tokenizer), options);
     expectTokenizer(tokens, maker.hash);
-    const tokenizer = await loadDecoder(config.decoder, maker, { checkpoint: config.checkpoint });
+    const tokenizer = await loadDecoder(config.decoder, maker, options);
     const count = rowsToDecode(config, tokens, grid);
     const { imageSize, channels } = tokenizer.model;
     const size = { height: imageSize, width: imageSize, channels };

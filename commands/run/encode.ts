@@ -25,12 +25,12 @@ import { augmentationOf, expectDifferentViews, watchViews } from "./encodeViews.
 type Context = CommandContext<typeof options>;
 
 export async function run(context: Context): Promise<void> {
-  const { config, force, dryRun, result } = context;
+  const { config, force, dryRun, result, warn } = context;
   expectDifferentViews(config);
   const augment = augmentOf(config);
   if (!dryRun) await expectFilePlace("--out", config.out, { force });
   const source = await openSource(config.data, config.labels === undefined ? {} : { labels: config.labels });
-  const tokenizer = await loadTokenizer(config.tokenizer, { checkpoint: config.checkpoint });
+  const tokenizer = await loadTokenizer(config.tokenizer, { checkpoint: config.checkpoint, warn });
   const images = Math.min(config.limit ?? source.count, source.count);
   const tokensPerImage = codesPerImage(tokenizer.model);
   const rows = config.views === 1 ? {} : { views: config.views, rows: config.views * images };

@@ -24,11 +24,11 @@ export async function evaluateLikelihood(
   context: EvaluateContext,
   paths: { tokens: string; vim: string },
 ): Promise<void> {
-  const { config, dryRun, result } = context;
+  const { config, dryRun, result, warn } = context;
   const tokens = await openTokenFile(paths.tokens);
   let reference: TokenFile | undefined;
   try {
-    const vim = await loadVim(paths.vim, { checkpoint: config.checkpoint });
+    const vim = await loadVim(paths.vim, { checkpoint: config.checkpoint, warn });
     expectModel(tokens, vim);
     if (config.reference !== undefined) reference = await openTokenFile(config.reference);
     if (reference) expectTokenizer(reference, tokens.tokenizerHash);
@@ -66,7 +66,6 @@ async function measure(context: EvaluateContext, { tokens, vim, labels }: Work):
   const reporter = await openReporter(context);
   let likelihood: CodeLikelihood | undefined;
   try {
-    for (const note of vim.stored.notes) reporter.warn(note);
     if (isTrainedOn(tokens, vim))
       reporter.warn(`${tokens.path} is what the VIM was trained on: its figures say little of other images`);
     if (lacksClassless(vim))

@@ -45,9 +45,9 @@ export async function evaluateTokenizer(
   context: EvaluateContext,
   paths: { data: string; tokenizer: string },
 ): Promise<void> {
-  const { config, dryRun, result } = context;
+  const { config, dryRun, result, warn } = context;
   const source = await openSource(paths.data, config.labels === undefined ? {} : { labels: config.labels });
-  const tokenizer = await loadTokenizer(paths.tokenizer, { checkpoint: config.checkpoint });
+  const tokenizer = await loadTokenizer(paths.tokenizer, { checkpoint: config.checkpoint, warn });
   const { imageSize, channels } = tokenizer.model;
   const images = Math.min(config.limit ?? source.count, source.count);
   const originals = { data: path.resolve(paths.data), images, imageSize, channels, resize: config.resize };
@@ -83,7 +83,6 @@ async function measure(context: EvaluateContext, work: Work) {
   const reporter = await openReporter(context);
   const opened: Closable[] = [];
   try {
-    for (const note of tokenizer.stored.notes) reporter.warn(note);
     const engine = await engineOf(config);
     const batchSize = evenBatch(originals.images, config.batchSize);
     const instruments = await openInstruments(work, { engine, originals, batchSize }, opened);

@@ -28,8 +28,7 @@ export async function run(context: Context): Promise<void> {
   const { config, force, warn, log } = context;
   expectNoRun(config.out);
   await expectFolderPlace("--out", config.out, { force, what: "an export in it" });
-  const tokenizer = await loadTokenizer(config.run, { checkpoint: config.checkpoint });
-  for (const note of tokenizer.stored.notes) warn(note);
+  const tokenizer = await loadTokenizer(config.run, { checkpoint: config.checkpoint, warn });
   if (force) for (const name of FILES) await rm(path.join(config.out, name), { force: true });
   const onnx = config.format === "safetensors" ? undefined : await writeGraphs(config, tokenizer);
   const torch = config.format === "onnx" ? undefined : await writeWeights(config.out, tokenizer);

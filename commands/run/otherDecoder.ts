@@ -1,10 +1,9 @@
 /** Decoders of other tokenizers than the one that made the codes. */
 import { FileError, UsageError } from "../../lib/errors.js";
 import { weightsHash } from "../../lib/files/hostTensors.js";
-import type { ReadModelOptions } from "../../lib/files/readModel.js";
 import { codeGrid, type TokenizerConfig } from "../../lib/models/tokenizer.js";
 import { underPrefix } from "../../lib/train/named.js";
-import { type LoadedModel, loadTokenizer } from "../support/models.js";
+import { type LoadedModel, type LoadOptions, loadTokenizer } from "../support/models.js";
 
 /**
  * The tokenizer in `path` to decode with, or the one that made the codes where none is given.
@@ -14,7 +13,7 @@ import { type LoadedModel, loadTokenizer } from "../support/models.js";
 export async function loadDecoder(
   path: string | undefined,
   tokenizer: LoadedModel<TokenizerConfig>,
-  options: ReadModelOptions,
+  options?: LoadOptions,
 ): Promise<LoadedModel<TokenizerConfig>> {
   if (path === undefined) return tokenizer;
   const decoder = await loadTokenizer(path, options);

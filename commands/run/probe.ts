@@ -28,18 +28,17 @@ import { classNamesOf, expectModel, type LabelledPair, type LabelledTokens, labe
 type Context = CommandContext<typeof options>;
 
 export async function run(context: Context): Promise<void> {
-  const { force } = context;
+  const { force, warn } = context;
   const config = { ...context.config, fractions: fractionsOf(context.config.fractions) };
   const save = config.save ?? (config.out === undefined ? undefined : path.join(config.out, "classifier.safetensors"));
   await expectFolderPlace("--out", config.out, { force, what: "the probe in it" });
   await expectFilePlace("--save", config.save, { force });
-  const vim = await loadVim(config.vim, { checkpoint: config.checkpoint });
+  const vim = await loadVim(config.vim, { checkpoint: config.checkpoint, warn });
   const blocks = blocksToProbe(config.blocks, vim.model.depth);
   const train = await openTokenFile(config.train);
   const test = await openTokenFile(config.test);
   const reporter = await openReporter(context);
   try {
-    for (const note of vim.stored.notes) reporter.warn(note);
     if (lacksClassless(vim))
       reporter.warn(
         "the VIM reads the images without a class, which it never saw: it was trained with --class-dropout 0; features of one " +

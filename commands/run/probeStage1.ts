@@ -29,7 +29,10 @@ export async function stage1Baseline(
     const run = tokenizerRun(options);
     if (run === undefined)
       throw new FileError("neither token file nor VIM says where the tokenizer is; name its run with --tokenizer");
-    const { model, weights, hash, stored } = await loadTokenizer(run, { checkpoint: config.checkpoint });
+    const { model, weights, hash, stored } = await loadTokenizer(run, {
+      checkpoint: config.checkpoint,
+      warn: (warning) => reporter.warn(warning),
+    });
     expectTokenizer(pair.train.tokens, hash);
     const encoder = await createFeaturizer({ engine, model, weights, batchSize: config.batchSize });
     try {

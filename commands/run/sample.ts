@@ -25,7 +25,7 @@ export async function run(context: Context): Promise<void> {
     await expectFolderPlace("--out", config.out, { force });
     await expectFilePlace("--tokens-out", config.tokensOut, { force });
   }
-  const models = await loadModels(config);
+  const models = await loadModels(config, warn);
   const { vim, tokenizer, decoder } = models;
   const classNames = namesOf(vim);
   if (config.complete !== undefined) return completeImages(context, config.complete, { ...models, classNames });

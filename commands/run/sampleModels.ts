@@ -4,7 +4,7 @@ import { FileError, UsageError } from "../../lib/errors.js";
 import type { TokenizerConfig } from "../../lib/models/tokenizer.js";
 import type { VimConfig } from "../../lib/models/vim.js";
 import type { SampleConfig } from "../sample.js";
-import { expectSizes, type LoadedModel, loadTokenizer, loadVim } from "../support/models.js";
+import { expectSizes, type LoadedModel, type LoadOptions, loadTokenizer, loadVim } from "../support/models.js";
 import { loadDecoder } from "./otherDecoder.js";
 
 export type SampleModels = {
@@ -16,12 +16,16 @@ export type SampleModels = {
 };
 
 /** Loads them; throws where one is missing, damaged, or does not belong to the others. */
-export async function loadModels({ vim: run, checkpoint, ...given }: SampleConfig): Promise<SampleModels> {
-  const vim = await loadVim(run, { checkpoint });
+export async function loadModels(
+  { vim: run, checkpoint, ...given }: SampleConfig,
+  warn: LoadOptions["warn"],
+): Promise<SampleModels> {
+  const options = { checkpoint, warn };
+  const vim = await loadVim(run, options);
   const path = tokenizerPath(vim, given.tokenizer);
-  const tokenizer = await loadTokenizer(path, { checkpoint });
+  const tokenizer = await loadTokenizer(path, options);
   expectSameCodes(vim, tokenizer);
-  const decoder = await loadDecoder(given.decoder, tokenizer, { checkpoint });
+  const decoder = await loadDecoder(given.decoder, tokenizer, options);
   return { vim, tokenizer: { ...tokenizer, path }, decoder };
 }
 

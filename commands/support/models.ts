@@ -1,7 +1,7 @@
 /** Trained models as commands take them: read, checked against the model they claim to be. */
 import type { NamedHostTensors } from "../../lib/engine/types.js";
 import { FileError } from "../../lib/errors.js";
-import { type ReadModelOptions, readModel, type StoredModel } from "../../lib/files/readModel.js";
+import { readModel, type StoredModel } from "../../lib/files/readModel.js";
 import { LAYOUTS, type Layout } from "../../lib/models/foreign/layouts.js";
 import { codeGrid, type TokenizerConfig, tokenizerOf } from "../../lib/models/tokenizer.js";
 import { type VimConfig, vimSpec } from "../../lib/models/vim.js";
@@ -15,18 +15,25 @@ export type LoadedModel<Config> = {
   readonly stored: StoredModel;
 };
 
+export type LoadOptions = {
+  /** In a run directory, take the newest checkpoint's model instead of the finished one. */
+  readonly checkpoint: boolean;
+  /** Told of each newer checkpoint that was passed over, and why. */
+  readonly warn: (message: string) => void;
+};
+
 /**
  * A tokenizer from a run directory of train-vq or import, a checkpoint or a model file.
  * @throws FileError when it is another kind of model, or its tensors do not fit its config
  */
-export async function loadTokenizer(path: string, options?: ReadModelOptions): Promise<LoadedModel<TokenizerConfig>> {
+export async function loadTokenizer(path: string, options?: LoadOptions): Promise<LoadedModel<TokenizerConfig>> {
   const stored = await readAs(path, { kind: "tokenizer", command: "train-vq" }, options);
   const model = stored.config["model"] as TokenizerConfig;
   return { model, weights: expectTensors(stored, tokenizerOf(model).spec), hash: stored.hash, stored };
 }
 
 /** A VIM from a run directory of train-vim or import, a checkpoint or a model file; throws as `loadTokenizer` does. */
-export async function loadVim(path: string, options?: ReadModelOptions): Promise<LoadedModel<VimConfig>> {
+export async function loadVim(path: string, options?: LoadOptions): Promise<LoadedModel<VimConfig>> {
   const stored = await readAs(path, { kind: "VIM", command: "train-vim" }, options);
   const model = stored.config["model"] as VimConfig;
   return { model, weights: expectTensors(stored, vimSpec(model)), hash: stored.hash, stored };
@@ -57,8 +64,9 @@ type Wanted = {
   readonly command: string;
 };
 
-async function readAs(path: string, { kind, command }: Wanted, options?: ReadModelOptions): Promise<StoredModel> {
-  const stored = await readModel(path, options);
+async function readAs(path: string, { kind, command }: Wanted, options?: LoadOptions): Promise<StoredModel> {
+  const stored = await readModel(path, options && { checkpoint: options.checkpoint });
+  for (const note of stored.notes) options?.warn(`${path}: ${note}`);
   const { command: got } = stored.config;
   if (got === command) return stored;
   const imported = got === "import" ? importedKind(stored) : undefined;

@@ -37,19 +37,15 @@ async function writeWithCodebook(folder: string): Promise<string> {
 
 test("a decoder of the same codebook is taken, of another codebook or grid, or the same run, it is not", async () => {
   const made = await loadTokenizer(tokenizer);
-  assert.is(await loadDecoder(undefined, made, {}), made);
-  assert.not.equal((await loadDecoder(decoder, made, {})).hash, made.hash);
+  assert.is(await loadDecoder(undefined, made), made);
+  assert.not.equal((await loadDecoder(decoder, made)).hash, made.hash);
+  await expectRejection(loadDecoder(foreign, made), FileError, /its codebook \(quantizer\/\*: .* is not the one of/);
   await expectRejection(
-    loadDecoder(foreign, made, {}),
-    FileError,
-    /its codebook \(quantizer\/\*: .* is not the one of/,
-  );
-  await expectRejection(
-    loadDecoder(larger, made, {}),
+    loadDecoder(larger, made),
     FileError,
     /want a decoder of \d+x\d+x3 images from 4 x 4 codes .* got one of .* 8 x 8/,
   );
-  await expectRejection(loadDecoder(tokenizer, made, {}), UsageError, /--decoder: changes nothing here/);
+  await expectRejection(loadDecoder(tokenizer, made), UsageError, /--decoder: changes nothing here/);
 });
 
 test("sample and decode make the same images with it, others than without", () =>
