@@ -84,7 +84,7 @@ function simulatedSource(count: number): ImageSource {
     kind: "classes",
     count,
     classNames: Array.from({ length: 10 }, (_, i) => `class ${i}`),
-    ignored: { files: 0, folders: [] },
+    ignored: { files: 0, pictures: 0, folders: [] },
     label: (i) => i % 10,
     name: (i) => `image ${i}`,
     input: (i) => ({

@@ -1,7 +1,7 @@
 /** What `classify` is given, a token file or images, as batches of codes with names and labels. */
 import { existsSync } from "node:fs";
 import { sequentialBatches } from "../../lib/data/batches.js";
-import { type ImageSource, openSource } from "../../lib/data/source.js";
+import type { ImageSource } from "../../lib/data/source.js";
 import { centredView } from "../../lib/data/view.js";
 import { evenBatch } from "../../lib/engine/evenBatch.js";
 import type { Engine } from "../../lib/engine/types.js";
@@ -13,6 +13,7 @@ import { createEncoder } from "../../lib/sample/codec.js";
 import type { Reporter } from "../../lib/ui/progress.js";
 import type { ClassifyConfig } from "../classify.js";
 import { type LoadedModel, type LoadOptions, loadTokenizer } from "../support/models.js";
+import { openImages } from "../support/openImages.js";
 import { flagOf } from "../support/options.js";
 
 /** Some images, n of them. */
@@ -48,7 +49,7 @@ export async function openInput(
   warn: LoadOptions["warn"],
 ): Promise<ClassifyInput> {
   if (config.data.toLowerCase().endsWith(".safetensors")) return openTokens(config, classifier);
-  const source = await openSource(config.data, config.labels === undefined ? {} : { labels: config.labels });
+  const source = await openImages(config.data, { labels: config.labels, warn });
   const tokenizer = await loadTokenizer(tokenizerRun(config, classifier), { checkpoint: config.checkpoint, warn });
   if (tokenizer.hash !== classifier.tokenizer.hash)
     throw new FileError(

@@ -1,11 +1,12 @@
 /** What is to be completed: which images, as which class, how much of them is kept, and each way's stream. */
-import { type ImageSource, openSource } from "../../lib/data/source.js";
+import type { ImageSource } from "../../lib/data/source.js";
 import { spreadPlaces, thinned } from "../../lib/data/thinned.js";
 import { UsageError } from "../../lib/errors.js";
 import { noClass, type VimConfig } from "../../lib/models/vim.js";
 import { streamSeed } from "../../lib/random.js";
 import type { Filter } from "../../lib/sample/draw.js";
 import type { SampleConfig } from "../sample.js";
+import { openImages } from "../support/openImages.js";
 import { classOf } from "./classify.js";
 import type { Originals } from "./completionOriginals.js";
 import { filterFor, type SampleFilters } from "./sampleFilters.js";
@@ -46,7 +47,7 @@ type Model = {
 export async function taskOf(path: string, config: SampleConfig, known: Model): Promise<Task> {
   const [rows, columns] = known.model.grid;
   const keptRows = rowsToKeep(config.keep, rows);
-  const all = await openSource(path, config.labels === undefined ? {} : { labels: config.labels });
+  const all = await openImages(path, { labels: config.labels, warn: known.warn });
   const places = spreadPlaces(config.limit ?? all.count, all.count);
   const source = thinned(all, places);
   const classIds = classesOf(source, config, known);

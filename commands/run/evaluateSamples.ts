@@ -4,13 +4,14 @@
  */
 import path from "node:path";
 import { decodeImage } from "../../lib/data/decode.js";
-import { type ImageSource, openSource } from "../../lib/data/source.js";
+import type { ImageSource } from "../../lib/data/source.js";
 import { thinned } from "../../lib/data/thinned.js";
 import { centredView } from "../../lib/data/view.js";
 import { writeAtomically, writeJson } from "../../lib/files/atomic.js";
 import { encodePng } from "../../lib/ui/canvas.js";
 import { formatInteger } from "../../lib/ui/format.js";
 import { tellAndKeep } from "../support/keptResult.js";
+import { openImages } from "../support/openImages.js";
 import { pairGrid, pictureLayout } from "../support/pictures.js";
 import { openReporter } from "../support/reporter.js";
 import { createSpread } from "../support/spread.js";
@@ -35,10 +36,10 @@ export async function evaluateSamples(
   context: EvaluateContext,
   paths: { samples: string; reference: string },
 ): Promise<void> {
-  const { config, dryRun, result } = context;
+  const { config, dryRun, result, warn } = context;
   const samples = await openSampleFolder(paths.samples);
-  const reference = await openSource(paths.reference, config.labels === undefined ? {} : { labels: config.labels });
-  const real = config.real === undefined ? undefined : await openSource(config.real);
+  const reference = await openImages(paths.reference, { labels: config.labels, warn });
+  const real = config.real === undefined ? undefined : await openImages(config.real, { warn });
   expectKnownClasses(samples.source, reference);
   if (real) expectKnownClasses(real, reference);
   const originals = originalsOf(context, { samples, reference });

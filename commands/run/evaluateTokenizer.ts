@@ -1,7 +1,7 @@
 /** `evaluate` of a tokenizer: every image to codes and back, one batch in memory at a time. */
 import path from "node:path";
 import { type ImageBatch, type SequentialBatches, sequentialBatches } from "../../lib/data/batches.js";
-import { type ImageSource, openSource } from "../../lib/data/source.js";
+import type { ImageSource } from "../../lib/data/source.js";
 import { centredView } from "../../lib/data/view.js";
 import { evenBatch } from "../../lib/engine/evenBatch.js";
 import { writeAtomically, writeJson } from "../../lib/files/atomic.js";
@@ -19,6 +19,7 @@ import { engineOf } from "../support/engine.js";
 import { toBytes } from "../support/images.js";
 import { tellAndKeep } from "../support/keptResult.js";
 import { type LoadedModel, loadTokenizer } from "../support/models.js";
+import { openImages } from "../support/openImages.js";
 import { pictureLayout } from "../support/pictures.js";
 import { openReporter } from "../support/reporter.js";
 import { createSpread, type Spread } from "../support/spread.js";
@@ -46,7 +47,7 @@ export async function evaluateTokenizer(
   paths: { data: string; tokenizer: string },
 ): Promise<void> {
   const { config, dryRun, result, warn } = context;
-  const source = await openSource(paths.data, config.labels === undefined ? {} : { labels: config.labels });
+  const source = await openImages(paths.data, { labels: config.labels, warn });
   const tokenizer = await loadTokenizer(paths.tokenizer, { checkpoint: config.checkpoint, warn });
   const { imageSize, channels } = tokenizer.model;
   const images = Math.min(config.limit ?? source.count, source.count);

@@ -53,7 +53,7 @@ export type PriorBatches = {
  * Opens token files, or images and their tokenizer.
  * @throws UsageError when neither or both are given; FileError and DataError when they do not fit together
  */
-export async function openPriorData(config: TrainVimConfig): Promise<PriorData> {
+export async function openPriorData(config: TrainVimConfig, warn: (message: string) => void): Promise<PriorData> {
   const { tokens = [], data, tokenizer } = config;
   if (data !== undefined && tokens.length > 0)
     throw new UsageError(`--data: want token files or images to train on, got both (${tokens[0]}, ${data}); give one`);
@@ -62,5 +62,5 @@ export async function openPriorData(config: TrainVimConfig): Promise<PriorData> 
   if (data === undefined) return openPriorTokens(config, tokens as readonly [string, ...string[]]);
   if (tokenizer === undefined)
     throw new UsageError(`--tokenizer is missing (the run that encodes ${data}); name a run of train-vq`);
-  return openPriorImages(config, { data, tokenizer });
+  return openPriorImages(config, { data, tokenizer }, warn);
 }

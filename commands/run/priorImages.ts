@@ -5,7 +5,7 @@ import { imagesDigest } from "../../lib/data/digest.js";
 import { heldOutImages, numbersWithout } from "../../lib/data/holdOut.js";
 import { openLoader } from "../../lib/data/loader.js";
 import { classesAmong, type NamedClasses } from "../../lib/data/mergedClasses.js";
-import { type ImageSource, openSource } from "../../lib/data/source.js";
+import type { ImageSource } from "../../lib/data/source.js";
 import { spreadPlaces, thinned } from "../../lib/data/thinned.js";
 import { centredView } from "../../lib/data/view.js";
 import { fastestBatch } from "../../lib/engine/batched.js";
@@ -18,6 +18,7 @@ import { createEncoder, type Encoder, encoderPlan } from "../../lib/sample/codec
 import { SCORED_ROWS, type Validation } from "../../lib/train/validation.js";
 import { augmentOf } from "../support/augment.js";
 import { loadTokenizer } from "../support/models.js";
+import { openImages } from "../support/openImages.js";
 import type { TrainVimConfig } from "../trainVim.js";
 import { imageBatchesAhead } from "./batchSplit.js";
 import { warnOnce } from "./damagedImages.js";
@@ -28,14 +29,19 @@ import { fileValidation } from "./priorTokens.js";
 const ENCODED_TOGETHER = 32;
 
 type Names = { readonly data: string; readonly tokenizer: string };
+type Warn = (message: string) => void;
 
 /** @throws DataError, FileError or UsageError when images or tokenizer cannot be read or do not fit together */
-export async function openPriorImages(config: TrainVimConfig, { data, tokenizer }: Names): Promise<PriorData> {
-  const all = await openSource(data, config.labels === undefined ? {} : { labels: config.labels });
+export async function openPriorImages(
+  config: TrainVimConfig,
+  { data, tokenizer }: Names,
+  warn: Warn,
+): Promise<PriorData> {
+  const all = await openImages(data, { labels: config.labels, warn });
   const loaded = await loadTokenizer(tokenizer);
   const { model, weights, hash } = loaded;
   const { source, held } = split(all, config);
-  const validation = await openValidation(config, { all, held, hash });
+  const validation = await openValidation(config, { all, held, hash, warn });
   const most = evenBatch(config.batchSize, ENCODED_TOGETHER);
   const planOf = (batchSize: number) => encoderPlan({ model, weights, batchSize });
   const { engine: name, device, threads } = config;
@@ -141,10 +147,18 @@ function split(all: ImageSource, { holdOut, seed }: TrainVimConfig): { source: I
 }
 
 type Opened = { read: (reading: Reading) => Promise<Validation | undefined>; close: () => Promise<void> };
-type Known = { readonly all: ImageSource; readonly held: ImageSource | undefined; readonly hash: string };
+type Known = {
+  readonly all: ImageSource;
+  readonly held: ImageSource | undefined;
+  readonly hash: string;
+  readonly warn: Warn;
+};
 
 /** Opens `--val`, a token file or images, or takes what is held out; images are encoded once, when read. */
-async function openValidation({ val, unconditional }: TrainVimConfig, { all, held, hash }: Known): Promise<Opened> {
+async function openValidation(
+  { val, unconditional }: TrainVimConfig,
+  { all, held, hash, warn }: Known,
+): Promise<Opened> {
   const close = async () => {};
   const known = unconditional ? { path: all.path } : all;
   if (val?.endsWith(".safetensors")) {
@@ -152,7 +166,7 @@ async function openValidation({ val, unconditional }: TrainVimConfig, { all, hel
     const validation = await checkedFile(tokens, { known, hash });
     return { read: async () => validation, close: () => tokens.close() };
   }
-  const source = val === undefined ? held : await openSource(val);
+  const source = val === undefined ? held : await openImages(val, { warn });
   if (!source) return { read: async () => undefined, close };
   const classes = classesAmong(known, source);
   const on = val === undefined ? `${source.count} images held out` : `${path.resolve(val)}, ${source.count} images`;

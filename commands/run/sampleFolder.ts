@@ -31,7 +31,7 @@ export async function openSampleFolder(folder: string): Promise<SampleFolder> {
     kind: "folder",
     count: entries.length,
     ...(names.length > 0 ? { classNames: Array.from(names, (name, i) => name ?? String(i)) } : {}),
-    ignored: { files: 0, folders: [] },
+    ignored: { files: 0, pictures: 0, folders: [] },
     label: (i) => entries[i]?.class ?? -1,
     name: (i) => entries[i]!.file,
     input: (i) => ({ file: path.join(folder, entries[i]!.file) }),

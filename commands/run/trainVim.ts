@@ -32,7 +32,7 @@ export async function run(context: Context): Promise<void> {
   const { config } = context;
   expectRuleForDevice(config);
   if (await tellFinished(context)) return;
-  const data = await openPriorData(config);
+  const data = await openPriorData(config, context.warn);
   const reporter = await openReporter(context);
   try {
     const model = vimConfig(config, data);

@@ -19,7 +19,11 @@ export async function folderSource(root: string): Promise<ImageSource> {
     ...imagesOf(files),
     kind: "classes",
     classNames,
-    ignored: { files: images.otherFiles + top.others, folders: found.empty },
+    ignored: {
+      files: images.otherFiles + top.others,
+      pictures: images.otherPictures + top.otherPictures,
+      folders: found.empty,
+    },
     files,
   };
 }
@@ -30,7 +34,7 @@ export function singleImageSource(file: string): ImageSource {
     path: file,
     kind: "folder",
     count: 1,
-    ignored: { files: 0, folders: [] },
+    ignored: { files: 0, pictures: 0, folders: [] },
     label: () => -1,
     name: () => path.basename(file),
     input: () => ({ file }),
@@ -62,7 +66,7 @@ function flatSource(root: string, top: Folder, { images, empty }: Classes): Imag
   return {
     ...imagesOf(files),
     kind: "folder",
-    ignored: { files: images.otherFiles, folders: empty },
+    ignored: { files: images.otherFiles, pictures: images.otherPictures, folders: empty },
     files,
   };
 }

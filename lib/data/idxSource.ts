@@ -22,7 +22,7 @@ export async function idxSource(file: string, labelsFile?: string): Promise<Imag
     kind: "idx",
     count,
     ...(labels ? { classNames: await namesOf(labels, path.join(path.dirname(file), NAMES_FILE)) } : {}),
-    ignored: { files: 0, folders: [] },
+    ignored: { files: 0, pictures: 0, folders: [] },
     label: (i) => labels?.[i] ?? -1,
     name: (i) => `${base}[${i}]`,
     input: (i) => ({ pixels: data.subarray(i * bytes, (i + 1) * bytes), width, height, channels }),

@@ -8,7 +8,12 @@ export const IMAGE_EXTENSIONS = [".png", ".jpg", ".jpeg", ".webp", ".avif", ".ti
 
 const known: ReadonlySet<string> = new Set(IMAGE_EXTENSIONS);
 
-export const hasImageExtension = (name: string): boolean => known.has(path.extname(name).toLowerCase());
+/** Extensions of pictures that are not read; vector graphics and raw photographs often lie beside the images made of them. */
+const UNREAD: ReadonlySet<string> = new Set(".bmp .heic .heif .jfif .jp2 .jxl .pgm .ppm .tga".split(" "));
+
+const extensionOf = (name: string): string => path.extname(name).toLowerCase();
+
+export const hasImageExtension = (name: string): boolean => known.has(extensionOf(name));
 
 /** One folder's own entries, sorted by name, hidden ones left out. */
 export type Folder = {
@@ -17,6 +22,8 @@ export type Folder = {
   /** Number of files without an image extension, and the first of them. */
   readonly others: number;
   readonly firstOther: string | undefined;
+  /** Number of those that are pictures in a format that is not read. */
+  readonly otherPictures: number;
 };
 
 export type Subfolder = { readonly name: string; readonly linked: boolean };
@@ -28,6 +35,7 @@ export class ImageList {
   readonly #names: Buffer[] = [];
   readonly #ends: number[] = [];
   otherFiles = 0;
+  otherPictures = 0;
 
   get count(): number {
     return this.#ends.length;
@@ -36,6 +44,7 @@ export class ImageList {
   /** Adds a folder's own images under `relative`, its path below the root with `/` ("" for the root itself). */
   add(folder: Folder, relative: string): void {
     this.otherFiles += folder.others;
+    this.otherPictures += folder.otherPictures;
     if (folder.images.length === 0) return;
     const at = this.#folders.push(relative) - 1;
     let end = this.#ends.at(-1) ?? 0;
@@ -81,7 +90,8 @@ export async function listFolder(folder: string): Promise<Folder> {
   }
   folders.sort((a, b) => (a.name < b.name ? -1 : 1));
   const firstOther = others.sort()[0];
-  return { images: images.sort(), folders, others: others.length, firstOther };
+  const otherPictures = others.filter((name) => UNREAD.has(extensionOf(name))).length;
+  return { images: images.sort(), folders, others: others.length, otherPictures, firstOther };
 }
 
 /**

@@ -43,6 +43,8 @@ export type ImageSource = ReadableImages & {
 export type Ignored = {
   /** Files whose extension is not one of an image; hidden files are not counted. */
   readonly files: number;
+  /** Those of them that have the extension of a picture in a format that is not read. */
+  readonly pictures: number;
   /** Folders beside the images or class folders that hold no image. */
   readonly folders: readonly string[];
 };

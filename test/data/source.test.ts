@@ -64,15 +64,15 @@ test("a folder of images has no labels; hidden files vanish, other files and emp
     assert.equal(names(source), ["a.gif", "b.png"]);
     assert.is(source.label(0), -1);
     assert.is(source.classNames, undefined);
-    assert.equal(source.ignored, { files: 3, folders: ["licences"] });
+    assert.equal(source.ignored, { files: 3, pictures: 0, folders: ["licences"] });
   }));
 
 test("folders without images beside class folders are no classes", () =>
   inTemporaryFolder(async (root) => {
-    await touch(root, "cat/1.png", "cat/about.txt", "docs/readme.md", "empty/.keep", "top.txt");
+    await touch(root, "cat/1.png", "cat/about.txt", "docs/readme.HEIC", "empty/.keep", "top.txt");
     const source = await openSource(root);
     assert.equal(source.classNames, ["cat"]);
-    assert.equal(source.ignored, { files: 3, folders: ["docs", "empty"] });
+    assert.equal(source.ignored, { files: 3, pictures: 1, folders: ["docs", "empty"] });
   }));
 
 test("links are followed, but not round in circles; a broken link counts as an image", () =>

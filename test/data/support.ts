@@ -16,7 +16,7 @@ export function plainSource(count: number, size = 2): ImageSource {
     kind: "classes",
     count,
     classNames: ["a", "b", "c"],
-    ignored: { files: 0, folders: [] },
+    ignored: { files: 0, pictures: 0, folders: [] },
     label: (i) => i % 3,
     name: (i) => `image ${i}`,
     input: image,

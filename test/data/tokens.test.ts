@@ -65,7 +65,7 @@ test("the order is that of image batches over as many images", async () => {
     path: "memory",
     kind: "folder",
     count: 9,
-    ignored: { files: 0, folders: [] },
+    ignored: { files: 0, pictures: 0, folders: [] },
     label: (i) => i,
     name: String,
     input: (i) => ({ pixels: Uint8Array.of(i), width: 1, height: 1, channels: 1 }),

@@ -31,7 +31,7 @@ const config = (more: Partial<TrainVimConfig> = {}) =>
   ({ batchSize: 40, seed: 5, strict: false, ...AUGMENT, ...more }) as TrainVimConfig;
 
 async function withData(more: Partial<TrainVimConfig>, body: (data: PriorData, feed: PriorFeed) => Promise<void>) {
-  const data = await openPriorImages(config(more), { data: EMOJI.train, tokenizer });
+  const data = await openPriorImages(config(more), { data: EMOJI.train, tokenizer }, assert.unreachable);
   const feed = await data.feed(engine, {} as Reporter);
   try {
     await body(data, feed);
@@ -97,7 +97,7 @@ test("--val takes a token file, of the same tokenizer only", async () => {
   await writeTokens(own, header, (writer) => writer.append(new Int32Array(48)));
   await writeTokens(others, tokenHeader, (writer) => writer.append(new Int32Array(12)));
   await withData({ val: own }, async (_, { validation }) => assert.is(validation?.count, 3));
-  const refused = openPriorImages(config({ val: others }), { data: EMOJI.train, tokenizer });
+  const refused = openPriorImages(config({ val: others }), { data: EMOJI.train, tokenizer }, assert.unreachable);
   await expectRejection(refused, FileError, /others\.safetensors: these codes were made by the tokenizer 0123456789ab/);
 });
 
