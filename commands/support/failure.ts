@@ -1,4 +1,5 @@
 import { EXIT, VitvqError } from "../../lib/errors.js";
+import { isTurnedOn } from "./options.js";
 
 export type Failure = { readonly message: string; readonly exitCode: number; readonly stack?: string };
 
@@ -26,7 +27,7 @@ export function describeFailure(error: unknown): Failure {
 export function reportFailure(error: unknown, args: readonly string[]): number {
   const { message, exitCode, stack } = describeFailure(error);
   process.stderr.write(`vitvq: ${message}\n`);
-  if (stack !== undefined && args.includes("--debug")) process.stderr.write(`${stack}\n`);
-  if (args.includes("--json")) process.stdout.write(`${JSON.stringify({ error: { message, exitCode } })}\n`);
+  if (stack !== undefined && isTurnedOn("debug", args)) process.stderr.write(`${stack}\n`);
+  if (isTurnedOn("json", args)) process.stdout.write(`${JSON.stringify({ error: { message, exitCode } })}\n`);
   return exitCode;
 }

@@ -114,3 +114,20 @@ export const flagOf = (name: string): string => `--${kebabCase(name)}`;
 /** The spec called `name`, or undefined; names inherited by every object ("constructor") are not options. */
 export const optionIn = (options: OptionTable, name: string): OptionSpec | undefined =>
   Object.hasOwn(options, name) ? options[name] : undefined;
+
+/**
+ * Whether a boolean flag is on in arguments that nobody has parsed yet, as the parser would find: alone, with a value or
+ * negated, the last one counting, and nothing after `--`.
+ * @param flag the option in kebab-case or, with one letter, its alias
+ */
+export function isTurnedOn(flag: string, args: readonly string[]): boolean {
+  const end = args.indexOf("--");
+  const before = end < 0 ? args : args.slice(0, end);
+  const [written, negated] = flag.length === 1 ? [`-${flag}`, undefined] : [`--${flag}`, `--no-${flag}`];
+  const states = before.flatMap((argument, i) => {
+    if (argument === written) return [before[i + 1] !== "false"];
+    if (argument.startsWith(`${written}=`)) return [argument === `${written}=true`];
+    return argument === negated ? [false] : [];
+  });
+  return states.at(-1) ?? false;
+}

@@ -4,7 +4,7 @@ import type { Command } from "./command.js";
 import { everywhere } from "./common.js";
 import { reportFailure } from "./failure.js";
 import { didYouMean } from "./nearest.js";
-import { flagOf } from "./options.js";
+import { flagOf, isTurnedOn } from "./options.js";
 import { printLine } from "./output.js";
 import { definitions, textWidth, wrap } from "./text.js";
 
@@ -20,7 +20,7 @@ export type Program = {
 /** Runs the program on this process's arguments, and ends the process with the exit code that fits. */
 export async function main(program: Program): Promise<void> {
   const args = process.argv.slice(2);
-  if (args.includes("--debug")) process.setSourceMapsEnabled(true);
+  if (isTurnedOn("debug", args)) process.setSourceMapsEnabled(true);
   let failed = false;
   const fail = (error: unknown) => {
     if (failed) return; // telling of a failure may fail, too, on a full disk
@@ -56,16 +56,16 @@ async function run(program: Program, args: readonly string[]): Promise<void> {
 
 /** The answer to `vitvq --help` and `vitvq --version`; a command is missing from anything else. */
 function withoutCommand(program: Program, args: readonly string[]): string {
-  if (args.includes("--version")) return program.version();
+  if (isTurnedOn("version", args)) return program.version();
   if (wantsHelp(args)) return overview(program);
   const known = [...Object.keys(everywhere).map(flagOf), "--version"];
-  const odd = args.find((argument) => !known.includes(argument));
+  const odd = args.find((argument) => !known.includes(argument.split("=", 1)[0]!));
   if (odd !== undefined) throw new UsageError(`unknown option ${odd}${didYouMean(odd, known)}`);
   const names = Object.keys(program.commands).join(", ");
   throw new UsageError(`name a command: ${names}; vitvq --help says what each does`);
 }
 
-const wantsHelp = (args: readonly string[]): boolean => args.includes("--help") || args.includes("-h");
+const wantsHelp = (args: readonly string[]): boolean => isTurnedOn("help", args) || isTurnedOn("h", args);
 
 function entryOf({ commands }: Program, name: string, at: number): CommandEntry {
   const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;

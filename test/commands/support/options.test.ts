@@ -1,6 +1,13 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type ConfigOf, flagOf, kebabCase, type OptionTable, optionIn } from "../../../commands/support/options.js";
+import {
+  type ConfigOf,
+  flagOf,
+  isTurnedOn,
+  kebabCase,
+  type OptionTable,
+  optionIn,
+} from "../../../commands/support/options.js";
 
 const test = suite("commands/support/options");
 
@@ -43,6 +50,15 @@ test("flags are the names in kebab-case", () => {
 test("names that every object inherits are no options", () => {
   assert.is(optionIn(table, "constructor"), undefined);
   assert.is(optionIn(table, "dim"), table.dim);
+});
+
+test("a boolean flag is found on or off before arguments are parsed", () => {
+  for (const args of ["--json", "--json=true", "--json true", "--no-json --json", "x --json --debug"])
+    assert.ok(isTurnedOn("json", args.split(" ")), args);
+  for (const args of ["", "--json=false", "--json false", "--no-json", "--json --no-json", "-- --json", "--jsonl"])
+    assert.not.ok(isTurnedOn("json", args.split(" ")), args);
+  assert.ok(isTurnedOn("h", ["-h"]));
+  assert.not.ok(isTurnedOn("h", ["--h"]));
 });
 
 test.run();

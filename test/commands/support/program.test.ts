@@ -66,6 +66,16 @@ test("with --json an error is also the one object on stdout", async () => {
   assert.equal((JSON.parse(usage.stdout) as { error: { exitCode: number } }).error.exitCode, 2);
 });
 
+test("flags that failures and help look for may be written with a value", async () => {
+  const { stdout, stderr } = await example("fail", "--json=true", "--debug=true");
+  assert.equal(JSON.parse(stdout), { error: { message: "images/: no images here", exitCode: 3 } });
+  assert.match(stderr, /\n +at /);
+  assert.is((await example("fail", "--json=false")).stdout, "");
+  assert.match((await example("train", "--help=true")).stdout, /^vitvq train /);
+  assert.match((await example("--help=true")).stdout, /^vitvq <command>/);
+  assert.match((await example("--json=true")).stderr, /name a command/);
+});
+
 test("an unexpected error is a bug, status 1, no stack", async () => {
   const { status, stdout, stderr } = await example("fail", "--how", "bug");
   assert.equal([status, stdout], [1, ""]);
