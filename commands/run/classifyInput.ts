@@ -6,7 +6,7 @@ import { centredView } from "../../lib/data/view.js";
 import { evenBatch } from "../../lib/engine/evenBatch.js";
 import type { Engine } from "../../lib/engine/types.js";
 import { FileError, UsageError } from "../../lib/errors.js";
-import { expectTokenizer, openTokenFile, type TokenFile } from "../../lib/files/tokenFile.js";
+import { expectTokenizer, isTokenFile, openTokenFile, type TokenFile } from "../../lib/files/tokenFile.js";
 import type { TokenizerConfig } from "../../lib/models/tokenizer.js";
 import type { StoredClassifier } from "../../lib/probe/classifierFile.js";
 import { createEncoder } from "../../lib/sample/codec.js";
@@ -15,6 +15,7 @@ import type { ClassifyConfig } from "../classify.js";
 import { type LoadedModel, type LoadOptions, loadTokenizer } from "../support/models.js";
 import { openImages } from "../support/openImages.js";
 import { flagOf } from "../support/options.js";
+import { leftOut } from "./damagedImages.js";
 
 /** Some images, n of them. */
 export type CodeBatch = {
@@ -48,7 +49,7 @@ export async function openInput(
   classifier: StoredClassifier,
   warn: LoadOptions["warn"],
 ): Promise<ClassifyInput> {
-  if (config.data.toLowerCase().endsWith(".safetensors")) return openTokens(config, classifier);
+  if (isTokenFile(config.data)) return openTokens(config, classifier);
   const source = await openImages(config.data, { labels: config.labels, warn });
   const tokenizer = await loadTokenizer(tokenizerRun(config, classifier), { checkpoint: config.checkpoint, warn });
   if (tokenizer.hash !== classifier.tokenizer.hash)
@@ -128,7 +129,7 @@ async function* encoded(work: Encoding): AsyncGenerator<CodeBatch, void> {
     batchSize,
     limit: count,
     strict: config.strict,
-    onDamaged: (name, reason) => reporter.warn(`${name}: left out: ${reason}`),
+    onDamaged: leftOut((warning) => reporter.warn(warning)),
   });
   try {
     for await (const { images, labels, indices } of batches)

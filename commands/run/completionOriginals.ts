@@ -9,6 +9,7 @@ import type { Reporter } from "../../lib/ui/progress.js";
 import type { LoadedModel } from "../support/models.js";
 import { createSpread } from "../support/spread.js";
 import type { Task } from "./completionPlan.js";
+import { leftOut } from "./damagedImages.js";
 
 /** An image that the picture shows, [H, W, C] in [0, 1]. */
 export type ShownOriginal = { readonly row: number; readonly pixels: Float32Array };
@@ -48,7 +49,7 @@ export async function encodeOriginals({ source, classIds }: Task, options: Encod
     place: () => centredView(view, resize),
     batchSize,
     strict,
-    onDamaged: (name, reason) => reporter.warn(`${name}: left out: ${reason}`),
+    onDamaged: leftOut((warning) => reporter.warn(warning)),
   });
   const places: number[] = [];
   const all = new Int32Array(source.count * T);

@@ -21,6 +21,7 @@ import { loadTokenizer } from "../support/models.js";
 import { openImages } from "../support/openImages.js";
 import { expectFilePlace } from "../support/places.js";
 import { openReporter } from "../support/reporter.js";
+import { leftOut } from "./damagedImages.js";
 import { augmentationOf, expectDifferentViews, watchViews } from "./encodeViews.js";
 
 type Context = CommandContext<typeof options>;
@@ -93,7 +94,7 @@ export async function encodeAll(
     const usage = countCodebookUsage({ codebookSize });
     const watch = watchViews({ views, tokens: codesPerImage(tokenizer.model) });
     const place = imageViews(view, { augment, seed });
-    const onDamaged = (name: string, reason: string) => reporter.warn(`${name}: left out: ${reason}`);
+    const onDamaged = leftOut((warning) => reporter.warn(warning));
     const batches = sequentialBatches({ source, view, place, views, batchSize, limit: images, strict, onDamaged });
     for await (const batch of batches) {
       const codes = await encoder.encode(batch.images);

@@ -16,6 +16,7 @@ import { pairGrid, pictureLayout } from "../support/pictures.js";
 import { openReporter } from "../support/reporter.js";
 import { createSpread } from "../support/spread.js";
 import { version } from "../support/version.js";
+import { leftOut } from "./damagedImages.js";
 import type { EvaluateContext } from "./evaluate.js";
 import { type Judges, readJudges } from "./evaluateJudges.js";
 import type { Originals } from "./evaluateStatistics.js";
@@ -106,7 +107,7 @@ async function compare(context: EvaluateContext, { samples, reference, real, jud
       resize: config.resize,
       batchSize: config.batchSize,
       strict: config.strict,
-      onDamaged: (name, reason) => reporter.warn(`${name}: left out: ${reason}`),
+      onDamaged: leftOut((warning) => reporter.warn(warning)),
     };
     const loaded = await loadImages(samples.source, reading, config.limit);
     const others = real && (await loadImages(real, reading, config.limit));

@@ -23,6 +23,7 @@ import { openImages } from "../support/openImages.js";
 import { pictureLayout } from "../support/pictures.js";
 import { openReporter } from "../support/reporter.js";
 import { createSpread, type Spread } from "../support/spread.js";
+import { leftOut } from "./damagedImages.js";
 import type { EvaluateContext } from "./evaluate.js";
 import { compareFeatures, compareLocally, type FeatureScores } from "./evaluateFeatures.js";
 import { figuresOf } from "./evaluateFigures.js";
@@ -154,7 +155,7 @@ function batchesOf(
     batchSize,
     limit: originals.images,
     strict: config.strict,
-    onDamaged: (name, reason) => reporter.warn(`${name}: left out: ${reason}`),
+    onDamaged: leftOut((warning) => reporter.warn(warning)),
   });
 }
 

@@ -11,7 +11,7 @@ import { centredView } from "../../lib/data/view.js";
 import { fastestBatch } from "../../lib/engine/batched.js";
 import { evenBatch } from "../../lib/engine/evenBatch.js";
 import { DataError, UsageError } from "../../lib/errors.js";
-import { expectTokenizer, openTokenFile, type TokenFile } from "../../lib/files/tokenFile.js";
+import { expectTokenizer, isTokenFile, openTokenFile, type TokenFile } from "../../lib/files/tokenFile.js";
 import { codeGrid, type TokenizerConfig } from "../../lib/models/tokenizer.js";
 import { streamSeed } from "../../lib/random.js";
 import { createEncoder, type Encoder, encoderPlan } from "../../lib/sample/codec.js";
@@ -161,7 +161,7 @@ async function openValidation(
 ): Promise<Opened> {
   const close = async () => {};
   const known = unconditional ? { path: all.path } : all;
-  if (val?.endsWith(".safetensors")) {
+  if (val !== undefined && isTokenFile(val)) {
     const tokens = await openTokenFile(val);
     const validation = await checkedFile(tokens, { known, hash });
     return { read: async () => validation, close: () => tokens.close() };

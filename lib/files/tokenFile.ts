@@ -59,6 +59,9 @@ export const MAX_VOCABULARY = 2 ** 31;
 /** Value of `format` in the metadata. */
 export const TOKEN_FORMAT = "vitvq-tokens";
 
+/** Whether a place is said to be a token file, and not images. */
+export const isTokenFile = (place: string): boolean => place.toLowerCase().endsWith(".safetensors");
+
 /**
  * Opens a token file; labels are loaded, codes stay on disk.
  * @throws FileError when it is missing, damaged, or a safetensors file of another kind

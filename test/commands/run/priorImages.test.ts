@@ -92,7 +92,7 @@ test("--hold-out keeps images from training and scores them", () =>
 
 test("--val takes a token file, of the same tokenizer only", async () => {
   const { hash } = await loadTokenizer(tokenizer);
-  const [own, others] = [path.join(shared, "own.safetensors"), path.join(shared, "others.safetensors")];
+  const [own, others] = [path.join(shared, "OWN.SAFETENSORS"), path.join(shared, "others.safetensors")];
   const header = { vocabulary: 16, grid: [4, 4], source: "emoji", tokenizerHash: hash } as const;
   await writeTokens(own, header, (writer) => writer.append(new Int32Array(48)));
   await writeTokens(others, tokenHeader, (writer) => writer.append(new Int32Array(12)));
