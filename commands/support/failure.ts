@@ -1,4 +1,5 @@
 import { EXIT, VitvqError } from "../../lib/errors.js";
+import { harmless } from "../../lib/ui/terminal.js";
 import { isTurnedOn } from "./options.js";
 
 export type Failure = { readonly message: string; readonly exitCode: number; readonly stack?: string };
@@ -26,8 +27,8 @@ export function describeFailure(error: unknown): Failure {
  */
 export function reportFailure(error: unknown, args: readonly string[]): number {
   const { message, exitCode, stack } = describeFailure(error);
-  process.stderr.write(`vitvq: ${message}\n`);
-  if (stack !== undefined && isTurnedOn("debug", args)) process.stderr.write(`${stack}\n`);
+  process.stderr.write(`vitvq: ${harmless(message)}\n`);
+  if (stack !== undefined && isTurnedOn("debug", args)) process.stderr.write(`${harmless(stack)}\n`);
   if (isTurnedOn("json", args)) process.stdout.write(`${JSON.stringify({ error: { message, exitCode } })}\n`);
   return exitCode;
 }

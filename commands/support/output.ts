@@ -1,4 +1,5 @@
 import { EXIT } from "../../lib/errors.js";
+import { harmless } from "../../lib/ui/terminal.js";
 
 /** Where a command's words go: results to stdout, all else to stderr. */
 export type Output = {
@@ -22,10 +23,10 @@ export function createOutput({ json, quiet }: { json: boolean; quiet: boolean })
       outcome = { object, text, exitCode };
     },
     log: (message) => {
-      if (!quiet) process.stderr.write(`${message}\n`);
+      if (!quiet) process.stderr.write(`${harmless(message)}\n`);
     },
     warn: (message) => {
-      process.stderr.write(`vitvq: warning: ${message}\n`);
+      process.stderr.write(`warning: ${harmless(message)}\n`);
     },
   };
   const finish = () => {

@@ -75,7 +75,7 @@ test("--against another machine: it is said, and people read how the two relate"
     const machine = { ...report.machine, processor: "Abacus" };
     await writeFile(other, JSON.stringify({ ...report, machine, measurements: { "start-node": slow } }));
     const { stdout, stderr } = await succeed(["bench", "start-node", "start-help", ...FEW, "--against", other]);
-    assert.match(stderr, /vitvq: warning: .*other\.json was measured on another machine: processor: Abacus, now /);
+    assert.match(stderr, /warning: .*other\.json was measured on another machine: processor: Abacus, now /);
     assert.match(stdout, /\nAgainst .*other\.json: .*\nmeasurement +before ms +now ms +speed +range\n/);
     assert.match(stdout, /\nstart-node +1\.\d*e6 +[\d.,]+ +\d+\.\d\d +\d+\.\d\d to \d+\.\d\d +faster\n/);
     assert.match(stdout, /\nthe machine itself: \d+\.\d\d in multiply-adds, \d+\.\d\d in reading memory\n/);

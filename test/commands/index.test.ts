@@ -26,12 +26,12 @@ for (const [name, entry] of entries)
   });
 
 test("help loads the command's own file and the framework, and nothing else", async () => {
-  for (const [args, most] of [[["--help"], 12] as const, ...entries.map(([name]) => [[name, "--help"], 22] as const)]) {
+  for (const [args, most] of [[["--help"], 12] as const, ...entries.map(([name]) => [[name, "--help"], 23] as const)]) {
     const loaded = (await loadedBy(args)).map((url) => url.replace(dist, ""));
     const lean = [
       /^bin\/vitvq\.js$/,
       /^commands\/(\w+|support\/\w+)\.js$/,
-      /^lib\/(errors|models\/sizes|sample\/guidance|speed\/names)\.js$/,
+      /^lib\/(errors|models\/sizes|sample\/guidance|speed\/names|ui\/terminal)\.js$/,
     ];
     const system = /^node:(fs|path|url|os)$/;
     const odd = loaded.filter((url) => ![...lean, system].some((pattern) => pattern.test(url)));

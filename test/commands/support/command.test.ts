@@ -38,13 +38,13 @@ test("people get text on stdout and progress on stderr", async () => {
   const { status, stdout, stderr } = await example("train", "-o", "runs/a");
   assert.is(status, 0);
   assert.is(stdout, "trained gelu for runs/a\n");
-  assert.is(stderr, "batches of 8\nvitvq: warning: no seed\n");
+  assert.is(stderr, "batches of 8\nwarning: no seed\n");
 });
 
 test("--quiet silences progress, but neither warnings nor the result", async () => {
   const { stdout, stderr } = await example("train", "-o", "runs/a", "--quiet");
   assert.is(stdout, "trained gelu for runs/a\n");
-  assert.is(stderr, "vitvq: warning: no seed\n");
+  assert.is(stderr, "warning: no seed\n");
 });
 
 test("--json gives one object with the typed config", async () => {

@@ -71,6 +71,7 @@ const fail = defineCommand({
   examples: [["vitvq fail --how data", "fails at once"]],
   async handler({ config: { how }, result }) {
     if (how === "data") throw new DataError("images/: no images here");
+    if (how === "escape") throw new DataError("\u001b[2Jname");
     if (how === "bug") throw new TypeError("x is not a function");
     if (how === "text") throw "thrown text";
     if (how === "system") process.chdir("/nowhere/at/all");

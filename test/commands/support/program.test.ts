@@ -76,6 +76,12 @@ test("flags that failures and help look for may be written with a value", async 
   assert.match((await example("--json=true")).stderr, /name a command/);
 });
 
+test("a name in an error commands no terminal, and stays as it is in JSON", async () => {
+  const { stdout, stderr } = await example("fail", "--how", "escape", "--json");
+  assert.is(stderr, "vitvq: ?[2Jname\n");
+  assert.is((JSON.parse(stdout) as { error: { message: string } }).error.message, "\u001b[2Jname");
+});
+
 test("an unexpected error is a bug, status 1, no stack", async () => {
   const { status, stdout, stderr } = await example("fail", "--how", "bug");
   assert.equal([status, stdout], [1, ""]);
