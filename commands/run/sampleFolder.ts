@@ -1,9 +1,9 @@
 /** The folder that `sample` writes, read back as a set of labelled images. */
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import sharp from "sharp";
 import type { ImageSource } from "../../lib/data/source.js";
 import { DataError, FileError } from "../../lib/errors.js";
+import { loadSharp } from "../../lib/sharp.js";
 
 export type SampleFolder = {
   /** Labels are class ids, -1 for samples without a class. */
@@ -65,6 +65,7 @@ function isEntry(value: unknown): value is Entry {
 }
 
 async function measure(file: string): Promise<{ size: number; channels: 1 | 3 }> {
+  const sharp = await loadSharp();
   const { width, height, channels } = await sharp(file)
     .metadata()
     .catch((error: Error) => {

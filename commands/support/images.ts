@@ -2,12 +2,13 @@
 import { readdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { writeAtomically } from "../../lib/files/atomic.js";
+import { loadSharp } from "../../lib/sharp.js";
 
 export type ImageSize = { readonly height: number; readonly width: number; readonly channels: 1 | 3 };
 
 /** Writes one image [H, W, C] in [0, 1] as PNG, 8 bits a channel, rounded to the nearest level. */
 export async function writeImage(file: string, image: Float32Array, size: ImageSize): Promise<void> {
-  const { default: sharp } = await import("sharp");
+  const sharp = await loadSharp();
   const { height, width, channels } = size;
   const bytes = Buffer.from(toBytes(image).buffer);
   const picture = sharp(bytes, { raw: { width, height, channels } });

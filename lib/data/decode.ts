@@ -1,6 +1,7 @@
 import { open, stat } from "node:fs/promises";
 import type { ResizeOptions, Sharp } from "sharp";
-import { DataError, EngineError } from "../errors.js";
+import { DataError } from "../errors.js";
+import { loadSharp, type Sharp as SharpModule } from "../sharp.js";
 import { passingFailure, patiently } from "./passingFailure.js";
 import type { ImageInput, Pixels } from "./source.js";
 import { checkView, cropAndFlip, toChannels, type View } from "./view.js";
@@ -77,7 +78,7 @@ export function isOwnSize({ width, height }: Pixels, { resize, shorterSide }: Vi
  * side by side (as many as libuv has threads), and every further thread takes a core from the engine.
  */
 export async function setThreadsPerImage(threads: number): Promise<void> {
-  (await loadSharp()).concurrency(threads);
+  (await loadTuned()).concurrency(threads);
 }
 
 /**
@@ -85,18 +86,14 @@ export async function setThreadsPerImage(threads: number): Promise<void> {
  * @throws EngineError when it does not load
  */
 export async function loadDecoder(): Promise<void> {
-  await loadSharp();
+  await loadTuned();
 }
-
-type SharpModule = typeof import("sharp").default;
 
 let loaded: SharpModule | undefined;
 
-async function loadSharp(): Promise<SharpModule> {
+async function loadTuned(): Promise<SharpModule> {
   if (loaded) return loaded;
-  const { default: sharp } = await import("sharp").catch((error: Error) => {
-    throw new EngineError(`cannot load sharp, which decodes images: ${error.message}`, { cause: error });
-  });
+  const sharp = await loadSharp();
   sharp.cache(false); // no file is read twice in a row; a cache would only hold memory and open files
   sharp.concurrency(1);
   loaded = sharp;
@@ -117,7 +114,7 @@ function decodeFile(file: string, view: View): Promise<Pixels> {
 }
 
 async function decodeOnce(file: string, view: View): Promise<Pixels> {
-  const sharp = loaded ?? (await loadSharp()); // without a pause once loaded, so that decoding starts at once
+  const sharp = loaded ?? (await loadTuned()); // without a pause once loaded, so that decoding starts at once
   const [r, g, b] = view.background ?? white;
   // "error" and not the stricter "warning": many a sound photograph has odd metadata or spare bytes.
   const image = sharp(file, { failOn: "error", autoOrient: true })
@@ -162,7 +159,7 @@ async function isDeepWithProfile(sharp: SharpModule, file: string): Promise<bool
 
 /** Resizes pixels in memory: files that have to be enlarged, and IDX images of another size. */
 async function resizePixels({ pixels, width, height, channels }: Pixels, view: View): Promise<Pixels> {
-  const sharp = loaded ?? (await loadSharp());
+  const sharp = loaded ?? (await loadTuned());
   return await rawPixels(sharp(pixels, { raw: { width, height, channels } }).resize(resizing(view)));
 }
 

@@ -2,6 +2,7 @@
 import path from "node:path";
 import { makeFolder } from "../files/atomic.js";
 import { type Rng, rngFrom } from "../random.js";
+import { loadSharp } from "../sharp.js";
 
 /** JPEG files of one size. */
 export type PictureSize = { readonly width: number; readonly height: number; readonly count: number };
@@ -10,7 +11,7 @@ const [CELL, NOISE, QUALITY] = [16, 10, 90]; // pixels, levels, of 100
 
 /** Writes pictures that depend on nothing but the seed into a folder, which is made. */
 export async function writePictures(folder: string, size: PictureSize, seed: number): Promise<void> {
-  const { default: sharp } = await import("sharp");
+  const sharp = await loadSharp();
   const { width, height, count } = size;
   await makeFolder(folder);
   const rng = rngFrom(seed);

@@ -1,5 +1,6 @@
 /** An RGB picture in memory, the few strokes that grids need, and PNG. */
 
+import { loadSharp } from "../sharp.js";
 import { GLYPH_GAP, GLYPH_ROWS, glyphOf, textWidth, toFontText } from "./pixelFont.js";
 
 /** Red, green and blue, each 0..255. */
@@ -103,7 +104,7 @@ export function blit(canvas: Canvas, image: Pixels, place: { x: number; y: numbe
 
 /** The canvas as the bytes of a PNG file. */
 export async function encodePng(canvas: Canvas): Promise<Buffer> {
-  const { default: sharp } = await import("sharp"); // native and slow to load: only when a picture is really made
+  const sharp = await loadSharp();
   const raw = { width: canvas.width, height: canvas.height, channels: 3 } as const;
   return sharp(canvas.data, { raw }).png({ compressionLevel: 9 }).toBuffer();
 }

@@ -5,6 +5,7 @@
  * machine that rasterises may have no fonts at all.
  */
 
+import { loadSharp } from "../sharp.js";
 import type { Rectangle } from "./canvas.js";
 import { strokeTextWidth, textStrokes, unitOf } from "./strokeFont.js";
 
@@ -62,7 +63,7 @@ export function renderSvg(drawing: Drawing): string {
 
 /** The drawing as the bytes of a PNG file, `scale` pixels (2 unless told) to a drawing pixel; needs no font. */
 export async function renderPng(drawing: Drawing, { scale = 2 }: { scale?: number } = {}): Promise<Buffer> {
-  const { default: sharp } = await import("sharp"); // native and slow to load: only when a picture is really made
+  const sharp = await loadSharp();
   const svg = svgDocument(drawing, { scale, drawText: strokeText });
   return sharp(Buffer.from(svg)).flatten({ background: "white" }).png({ compressionLevel: 9 }).toBuffer();
 }
