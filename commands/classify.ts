@@ -73,5 +73,6 @@ export const classify = defineCommand({
   ],
   dryRun: true,
   force: true,
+  idle: async () => (await import("./run/idleOptions.js")).CLASSIFY_RULES,
   handler: async (context) => (await import("./run/classify.js")).run(context),
 });

@@ -133,5 +133,6 @@ export const probe = defineCommand({
   ],
   dryRun: true,
   force: true,
+  idle: async () => (await import("./run/idleOptions.js")).PROBE_RULES,
   handler: async (context) => (await import("./run/probe.js")).run(context),
 });

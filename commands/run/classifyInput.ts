@@ -14,7 +14,6 @@ import type { Reporter } from "../../lib/ui/progress.js";
 import type { ClassifyConfig } from "../classify.js";
 import { type LoadedModel, type LoadOptions, loadTokenizer } from "../support/models.js";
 import { openImages } from "../support/openImages.js";
-import { flagOf } from "../support/options.js";
 import { leftOut } from "./damagedImages.js";
 
 /** Some images, n of them. */
@@ -42,7 +41,7 @@ export type ClassifyInput = {
  * Opens data and, for images, the tokenizer, and checks both against the classifier.
  * @throws DataError when there are no images
  * @throws FileError when codes or tokenizer are not those that the classifier was fitted to
- * @throws UsageError when the tokenizer is unknown, or an option for images meets a token file
+ * @throws UsageError when the tokenizer is unknown
  */
 export async function openInput(
   config: ClassifyConfig,
@@ -68,9 +67,6 @@ export async function openInput(
 }
 
 async function openTokens(config: ClassifyConfig, classifier: StoredClassifier): Promise<ClassifyInput> {
-  const odd = (["tokenizer", "labels", "resize"] as const).find((name) => config[name] !== undefined);
-  const idle = odd ?? (config.strict ? "strict" : config.checkpoint ? "checkpoint" : undefined);
-  if (idle !== undefined) throw new UsageError(`${flagOf(idle)}: ${config.data} is a token file; this is for images`);
   const tokens = await openTokenFile(config.data);
   try {
     expectTokenizer(tokens, classifier.tokenizer.hash);

@@ -1,11 +1,13 @@
 /** Options that would change nothing beside others, of every command but `sample`. */
-
+import { isTokenFile } from "../../lib/files/tokenFile.js";
 import { measurementsNamed } from "../../lib/speed/names.js";
 import type { options as benchOptions } from "../bench.js";
+import type { options as classifyOptions } from "../classify.js";
 import { type options as decodeOptions, isPicture } from "../decode.js";
 import type { options as encodeOptions } from "../encode.js";
 import type { options as evaluateOptions } from "../evaluate.js";
 import type { options as exportOptions } from "../export.js";
+import type { options as probeOptions } from "../probe.js";
 import type { IdleRule } from "../support/idle.js";
 import type { ConfigOf } from "../support/options.js";
 import type { options as vimOptions } from "../trainVim.js";
@@ -148,5 +150,34 @@ export const BENCH_RULES: readonly IdleRule<typeof benchOptions>[] = [
     names: ["data"],
     when: ({ measurements = [] }) => measurementsNamed(measurements).includes("data"),
     want: "the measurement data",
+  },
+];
+
+export const CLASSIFY_RULES: readonly IdleRule<typeof classifyOptions>[] = [
+  {
+    names: ["tokenizer", "checkpoint", "labels", "strict", "resize"],
+    when: ({ data }) => !isTokenFile(data),
+    want: "images instead of a token file",
+  },
+  { names: ["format"], when: ({ out }, json) => out !== undefined || !json, want: "--out, or no --json" },
+];
+
+export const PROBE_RULES: readonly IdleRule<typeof probeOptions>[] = [
+  { names: ["pixelSize"], when: ({ rawPixels }) => rawPixels, want: "no --no-raw-pixels" },
+  {
+    names: ["trainData", "testData"],
+    when: ({ rawPixels, stage1 }) => rawPixels || stage1,
+    want: "a baseline of images, not both --no-raw-pixels and --no-stage1",
+  },
+  {
+    // A classifier that is written says where the tokenizer is.
+    names: ["tokenizer"],
+    when: ({ stage1, out, save }) => stage1 || (out ?? save) !== undefined,
+    want: "no --no-stage1, or a place for the classifier (--out, --save)",
+  },
+  {
+    names: ["seed"],
+    when: ({ randomInit, l2, fractions }) => randomInit || l2 === undefined || fractions !== undefined,
+    want: "something random: no --no-random-init, no --l2, or --fractions",
   },
 ];

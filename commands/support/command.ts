@@ -129,7 +129,7 @@ async function execute<T extends OptionTable>(spec: CommandSpec<T>, flags: Layer
   const [{ refuseIdle, withoutIdle }, rules = []] = await Promise.all([import("./idle.js"), spec.idle?.()]);
   if (common.printConfig) return printLine(await written(withoutIdle(resolved, spec.options, rules), json));
   requireAll(spec.options, resolved.config);
-  refuseIdle(resolved, spec.options, rules);
+  refuseIdle({ ...resolved, json }, spec.options, rules);
   const { output, finish } = createOutput({ json, quiet });
   const commandLine = process.argv.slice(2);
   await spec.handler({ ...resolved, ...output, json, quiet, debug, dryRun, force, resume, commandLine });

@@ -6,17 +6,17 @@ import { defaultOf, labelOf, type Origin, type Resolved } from "./resolve.js";
 /** Options that count only beside others. */
 export type IdleRule<T extends OptionTable> = {
   readonly names: readonly (keyof T & string)[];
-  /** Whether these options count. */
-  readonly when: (config: ConfigOf<T>) => boolean;
+  /** Whether these options count, with `--json` or without. */
+  readonly when: (config: ConfigOf<T>, json: boolean) => boolean;
   /** What would make them count. */
   readonly want: string;
 };
 
-type Given<T extends OptionTable> = Pick<Resolved<T>, "config" | "origins">;
+type Given<T extends OptionTable> = Pick<Resolved<T>, "config" | "origins"> & { readonly json?: boolean };
 
 /** @throws UsageError naming an option that was typed, or set in the config file, and changes nothing */
 export function refuseIdle<T extends OptionTable>(
-  { config, origins }: Given<T>,
+  { config, origins, json = false }: Given<T>,
   options: T,
   rules: readonly IdleRule<T>[],
 ): void {
@@ -27,7 +27,7 @@ export function refuseIdle<T extends OptionTable>(
   };
   for (const { names, when, want } of rules) {
     const idle = names.find(isSet);
-    if (idle === undefined || when(config)) continue;
+    if (idle === undefined || when(config, json)) continue;
     throw new UsageError(
       `${placeOf(idle, { config, origins }, options)}: changes nothing here; it wants ${want}. Leave it out`,
     );
@@ -39,14 +39,14 @@ export function refuseIdle<T extends OptionTable>(
  * who gives the file to `--config` has set it.
  */
 export function withoutIdle<T extends OptionTable>(
-  { config, origins }: Given<T>,
+  { config, origins, json = false }: Given<T>,
   options: T,
   rules: readonly IdleRule<T>[],
 ): ConfigOf<T> {
   const isInherited = (name: keyof T & string) => origins[name]?.kind === "preset" || origins[name]?.kind === "stored";
   for (const { names, when } of rules) {
     const idle = names.find(isInherited);
-    if (idle === undefined || when(config)) continue;
+    if (idle === undefined || when(config, json)) continue;
     const { [idle]: _, ...rest } = config as Record<string, unknown>;
     const value = defaultOf(options[idle]!);
     // One at a time, and from the first rule again, because others may have counted beside it.

@@ -134,8 +134,12 @@ test("an image of several views is judged by their mean", () =>
 
 test("refuses what does not belong together, and options that would do nothing", () =>
   inTemporaryFolder(async (folder) => {
-    await fail(classify(made.test, "--tokenizer", made.tokenizer), 2, /--tokenizer: .* is a token file/);
-    await fail(classify(made.test, "--strict"), 2, /--strict: .* is a token file/);
+    await fail(
+      classify(made.test, "--tokenizer", made.tokenizer),
+      2,
+      /--tokenizer: .* it wants images instead of a token file/,
+    );
+    await fail(classify(made.test, "--strict"), 2, /--strict: .* it wants images/);
     const other = await writeTokenizer(path.join(folder, "other"), { logitLaplace: true });
     await fail(classify(EMOJI.val, "--tokenizer", other), 4, /not the tokenizer whose codes .* was fitted to/);
     await fail(["classify", EMOJI.val, "--with", made.test], 4, /not a classifier; want one that `vitvq probe` wrote/);

@@ -1,9 +1,19 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { options as classifyOptions } from "../../../commands/classify.js";
 import { options as decodeOptions } from "../../../commands/decode.js";
 import { options } from "../../../commands/encode.js";
 import { options as evaluateOptions } from "../../../commands/evaluate.js";
-import { DECODE_RULES, ENCODE_RULES, EVALUATE_RULES, VIM_RULES, VQ_RULES } from "../../../commands/run/idleOptions.js";
+import { options as probeOptions } from "../../../commands/probe.js";
+import {
+  CLASSIFY_RULES,
+  DECODE_RULES,
+  ENCODE_RULES,
+  EVALUATE_RULES,
+  PROBE_RULES,
+  VIM_RULES,
+  VQ_RULES,
+} from "../../../commands/run/idleOptions.js";
 import { refuseIdle } from "../../../commands/support/idle.js";
 import type { OptionTable } from "../../../commands/support/options.js";
 import { resolveConfig } from "../../../commands/support/resolve.js";
@@ -23,6 +33,9 @@ const refuse = (values: Values) => refuseIdle(typed(options, values), options, E
 const refuseVq = (values: Values) => refuseIdle(typed(vqOptions, values), vqOptions, VQ_RULES);
 const refuseVim = (values: Values) => refuseIdle(typed(vimOptions, values), vimOptions, VIM_RULES);
 const refuseDecode = (values: Values) => refuseIdle(typed(decodeOptions, values), decodeOptions, DECODE_RULES);
+const refuseProbe = (values: Values) => refuseIdle(typed(probeOptions, values), probeOptions, PROBE_RULES);
+const refuseClassify = (values: Values, json = false) =>
+  refuseIdle({ ...typed(classifyOptions, values), json }, classifyOptions, CLASSIFY_RULES);
 const refuseEvaluate = (values: Values) => refuseIdle(typed(evaluateOptions, values), evaluateOptions, EVALUATE_RULES);
 
 test("options of encode that change nothing are refused with what they want", async () => {
@@ -78,6 +91,41 @@ test("columns are refused where decode writes no grid", async () => {
   assert.match(refused, /^--columns: changes nothing here; it wants a \.png file as --out\. Leave it out$/);
   refuseDecode({ out: "grid.PNG", columns: 4 });
   refuseDecode({ out: "folder" });
+});
+
+test("options for images are refused beside a token file, a format where JSON takes its place", async () => {
+  for (const values of [
+    { tokenizer: "t" },
+    { labels: "l" },
+    { resize: "cover" },
+    { strict: true },
+    { checkpoint: true },
+  ]) {
+    const refused = await refusal(() => refuseClassify({ data: "codes.SAFETENSORS", ...values }));
+    assert.match(refused, /^--[a-z]+: .* it wants images instead of a token file\./);
+    refuseClassify({ data: "photos", ...values });
+  }
+  const csv = { data: "photos", format: "csv" };
+  assert.match(await refusal(() => refuseClassify(csv, true)), /^--format: .* it wants --out, or no --json\./);
+  refuseClassify(csv);
+  refuseClassify({ ...csv, out: "classes.csv" }, true);
+});
+
+test("options of baselines that probe leaves out are refused", async () => {
+  const none = { rawPixels: false, stage1: false };
+  for (const [values, want] of [
+    [{ rawPixels: false, pixelSize: 16 }, /^--pixel-size: .* it wants no --no-raw-pixels\./],
+    [{ ...none, trainData: "photos" }, /^--train-data: .* not both --no-raw-pixels and --no-stage1\./],
+    [{ ...none, testData: "photos" }, /^--test-data/],
+    [{ ...none, tokenizer: "t" }, /^--tokenizer: .* a place for the classifier/],
+    [{ randomInit: false, l2: 0.1, seed: 3 }, /^--seed: .* it wants something random/],
+  ] as const)
+    assert.match(await refusal(() => refuseProbe(values)), want);
+  refuseProbe({ pixelSize: 16, trainData: "photos", tokenizer: "t", seed: 3 });
+  refuseProbe({ rawPixels: false, trainData: "photos" });
+  refuseProbe({ ...none, tokenizer: "t", save: "classifier.safetensors" });
+  refuseProbe({ randomInit: false, seed: 3 });
+  refuseProbe({ randomInit: false, l2: 0.1, fractions: [0.1], seed: 3 });
 });
 
 test("each measurement of evaluate refuses the options of the others", async () => {
