@@ -1,30 +1,22 @@
 /** The work of `train-vq`: from options to networks, data and a run directory. */
 import path from "node:path";
-import { sequentialBatches, type TrainingBatches } from "../../lib/data/batches.js";
+import type { TrainingBatches } from "../../lib/data/batches.js";
 import { imagesDigest } from "../../lib/data/digest.js";
 import { openLoader } from "../../lib/data/loader.js";
 import type { ImageSource } from "../../lib/data/source.js";
-import { spreadPlaces, thinned } from "../../lib/data/thinned.js";
-import { centredView, type ViewSettings } from "../../lib/data/view.js";
 import { engineVersions } from "../../lib/engine/open.js";
 import type { Engine } from "../../lib/engine/types.js";
-import { UsageError } from "../../lib/errors.js";
-import { writeAtomically } from "../../lib/files/atomic.js";
 import { weightsHash } from "../../lib/files/hostTensors.js";
 import type { RunConfig } from "../../lib/files/runConfig.js";
 import type { Run } from "../../lib/files/runDirectory.js";
-import { pixelErrors } from "../../lib/metrics/pixelErrors.js";
-import { psnrSummary } from "../../lib/metrics/psnr.js";
 import { codesPerImage } from "../../lib/models/tokenizer.js";
 import type { BatchSplit } from "../../lib/train/batchParts.js";
-import { createReconstructor } from "../../lib/train/reconstructor.js";
 import { runTraining } from "../../lib/train/runTraining.js";
 import { warmupCosine } from "../../lib/train/schedules.js";
 import { leastImages, type TokenizerTask } from "../../lib/train/tokenizerSteps.js";
 import { TokenizerTrainer } from "../../lib/train/tokenizerTrainer.js";
-import { encodePng } from "../../lib/ui/canvas.js";
 import { formatCount, formatDuration, formatInteger } from "../../lib/ui/format.js";
-import { comparisonGrid } from "../../lib/ui/gridCompositions.js";
+import type { Reporter } from "../../lib/ui/progress.js";
 import { augmentOf } from "../support/augment.js";
 import type { CommandContext } from "../support/command.js";
 import { engineOf } from "../support/engine.js";
@@ -41,14 +33,11 @@ import { type FrozenEncoder, freezeTask, frozenEncoder, withFrozen } from "./fro
 import { inRun, tellFinished } from "./openTraining.js";
 import { perceptualNetwork } from "./perceptualNetwork.js";
 import { quantizeWarning } from "./quantizeWarning.js";
+import { openReconstructions, SHOWN } from "./reconstructions.js";
 import { expectSameData, expectSamePerceptual } from "./sameData.js";
 import { parameterCounts, tokenizerSize, tokenizerTask } from "./tokenizerTask.js";
 
 type Context = CommandContext<typeof options>;
-
-/** Images shown in pictures while training; and scored, as many as make a million pixels but no more than 128. */
-const SHOWN = 16;
-const scoredImages = (imageSize: number) => Math.min(128, Math.max(SHOWN, Math.floor(2 ** 20 / imageSize ** 2)));
 
 export async function run(given: Context): Promise<void> {
   if (await tellFinished(given)) return;
@@ -65,17 +54,7 @@ export async function run(given: Context): Promise<void> {
     const engine = await engineOf({ ...config, threads: threadsOf(config) });
     const parameters = counts.model + counts.discriminator;
     const split = splitOf(config, engine, { parameters, leastImages: leastImages(task) });
-    reporter.info(
-      `train-vq: ${formatInteger(source.count)} images from ${source.path}, engine ${engine.name} on ${engine.device}`,
-    );
-    reporter.info(
-      `${formatCount(counts.model)} parameters (encoder ${formatCount(counts.encoder)}, decoder ` +
-        `${formatCount(counts.decoder)})${counts.discriminator ? `, discriminator ${formatCount(counts.discriminator)}` : ""}; ` +
-        `${codesPerImage(task.model)} codes of ${config.codebookSize} an image`,
-    );
-    const warning = quantizeWarning(config);
-    if (warning !== undefined) reporter.warn(warning);
-    if (frozen) reporter.info(`encoder and codebook stay those of ${config.freezeEncoder}; the decoder learns`);
+    announce(reporter, config, { task, frozen, source, engine });
     if (context.dryRun) {
       const estimate = await estimateRun(
         engine,
@@ -96,6 +75,26 @@ export async function run(given: Context): Promise<void> {
   } finally {
     reporter.stop();
   }
+}
+
+/** Says what is about to be trained, and on what. */
+function announce(
+  reporter: Reporter,
+  config: TrainVqConfig,
+  { task, frozen, source, engine }: Pick<Parts, "task" | "frozen" | "source" | "engine">,
+): void {
+  const { model, encoder, decoder, discriminator } = parameterCounts(task);
+  reporter.info(
+    `train-vq: ${formatInteger(source.count)} images from ${source.path}, engine ${engine.name} on ${engine.device}`,
+  );
+  reporter.info(
+    `${formatCount(model)} parameters (encoder ${formatCount(encoder)}, decoder ${formatCount(decoder)})` +
+      `${discriminator ? `, discriminator ${formatCount(discriminator)}` : ""}; ` +
+      `${codesPerImage(task.model)} codes of ${config.codebookSize} an image`,
+  );
+  const warning = quantizeWarning(config);
+  if (warning !== undefined) reporter.warn(warning);
+  if (frozen) reporter.info(`encoder and codebook stay those of ${config.freezeEncoder}; the decoder learns`);
 }
 
 /** Trains in an open run directory, and tells the result. */
@@ -131,7 +130,7 @@ type Parts = {
   engine: Engine;
   runFolder: Run;
   stored: RunConfig;
-  reporter: Awaited<ReturnType<typeof openReporter>>;
+  reporter: Reporter;
 };
 
 async function train(context: Context, parts: Parts) {
@@ -139,11 +138,12 @@ async function train(context: Context, parts: Parts) {
   const { config } = context;
   const view = { size: config.imageSize, channels: config.channels };
   const onDamaged = warnOnce((warning) => reporter.warn(warning));
-  const held = await heldImages(validation, { view, config, onDamaged: onDamaged(validation) });
-  const reconstructor = await createReconstructor({
+  const reconstructions = await openReconstructions(validation, {
     engine,
     model: task.model,
-    batchSize: Math.min(SHOWN, held.count, config.batchSize),
+    config,
+    onDamaged: onDamaged(validation),
+    folder: runFolder.samples,
   });
   const wait = watchDataWait((warning) => reporter.warn(warning), ABOUT_IMAGES);
   let batches: TrainingBatches | undefined;
@@ -184,17 +184,7 @@ async function train(context: Context, parts: Parts) {
       },
       begin: () => runFolder.writeConfig(stored),
       waited: () => batches?.waited ?? 0,
-      illustrate: async (trainer, step) => {
-        const images = await reconstructor.reconstruct((await trainer.save()).model, held.images);
-        const size = { height: config.imageSize, width: config.imageSize, channels: config.channels };
-        const pixels = config.imageSize ** 2 * config.channels;
-        const shown = (all: Float32Array) => all.subarray(0, SHOWN * pixels);
-        const grid = comparisonGrid({ originals: shown(held.images), reconstructions: shown(images), size });
-        await writeAtomically(path.join(runFolder.samples, pictureName(step)), await encodePng(grid));
-        const shape = [held.count, config.imageSize, config.imageSize, config.channels] as const;
-        const { mse } = pixelErrors({ originals: held.images, reconstructions: images, shape });
-        return { psnr: psnrSummary(mse).meanOfImages };
-      },
+      illustrate: async (trainer, step) => reconstructions.illustrate(await trainer.weights(), step),
       onInterval: (report) => {
         reportRow(reporter, report);
         wait.note(report);
@@ -204,35 +194,8 @@ async function train(context: Context, parts: Parts) {
     return { ...result, damaged: batches?.damaged.length ?? 0, dataWait: wait.share };
   } finally {
     await batches?.close();
-    await reconstructor.close();
+    await reconstructions.close();
   }
-}
-
-/**
- * A few validation images, kept for the length of the run, spread over all there are, since sets are often in the order of
- * classes. So are the first of them, which are shown.
- */
-async function heldImages(
-  source: ImageSource,
-  {
-    view,
-    config,
-    onDamaged,
-  }: { view: ViewSettings; config: TrainVqConfig; onDamaged: (name: string, reason: string) => void },
-): Promise<{ images: Float32Array; count: number }> {
-  const all = spreadPlaces(scoredImages(config.imageSize), source.count);
-  const shown = spreadPlaces(SHOWN, all.length).map((i) => all[i]!);
-  const places = [...new Set([...shown, ...all])];
-  for await (const { images, labels } of sequentialBatches({
-    source: thinned(source, places),
-    view,
-    place: () => centredView(view, config.resize),
-    batchSize: places.length,
-    strict: config.strict,
-    onDamaged,
-  }))
-    return { images, count: labels.length };
-  throw new UsageError(`--val: no readable image in ${source.path}`);
 }
 
 function optimizerOf(config: TrainVqConfig) {
@@ -268,5 +231,3 @@ const withoutWeights = ({ perceptual, ...task }: TokenizerTask) => ({
   ...task,
   ...(perceptual ? { perceptual: perceptual.config } : {}),
 });
-
-const pictureName = (step: number) => `step-${String(step).padStart(6, "0")}.png`;

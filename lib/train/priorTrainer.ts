@@ -103,10 +103,13 @@ export class PriorTrainer implements Trainer {
     return lossScale === undefined ? {} : { lossScale };
   }
 
+  weights(): Promise<NamedHostTensors> {
+    return this.networks.weights(MODEL);
+  }
+
   async save(): Promise<Saved> {
     const { tensors, updates, ...scale } = await this.networks.state();
-    const model = await this.networks.weights(MODEL);
-    return { model, state: tensors, metadata: { updates: { model: updates[MODEL] }, ...scale } };
+    return { model: await this.weights(), state: tensors, metadata: { updates: { model: updates[MODEL] }, ...scale } };
   }
 
   async restore({ model, state, metadata }: Saved): Promise<void> {

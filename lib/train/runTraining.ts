@@ -170,7 +170,7 @@ async function logInterval(
   const { step, total, secondsPerStep, skipped } = report;
   const scores = options.illustrate && isIllustrationDue(options, step) ? await options.illustrate(trainer, step) : {};
   const { valNll } = scores;
-  if (best && valNll !== undefined) await best.offer({ step, valNll, weights: (await trainer.save()).model });
+  if (best && valNll !== undefined) await best.offer({ step, valNll, weights: await trainer.weights() });
   const metrics = { ...report.metrics, ...trainer.takeIntervalMetrics(), ...shares, ...scores };
   const kept = valNll !== undefined && best?.best ? { bestStep: best.best.step, bestValNll: best.best.valNll } : {};
   const imagesPerSecond = options.batchSize / secondsPerStep;

@@ -80,10 +80,14 @@ export class TokenizerTrainer implements Trainer {
     return { usage: used / this.usedCodes.length, ...(lossScale === undefined ? {} : { lossScale }) };
   }
 
+  async weights(): Promise<NamedHostTensors> {
+    return { ...(await this.networks.weights(MODEL)), ...this.training.frozen };
+  }
+
   async save(): Promise<Saved> {
     const { tensors, updates, ...scale } = await this.networks.state();
     return {
-      model: { ...(await this.networks.weights(MODEL)), ...this.training.frozen },
+      model: await this.weights(),
       state: { ...tensors, ...this.codebookState() },
       metadata: { updates: { model: updates[MODEL]!, discriminator: updates[DISCRIMINATOR] ?? 0 }, ...scale },
     };

@@ -21,6 +21,8 @@ export interface Trainer {
   step(step: number, room?: number): Promise<StepReport>;
   /** Numbers about the steps since the last call that are not means of their own (usage of codes). */
   takeIntervalMetrics(): Record<string, number>;
+  /** The weights to use, by name; as `save` gives them, but alone. */
+  weights(): Promise<NamedHostTensors>;
   /** The state itself, not a copy, where it is in host memory: the next step changes it. */
   save(): Promise<Saved>;
   /**

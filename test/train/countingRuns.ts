@@ -27,6 +27,7 @@ export function countingTrainer(
       return { metrics: { loss: step }, applied: true };
     },
     takeIntervalMetrics: () => ({ usage: 0.5 }),
+    weights: async () => ({ weight }),
     save: async () => ({
       model: { weight },
       state: { double: floats([1], 2 * weight.data[0]!) },
