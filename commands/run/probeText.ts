@@ -24,9 +24,10 @@ export function reportText(report: ProbeReport): string {
   const parts = (best.fractions ?? []).map(({ fraction }) => `top-1, ${shareOf(fraction)} of labels`);
   const header = ["features", "top-1", "top-5", "l2", ...parts, ...(randomInit ? ["random init top-1"] : [])];
   const why = (name: string, reason: string | undefined) => (reason === undefined ? [] : [`${name}: ${reason}`]);
+  const chosen = blocks.length > 1 ? `, the most of ${blocks.length} blocks on these very images` : "";
   const notes = [
     `best: ${best.block === 0 ? "the embeddings" : `block ${best.block}`}, ${formatPercent(best.top1)} top-1 ` +
-      `on ${formatInteger(test.images)} images${blocks.length > 1 ? `, the most of ${blocks.length} blocks on these very images` : ""}`,
+      `on ${formatInteger(test.images)} images${chosen}`,
     ...confusions(report),
     ...why("raw pixels", missing["rawPixels"]),
     ...why("stage-1 encoder", missing["stage1"]),

@@ -1,4 +1,4 @@
-/** What a tokenizer in training makes of a few images that it may not train on: a picture of them, and a score. */
+/** What a tokenizer in training makes of a few images, of `--val` where that is given: a picture of them, and a score. */
 import path from "node:path";
 import { sequentialBatches } from "../../lib/data/batches.js";
 import type { ImageSource } from "../../lib/data/source.js";

@@ -44,7 +44,8 @@ export async function isRunning(holder: LockHolder, here: LockHolder): Promise<b
 }
 
 type FoundProcess = {
-  readonly started: string /** Nothing is left of it but its exit status. */;
+  readonly started: string;
+  /** Nothing is left of it but its exit status. */
   readonly ended: boolean;
 };
 

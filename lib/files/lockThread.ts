@@ -3,7 +3,11 @@ import { utimesSync } from "node:fs";
 import { workerData } from "node:worker_threads";
 
 /** What the thread is given. */
-export type Touching = { readonly file: string /** Milliseconds. */; readonly every: number };
+export type Touching = {
+  readonly file: string;
+  /** Milliseconds. */
+  readonly every: number;
+};
 
 if (workerData !== null) touch(workerData as Touching);
 

@@ -199,36 +199,36 @@ test("a lane whose thread is lost fails its run and gets no other, and programs 
   assert.equal(activeThreads(), []);
 });
 
-test("a lane that is lost while it waits for work is noticed before it gets some", async () => {
+/** A program in two lanes, their threads, and what it makes of a batch. */
+async function inTwoLanes() {
   const engine = await createOnnxEngine({ threads: 2 });
-  let program: Program | undefined;
+  const made: Program[] = [];
   const threads = await threadsOf(async () => {
-    program = await engine.compile(products(2), options(2));
+    made.push(await engine.compile(products(2), options(2)));
   });
+  const program = made[0]!;
   const batch = inputs(4, 3);
-  const want = await program!.run(batch);
+  return { engine, program, threads, batch, want: await program.run(batch) };
+}
+
+test("a lane that is lost while it waits for work is noticed before it gets some", async () => {
+  const { program, threads, batch, want } = await inTwoLanes();
   end(threads[1]!);
   await once(threads[1]!, "exit").catch(() => {});
-  assert.equal(await Promise.all([program!.run(batch), program!.run(batch)]), [want, want]);
-  await program!.dispose();
+  assert.equal(await Promise.all([program.run(batch), program.run(batch)]), [want, want]);
+  await program.dispose();
   assert.equal(activeThreads(), []);
 });
 
 test("where every lane is lost runs are refused, also those that wait, and the next program gets new lanes", async () => {
-  const engine = await createOnnxEngine({ threads: 2 });
-  let program: Program | undefined;
-  const threads = await threadsOf(async () => {
-    program = await engine.compile(products(2), options(2));
-  });
-  const batch = inputs(4, 3);
-  const want = await program!.run(batch);
+  const { engine, program, threads, batch, want } = await inTwoLanes();
   threads.forEach(end);
-  for (const words of await Promise.all(Array.from({ length: 5 }, () => failure(program!.run(batch)))))
+  for (const words of await Promise.all(Array.from({ length: 5 }, () => failure(program.run(batch)))))
     assert.match(words, ENDED);
   const next = await engine.compile(products(2), options(2));
-  assert.match(await failure(program!.run(batch)), ENDED, "it was not opened in the new ones");
+  assert.match(await failure(program.run(batch)), ENDED, "it was not opened in the new ones");
   assert.equal(await next.run(batch), want);
-  await program!.dispose();
+  await program.dispose();
   assert.equal(await next.run(batch), want);
   await next.dispose();
   assert.equal(activeThreads(), []);
